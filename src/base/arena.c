@@ -1,0 +1,186 @@
+/*
+ * arena.c: chunks in a list, the newest in front; the free part of the newest is handed out from low to high.
+ *
+ * A request that is larger than a chunk gets one of its own size. Chunks grow by doubling, so that a small run stays
+ * small (its first chunk is 1 KiB) and a large one makes few calls of malloc. Under AddressSanitizer the free part is
+ * poisoned.
+ */
+#include "base/arena.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/sanitize.h"
+
+struct arena_chunk {
+	struct arena_chunk *older;
+	size_t size; /* with this header */
+	char pad[16 - (sizeof(void *) + sizeof(size_t)) % 16];
+	char data[];
+};
+
+void arena_init(struct arena *arena, size_t first, size_t budget)
+{
+	*arena = (struct arena){ .chunk_size = first < 64 ? 64 : first, .budget = budget };
+}
+
+static void chunk_free(struct arena *arena, struct arena_chunk *chunk)
+{
+	sanitize_unpoison(chunk, chunk->size);
+	arena->held -= chunk->size;
+	mem_free(chunk);
+}
+
+static void arena_open(struct arena *arena, struct arena_chunk *chunk, char *next)
+{
+	arena->last = chunk;
+	arena->next = next;
+	arena->end = chunk ? (char *)chunk + chunk->size : NULL;
+	if (chunk)
+		sanitize_poison(next, (size_t)(arena->end - next));
+}
+
+void arena_finish(struct arena *arena)
+{
+	while (arena->last) {
+		struct arena_chunk *chunk = arena->last;
+
+		arena->last = chunk->older;
+		chunk_free(arena, chunk);
+	}
+	arena->next = arena->end = NULL;
+}
+
+void arena_reset(struct arena *arena)
+{
+	struct arena_chunk *keep = arena->last;
+
+	if (!keep)
+		return;
+	while (keep->older) {
+		struct arena_chunk *chunk = keep->older;
+
+		keep->older = chunk->older;
+		chunk_free(arena, chunk);
+	}
+	arena_open(arena, keep, keep->data);
+}
+
+static struct arena_chunk *chunk_new(struct arena *arena, size_t least)
+{
+	size_t size = arena->chunk_size > least ? arena->chunk_size : least;
+
+	if (size > arena->budget - arena->held)
+		size = least;
+	if (size > arena->budget - arena->held)
+		return NULL;
+	struct arena_chunk *chunk = mem_alloc(size);
+	if (!chunk)
+		return NULL;
+	chunk->size = size;
+	chunk->older = arena->last;
+	arena->held += size;
+	if (arena->chunk_size < ARENA_CHUNK_MAX)
+		arena->chunk_size *= 2;
+	return chunk;
+}
+
+void *arena_alloc_slow(struct arena *arena, size_t size, size_t align)
+{
+	size_t room = sizeof(struct arena_chunk) + align;
+
+	if (size > SIZE_MAX - room)
+		return NULL;
+	struct arena_chunk *chunk = chunk_new(arena, size + room);
+	if (!chunk)
+		return NULL;
+	arena_open(arena, chunk, chunk->data);
+	uintptr_t at = ((uintptr_t)chunk->data + align - 1) & ~(uintptr_t)(align - 1);
+	arena->next = (char *)at + size;
+	sanitize_unpoison((char *)at, size);
+	return (char *)at;
+}
+
+void *arena_zalloc(struct arena *arena, size_t size)
+{
+	void *at = arena_alloc(arena, size);
+
+	return at ? memset(at, 0, size) : NULL;
+}
+
+void *arena_array(struct arena *arena, size_t count, size_t size)
+{
+	size_t total;
+
+	if (__builtin_mul_overflow(count, size, &total))
+		return NULL;
+	return arena_zalloc(arena, total);
+}
+
+void *arena_memdup(struct arena *arena, const void *data, size_t size)
+{
+	void *at = arena_alloc(arena, size);
+
+	if (at && size)
+		memcpy(at, data, size);
+	return at;
+}
+
+char *arena_str(struct arena *arena, struct str text)
+{
+	char *at = arena_alloc_aligned(arena, text.len + 1, 1);
+
+	if (!at)
+		return NULL;
+	if (text.len)
+		memcpy(at, text.ptr, text.len);
+	at[text.len] = '\0';
+	return at;
+}
+
+char *arena_strdup(struct arena *arena, const char *text)
+{
+	return text ? arena_str(arena, str_from(text)) : NULL;
+}
+
+char *arena_vprintf(struct arena *arena, const char *format, va_list args)
+{
+	va_list again;
+
+	va_copy(again, args);
+	int len = vsnprintf(NULL, 0, format, again);
+	va_end(again);
+	if (len < 0)
+		return NULL;
+	char *at = arena_alloc_aligned(arena, (size_t)len + 1, 1);
+	if (at)
+		vsnprintf(at, (size_t)len + 1, format, args);
+	return at;
+}
+
+char *arena_printf(struct arena *arena, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	char *at = arena_vprintf(arena, format, args);
+	va_end(args);
+	return at;
+}
+
+struct arena_mark arena_mark(const struct arena *arena)
+{
+	return (struct arena_mark){ arena->last, arena->next };
+}
+
+void arena_release(struct arena *arena, struct arena_mark mark)
+{
+	while (arena->last != mark.last) {
+		struct arena_chunk *chunk = arena->last;
+
+		arena->last = chunk->older;
+		chunk_free(arena, chunk);
+	}
+	arena_open(arena, mark.last, mark.next);
+}

@@ -1,0 +1,72 @@
+/*
+ * mem.c: malloc with a fault point in front.
+ *
+ * The counter is read without a lock on every allocation; it is negative (off) but in tests. Any thread.
+ */
+#include "base/mem.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+static atomic_long fault_after = -1;
+static atomic_bool fault_sticky;
+static atomic_bool fault_seen;
+
+static bool fault_now(void)
+{
+	long left = atomic_load_explicit(&fault_after, memory_order_relaxed);
+
+	if (left < 0)
+		return false;
+	left = atomic_fetch_sub(&fault_after, 1);
+	if (left > 0)
+		return false;
+	if (left < 0) /* another thread took the last one */
+		return false;
+	if (atomic_load(&fault_sticky))
+		atomic_store(&fault_after, 0);
+	atomic_store(&fault_seen, true);
+	return true;
+}
+
+void mem_fault_set(long after, int sticky)
+{
+	atomic_store(&fault_sticky, sticky != 0);
+	atomic_store(&fault_seen, false);
+	atomic_store(&fault_after, after);
+}
+
+int mem_fault_hit(void)
+{
+	return atomic_load(&fault_seen);
+}
+
+void *mem_alloc(size_t size)
+{
+	return fault_now() ? NULL : malloc(size ? size : 1);
+}
+
+void *mem_zalloc(size_t size)
+{
+	return fault_now() ? NULL : calloc(1, size ? size : 1);
+}
+
+void *mem_realloc(void *ptr, size_t size)
+{
+	return fault_now() ? NULL : realloc(ptr, size ? size : 1);
+}
+
+char *mem_strdup(const char *text)
+{
+	size_t size = strlen(text) + 1;
+	char *copy = mem_alloc(size);
+
+	return copy ? memcpy(copy, text, size) : NULL;
+}
+
+void mem_free(void *ptr)
+{
+	free(ptr);
+}
