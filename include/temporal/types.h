@@ -1,5 +1,6 @@
 /*
- * types.h: what client, worker, workflow and activity code share: contracts, payloads, failures, policies.
+ * types.h: what client, worker, workflow and activity code share: contracts, payloads, failures,
+ * policies.
  */
 #ifndef TEMPORAL_TYPES_H
 #define TEMPORAL_TYPES_H
@@ -34,9 +35,12 @@ struct temporal_metadata {
 	struct temporal_bytes value;
 };
 
-/* One value as it travels: bytes, and metadata that say how to read them ("encoding" is always there). */
+/*
+ * One value as it travels: bytes, and metadata that say how to read them ("encoding" is always
+ * there).
+ */
 struct temporal_payload {
-	const char *encoding; /* "json/plain", "binary/plain", "binary/null", "json/protobuf", ...; NULL: "json/plain" */
+	const char *encoding; /* "json/plain" (so is NULL), "binary/plain", "binary/null", ... */
 	struct temporal_bytes data;
 	const struct temporal_metadata *metadata; /* besides "encoding" */
 	size_t n_metadata;
@@ -70,16 +74,16 @@ enum temporal_kind {
 	TEMPORAL_KIND_BYTES,   /* struct temporal_bytes: payload binary/plain, base64 in JSON */
 	TEMPORAL_KIND_PAYLOAD, /* struct temporal_payload: as it is */
 	TEMPORAL_KIND_RECORD,  /* a struct with fields: a JSON object */
-	TEMPORAL_KIND_MESSAGE, /* pointer to a protobuf-c message: json/protobuf or binary/protobuf */
+	TEMPORAL_KIND_MESSAGE, /* pointer to a protobuf-c message: json/protobuf, binary/protobuf */
 };
 
 struct temporal_type;
 
-/* How a field holds its value. */
+/* How a field holds its value. What is a pointer already (STRING, MESSAGE) is its own OPTIONAL. */
 enum temporal_shape {
 	TEMPORAL_SHAPE_PLAIN,    /* the value itself */
 	TEMPORAL_SHAPE_OPTIONAL, /* a pointer to the value; NULL: absent */
-	TEMPORAL_SHAPE_ARRAY,    /* a pointer to the first of n values; n is the field (of type size_t) at count_offset */
+	TEMPORAL_SHAPE_ARRAY,    /* a pointer to n values; n is the size_t at count_offset */
 };
 
 struct temporal_field {
@@ -109,7 +113,10 @@ enum temporal_definition {
 	TEMPORAL_DEFINES_NEXUS_OPERATION,
 };
 
-/* What a definition takes and gives. Made by the TEMPORAL_..._CONTRACT macros; constant for the program's life. */
+/*
+ * What a definition takes and gives. Made by the TEMPORAL_..._CONTRACT macros; constant for the
+ * program's life.
+ */
 struct temporal_contract {
 	const char *name; /* on the wire */
 	enum temporal_definition definition;
@@ -161,8 +168,8 @@ enum temporal_category {
 };
 
 /*
- * A failure as the API has it; which fields mean something depends on `kind`. Strings are never NULL in a failure that the
- * library gives; in one that it is given, NULL is "".
+ * A failure as the API has it; which fields mean something depends on `kind`. Strings are never
+ * NULL in a failure that the library gives; in one that it is given, NULL is "".
  */
 struct temporal_failure {
 	enum temporal_failure_kind kind;
@@ -170,17 +177,19 @@ struct temporal_failure {
 	const struct temporal_failure *cause; /* NULL: none */
 
 	const char *type;                  /* APPLICATION; NEXUS_HANDLER: the error's type */
-	bool non_retryable;                /* APPLICATION, SERVER; NEXUS_HANDLER: by its retry behaviour */
+	bool non_retryable;                /* APPLICATION, SERVER, NEXUS_HANDLER */
 	int64_t next_retry_delay_ms;       /* APPLICATION; 0: by the policy */
 	enum temporal_category category;   /* APPLICATION */
-	struct temporal_payloads details;  /* APPLICATION, CANCELLED; TIMEOUT, RESET_WORKFLOW: last heartbeat's */
+	/* APPLICATION, CANCELLED; TIMEOUT, RESET_WORKFLOW: the last heartbeat's */
+	struct temporal_payloads details;
 	enum temporal_timeout_type timeout_type; /* TIMEOUT */
 
 	/* ACTIVITY, CHILD_WORKFLOW, NEXUS_OPERATION */
 	const char *activity_id, *activity_type, *identity;
 	const char *namespace_, *workflow_id, *run_id, *workflow_type;
 	const char *endpoint, *service, *operation, *operation_token;
-	int64_t scheduled_event_id, started_event_id; /* a child's initiated event is its scheduled_event_id */
+	int64_t scheduled_event_id; /* a child's: of the event that initiated it */
+	int64_t started_event_id;
 	enum temporal_retry_state retry_state;
 };
 
