@@ -18,10 +18,10 @@ extern "C" {
 /* Any option: "none, off or zero", where 0 stands for the default. */
 #define TEMPORAL_OFF (-1)
 
-#define TEMPORAL_SECONDS(n_) ((int64_t)(n_) * 1000)
-#define TEMPORAL_MINUTES(n_) ((int64_t)(n_) * 60000)
-#define TEMPORAL_HOURS(n_)   ((int64_t)(n_) * 3600000)
-#define TEMPORAL_DAYS(n_)    ((int64_t)(n_) * 86400000)
+#define TEMPORAL_SECONDS(n_) ((int64_t)(n_)*1000)
+#define TEMPORAL_MINUTES(n_) ((int64_t)(n_)*60000)
+#define TEMPORAL_HOURS(n_)   ((int64_t)(n_)*3600000)
+#define TEMPORAL_DAYS(n_)    ((int64_t)(n_)*86400000)
 
 /* ---- payloads ---- */
 
@@ -67,7 +67,7 @@ struct temporal_entries {
 enum temporal_kind {
 	TEMPORAL_KIND_VOID,
 	TEMPORAL_KIND_BOOL,
-	TEMPORAL_KIND_INT,     /* signed, of the field's size */
+	TEMPORAL_KIND_INT, /* signed, of the field's size */
 	TEMPORAL_KIND_UINT,
 	TEMPORAL_KIND_FLOAT,   /* float or double, by size */
 	TEMPORAL_KIND_STRING,  /* const char * */
@@ -91,8 +91,8 @@ struct temporal_field {
 	size_t offset;    /* in the struct */
 	enum temporal_kind kind;
 	enum temporal_shape shape;
-	size_t size;         /* of one value */
-	size_t count_offset; /* of an ARRAY */
+	size_t size;                      /* of one value */
+	size_t count_offset;              /* of an ARRAY */
 	const struct temporal_type *type; /* of a RECORD */
 	const void *message;              /* of a MESSAGE: its ProtobufCMessageDescriptor */
 };
@@ -176,10 +176,10 @@ struct temporal_failure {
 	const char *message, *source, *stack_trace;
 	const struct temporal_failure *cause; /* NULL: none */
 
-	const char *type;                  /* APPLICATION; NEXUS_HANDLER: the error's type */
-	bool non_retryable;                /* APPLICATION, SERVER, NEXUS_HANDLER */
-	int64_t next_retry_delay_ms;       /* APPLICATION; 0: by the policy */
-	enum temporal_category category;   /* APPLICATION */
+	const char *type;                /* APPLICATION; NEXUS_HANDLER: the error's type */
+	bool non_retryable;              /* APPLICATION, SERVER, NEXUS_HANDLER */
+	int64_t next_retry_delay_ms;     /* APPLICATION; 0: by the policy */
+	enum temporal_category category; /* APPLICATION */
 	/* APPLICATION, CANCELLED; TIMEOUT, RESET_WORKFLOW: the last heartbeat's */
 	struct temporal_payloads details;
 	enum temporal_timeout_type timeout_type; /* TIMEOUT */
@@ -196,17 +196,17 @@ struct temporal_failure {
 /* ---- policies ---- */
 
 struct temporal_retry_policy {
-	int64_t initial_interval_ms;  /* 0: 1 s */
-	double backoff_coefficient;   /* 0: 2.0; else at least 1 */
-	int64_t maximum_interval_ms;  /* 0: 100 times the initial interval */
-	int32_t maximum_attempts;     /* 0: no limit */
+	int64_t initial_interval_ms;            /* 0: 1 s */
+	double backoff_coefficient;             /* 0: 2.0; else at least 1 */
+	int64_t maximum_interval_ms;            /* 0: 100 times the initial interval */
+	int32_t maximum_attempts;               /* 0: no limit */
 	const char *const *non_retryable_types; /* NULL-terminated; types of application failures */
 };
 
 struct temporal_priority {
-	int32_t key;                  /* 1 (first) to 5; 0: the default, 3 */
+	int32_t key; /* 1 (first) to 5; 0: the default, 3 */
 	const char *fairness_key;
-	float fairness_weight;        /* 0: 1.0 */
+	float fairness_weight; /* 0: 1.0 */
 };
 
 enum temporal_id_reuse_policy {
