@@ -40,9 +40,8 @@ endforeach()
 
 # The archives of the libraries below, where the system has them; else the shared ones.
 function(temporal_archives out)
-	set(${out} temporal_static)
-	set(names protobuf-c nghttp2 uv_a ssl crypto jansson z)
-	foreach(name ${names})
+	set(archives "")
+	foreach(name protobuf-c nghttp2 uv_a ssl crypto jansson z)
 		find_library(TEMPORAL_ARCHIVE_${name} NAMES lib${name}.a)
 		mark_as_advanced(TEMPORAL_ARCHIVE_${name})
 		list(APPEND archives ${TEMPORAL_ARCHIVE_${name}})
