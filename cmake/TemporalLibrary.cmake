@@ -11,7 +11,7 @@ add_library(temporal SHARED ${objects})
 add_library(temporal::shared ALIAS temporal)
 set_target_properties(temporal PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0 EXPORT_NAME shared
 	LINKER_LANGUAGE C LINK_DEPENDS ${map} LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
-target_link_libraries(temporal PRIVATE ${TEMPORAL_REQUIRES})
+target_link_libraries(temporal PRIVATE ${TEMPORAL_REQUIRES} m)
 target_link_options(temporal PRIVATE -Wl,--version-script=${map} -Wl,--as-needed -Wl,--gc-sections)
 
 # The sanitizers' run-time data refers to symbols of each object, so their builds keep a plain archive.
@@ -29,7 +29,7 @@ endif()
 add_library(temporal::static ALIAS temporal_static)
 set_target_properties(temporal_static PROPERTIES OUTPUT_NAME temporal EXPORT_NAME static LINKER_LANGUAGE C
 	ARCHIVE_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
-target_link_libraries(temporal_static INTERFACE ${TEMPORAL_REQUIRES})
+target_link_libraries(temporal_static INTERFACE ${TEMPORAL_REQUIRES} m)
 foreach(library temporal temporal_static)
 	target_include_directories(${library} INTERFACE
 		$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
@@ -49,7 +49,7 @@ function(temporal_archives out)
 	if(archives MATCHES NOTFOUND OR TEMPORAL_SANITIZE)
 		set(archives ${TEMPORAL_REQUIRES})
 	endif()
-	set(${out} $<TARGET_FILE:temporal_static> ${archives} Threads::Threads ${CMAKE_DL_LIBS} PARENT_SCOPE)
+	set(${out} $<TARGET_FILE:temporal_static> ${archives} Threads::Threads m ${CMAKE_DL_LIBS} PARENT_SCOPE)
 endfunction()
 
 temporal_archives(archives)
