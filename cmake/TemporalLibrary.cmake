@@ -20,9 +20,9 @@ if(TEMPORAL_SANITIZE)
 else()
 	set(merged ${CMAKE_CURRENT_BINARY_DIR}/libtemporal.o)
 	add_custom_command(OUTPUT ${merged}
-		COMMAND ${CMAKE_LINKER} -r -o ${merged} ${objects}
+		COMMAND ${CMAKE_LINKER} -r -o ${merged} --whole-archive $<TARGET_FILE:temporal_internal>
 		COMMAND ${CMAKE_OBJCOPY} --localize-hidden ${merged}
-		DEPENDS ${objects} COMMAND_EXPAND_LISTS VERBATIM COMMENT "Joining the objects of libtemporal.a")
+		DEPENDS temporal_internal VERBATIM COMMENT "Joining the objects of libtemporal.a")
 	set_source_files_properties(${merged} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
 	add_library(temporal_static STATIC ${merged})
 endif()
