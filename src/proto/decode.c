@@ -221,7 +221,9 @@ static const uint8_t *decode_packed(struct decoder *d, const struct frame *frame
 	if (len && !array_reserve(d, field, at, array, *n, packed_count(kind, at, len), size))
 		return NULL;
 	while (at < end) {
-		const uint8_t *behind = read_scalar(kind, at, end, *array + *n * size);
+		/* Still no array: there is not one whole number in the list. */
+		const uint8_t *behind =
+			*array ? read_scalar(kind, at, end, *array + *n * size) : NULL;
 
 		if (!behind)
 			return malformed(d, field, at, "not a list of whole numbers");

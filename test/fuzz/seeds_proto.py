@@ -56,6 +56,7 @@ SEEDS = {
     "bad_utf8": b"\1" + block(1, b"\xff\xfe"),
     "nul": b"\1" + block(1, b"a\0b"),
     "long_varint": b"\0" + block(1, b"\x08" + b"\xff" * 9 + b"\x01"),
+    "packed_unfinished": b"\5" + block(12, block(1, b"\xf5")),
     "huge_length": b"\1" + varint(1 << 3 | 2) + varint(1 << 40),
 }
 
