@@ -29,7 +29,7 @@ ROOTS = [
     "google/protobuf/struct.proto",
 ]
 # Only options of the HTTP gateway and of documentation: nothing that the wire carries.
-STUBS = ["google/api/annotations.proto", "google/api/http.proto"]
+EMPTY = ["google/api/annotations.proto", "google/api/http.proto"]
 C_PACKAGES = {"google.protobuf": "Google", "google.rpc": "Rpc"}
 
 
@@ -149,7 +149,7 @@ def for_c(descriptor):
     return rewrite(descriptor, 4, without_optional) + field(8, field(1019, options))
 
 
-def stub(name):
+def empty(name):
     return field(1, name.encode()) + field(2, b"google.api") + field(12, b"proto3")
 
 
@@ -161,9 +161,9 @@ def closure(found):
             return
         seen.add(name)
         if name not in found:
-            if name not in STUBS:
+            if name not in EMPTY:
                 raise SystemExit(f"descriptors.py: {name} is needed, but not in the source")
-            found[name] = stub(name)
+            found[name] = empty(name)
         for needed in name_and_imports(found[name])[1]:
             visit(needed)
         ordered.append(name)
@@ -191,8 +191,8 @@ def main():
             sys.exit(f"descriptors.py: {args.wheel}: SHA-256 is {digest}, expected {args.sha256}")
     found = from_set(args.well_known)
     found.update(from_wheel(args.wheel) if args.wheel else from_set(args.set))
-    for name in STUBS:
-        found[name] = stub(name)
+    for name in EMPTY:
+        found[name] = empty(name)
     names = closure(found)
     pathlib.Path(args.out).write_bytes(b"".join(field(1, for_c(found[name])) for name in names))
     pathlib.Path(args.list).write_text("".join(name + "\n" for name in names))

@@ -251,6 +251,8 @@ def include_problem(path, kind, target):
     if parts[0] != "src" or len(parts) < 3 or parts[1] not in ARROWS:
         return None
     layer, reach = parts[1], closure(parts[1])
+    if target.endswith(".pb-c.h"):
+        return None if "proto" in reach else (f"{layer} includes {target}", "nothing of Temporal's messages")
     if kind == '"':
         if top not in ARROWS:
             return f"{target} is not named by its layer", '"layer/file.h"'

@@ -158,6 +158,12 @@ class TidyTest(unittest.TestCase):
                 expected = [f"src/{layer}/a.c:2: {layer} includes <{header}>"] if bad else []
                 self.assert_problem(self.source(layer, f"<{header}>"), *expected)
 
+    def test_includes_of_generated_headers(self):
+        header = "temporal/api/common/v1/message.pb-c.h"
+        self.assert_problem(self.source("engine", f"<{header}>"))
+        self.assert_problem(self.source("proto", f'"{header}"'))
+        self.assert_problem(self.source("base", f'"{header}"'), f"src/base/a.c:2: base includes {header}")
+
     def test_include_without_layer(self):
         self.assert_problem({"src/base/add.c": GOOD.replace("base/add.h", "add.h")},
                             "src/base/add.c:2: add.h is not named by its layer")
