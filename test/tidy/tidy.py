@@ -57,13 +57,15 @@ WORDS = (
     (r"\b(TODO|FIXME|XXX|HACK)\b", "finish it, or leave it out"),
     (r"(?i)\bstubs?\b|\bplaceholder\b|\bnot implemented\b", "finish it, or leave it out"),
 )
-CALLS = (
+UNSAFE_CALLS = (
     (r"\b(strcpy|strcat|stpcpy|strncat|sprintf|vsprintf|gets)\s*\(", "a call that knows the size of its buffer"),
     (r"\balloca\s*\(", "an arena"),
+)
+LIBRARY_CALLS = (
     (r"\b(strtok|tmpnam|asctime|ctime|gmtime|localtime)\s*\(", "the re-entrant form"),
     (r"\b(atoi|atol|atoll|atof)\s*\(", "strtol and its relatives, with the end checked"),
 )
-LIBRARY_CALLS = (
+PRINTING_CALLS = (
     (r"(?<![\w.>])(printf|puts|putchar|perror)\s*\(", "the error to the caller: the library does not print"),
     (r"(?<![\w.>])(exit|_exit)\s*\(", "the error to the caller: the library does not end the process"),
 )
@@ -174,13 +176,15 @@ def check_words(path, text):
 
 
 def check_calls(path, code, library):
-    rules = CALLS + (LIBRARY_CALLS if library else ())
+    rules = UNSAFE_CALLS
+    if library:
+        rules += LIBRARY_CALLS + (PRINTING_CALLS if path != "src/base/log.c" else ())
     for number, line in enumerate(code.split("\n"), 1):
         for pattern, expected in rules:
             for match in re.finditer(pattern, line):
                 yield Problem(path, number, f"`{match.group(0).rstrip('( ')}`", expected)
-        if re.match(r"\s*typedef\s+(struct|union)\b(?!.*\()", line):
-            yield Problem(path, number, "a typedef of a struct", "`struct name` wherever it is used")
+        if re.match(r"\s*typedef\s+(struct|union)\b(?!.*\()(?!.*_out;)", line):
+            yield Problem(path, number, "a typedef of a struct", "`struct name` (only a contract's X_out may be one)")
 
 
 def check_form(path, text, code, slashes):
@@ -278,25 +282,19 @@ def check_includes(path, text):
             yield Problem(path, number, *problem)
 
 
-def guard_of(path):
-    parts = path.split("/")
-    if parts[0] in ("src", "include", "examples"):
-        parts = parts[1:]
-    elif parts[0] == "test":
-        parts = [parts[0], *(parts[-1:] if parts[1] == "unit" else parts[1:])]
-    return re.sub(r"\W", "_", "_".join(parts)).upper()
-
-
 def check_header(path, code):
-    guard = guard_of(path)
+    """The guard is the path; outside src and include it only has to end with the file's name."""
+    exact = path.startswith(("src/", "include/"))
+    wanted = re.sub(r"\W", "_", path.split("/", 1)[-1] if exact else os.path.basename(path)).upper()
     match = re.search(r"^\s*#\s*ifndef (\w+)\n\s*#\s*define (\w+)", code, re.M)
-    if not match or match.group(1) != match.group(2) or match.group(1) != guard:
-        yield Problem(path, 1, f"the guard is {match.group(1) if match else 'missing'}", guard)
+    guard = match.group(1) if match and match.group(1) == match.group(2) else "missing"
+    if guard != wanted and (exact or not guard.endswith("_" + wanted)):
+        yield Problem(path, 1, f"the guard is {guard}", wanted)
 
 
 def check_c(path, text):
     code, slashes = blank(text)
-    library = path.startswith("src/") and path != "src/base/log.c"
+    library = path.startswith(("src/", "include/"))
     yield from check_form(path, text, code, slashes)
     yield from check_calls(path, code, library)
     yield from check_includes(path, text)

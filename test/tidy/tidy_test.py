@@ -112,7 +112,7 @@ class TidyTest(unittest.TestCase):
 
     def test_typedef_of_a_struct(self):
         self.assert_in_base(GOOD + "typedef struct a a_t;\n", "8: a typedef of a struct")
-        self.assert_in_base(GOOD + "typedef struct a *(*make)(int);\ntypedef int number;\n")
+        self.assert_in_base(GOOD + "typedef struct a *(*make)(int);\ntypedef int number;\ntypedef struct a b_out;\n")
 
     def test_opening_comment(self):
         self.assert_in_base("int x;\n", "1: no comment opens the file")
@@ -121,6 +121,9 @@ class TidyTest(unittest.TestCase):
         self.assert_problem({"src/base/add.h": GOOD_HEADER.replace("BASE_ADD_H", "ADD_H")},
                             "src/base/add.h:1: the guard is ADD_H")
         self.assert_problem({"src/base/add.h": "int add(int a, int b);\n"}, "src/base/add.h:1: the guard is missing")
+        self.assert_problem({"test/lib/add.h": GOOD_HEADER.replace("BASE_ADD_H", "LIB_ADD_H")})
+        self.assert_problem({"test/lib/add.h": GOOD_HEADER.replace("BASE_ADD_H", "SUM_H")},
+                            "test/lib/add.h:1: the guard is SUM_H")
 
     def test_folder_without_readme(self):
         self.assert_problem({"src/base/README.md": None}, "src/base:1: no README.md")
