@@ -43,8 +43,7 @@ function(temporal_test name)
 	endif()
 	add_test(NAME ${name} COMMAND ${test_COMMAND})
 	if(TEMPORAL_VALGRIND AND VALGRIND AND test_KIND STREQUAL unit)
-		add_test(NAME valgrind_${name} COMMAND ${VALGRIND} --quiet --error-exitcode=99 --leak-check=full
-			--errors-for-leak-kinds=definite,indirect --child-silent-after-fork=yes
+		add_test(NAME valgrind_${name} COMMAND ${PROJECT_SOURCE_DIR}/test/lib/with-valgrind
 			$<TARGET_FILE:${name}>)
 		set_tests_properties(valgrind_${name} PROPERTIES LABELS valgrind TIMEOUT 300 SKIP_RETURN_CODE 77
 			ENVIRONMENT "${TEMPORAL_TEST_ENVIRONMENT}")
