@@ -539,14 +539,13 @@ struct temporal_run_description {
 };
 
 /* The description belongs to the caller, and all that it points to to it. */
-TEMPORAL_API const struct temporal_run_description *temporal_run_describe(
+TEMPORAL_API struct temporal_run_description *temporal_run_describe(
 	struct temporal_run *run, struct temporal_error *err) TEMPORAL_MUST_USE;
-typedef void temporal_description_fn(const struct temporal_run_description *description,
-	const struct temporal_error *err, void *user);
+typedef void temporal_description_fn(
+	struct temporal_run_description *description, const struct temporal_error *err, void *user);
 TEMPORAL_API enum temporal_code temporal_run_describe_async(struct temporal_run *run,
 	temporal_description_fn *done, void *user, struct temporal_error *err) TEMPORAL_MUST_USE;
-TEMPORAL_API void temporal_run_description_unref(
-	const struct temporal_run_description *description);
+TEMPORAL_API void temporal_run_description_unref(struct temporal_run_description *description);
 
 /* ---- histories and raw calls ---- */
 
@@ -555,15 +554,15 @@ struct temporal_buffer {
 	const char *data;
 	size_t len;
 };
-TEMPORAL_API void temporal_buffer_unref(const struct temporal_buffer *buffer);
+TEMPORAL_API void temporal_buffer_unref(struct temporal_buffer *buffer);
 typedef void temporal_buffer_fn(
-	const struct temporal_buffer *buffer, const struct temporal_error *err, void *user);
+	struct temporal_buffer *buffer, const struct temporal_error *err, void *user);
 
 /*
  * The whole history of the run (of the newest one, without a run id) as the JSON that the CLI and
  * the replayers of all SDKs read.
  */
-TEMPORAL_API const struct temporal_buffer *temporal_run_history_json(
+TEMPORAL_API struct temporal_buffer *temporal_run_history_json(
 	struct temporal_run *run, struct temporal_error *err) TEMPORAL_MUST_USE;
 TEMPORAL_API enum temporal_code temporal_run_history_json_async(struct temporal_run *run,
 	temporal_buffer_fn *done, void *user, struct temporal_error *err) TEMPORAL_MUST_USE;
@@ -573,7 +572,7 @@ TEMPORAL_API enum temporal_code temporal_run_history_json_async(struct temporal_
  * "/temporal.api.workflowservice.v1.WorkflowService/ListWorkflowExecutions". Request and reply are
  * encoded messages, or with `json` their proto3 JSON. UNIMPLEMENTED: no such method is known here.
  */
-TEMPORAL_API const struct temporal_buffer *temporal_client_call(struct temporal_client *client,
+TEMPORAL_API struct temporal_buffer *temporal_client_call(struct temporal_client *client,
 	const char *path, struct temporal_bytes request, bool json,
 	struct temporal_error *err) TEMPORAL_MUST_USE;
 TEMPORAL_API enum temporal_code temporal_client_call_async(struct temporal_client *client,

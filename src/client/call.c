@@ -110,6 +110,8 @@ void client_call_free(struct client_call *call)
 {
 	if (!call)
 		return;
+	if (call->finish)
+		call->finish(call);
 	arena_finish(&call->arena);
 	mem_free(call);
 }
@@ -156,7 +158,8 @@ static struct rpc_call *send_message(struct client_call *call, struct temporal_e
 
 void client_call_end(struct client_call *call, void *value, struct temporal_error *err)
 {
-	rpc_timer_stop(&call->timer);
+	if (call->limit_ms)
+		rpc_timer_stop(&call->timer);
 	if (err && call->what)
 		error_prefix(err, "%s", call->what);
 	call->ended(call, value, err);

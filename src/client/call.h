@@ -36,7 +36,9 @@ struct client_call {
 	void *state;         /* of the group; in the arena */
 	/* Takes the reply (may move its arena out); sends again or ends the call. */
 	void (*took)(struct client_call *call, struct rpc_reply *reply);
-	struct rpc_call *rpc; /* known only to calls with a limit */
+	void (*finish)(
+		struct client_call *call); /* frees what is not in the arena; NULL: nothing */
+	struct rpc_call *rpc;              /* known only to calls with a limit */
 	struct rpc_task task;
 	struct rpc_timer timer;
 	bool expired;

@@ -88,8 +88,8 @@ static void client_free(struct temporal_client *client)
 	mem_free(client);
 }
 
-struct temporal_client *temporal_client_connect_(
-	struct temporal_error *err, const struct temporal_client_opts *opts, size_t size)
+static struct temporal_client *client_new(const struct client_transport *transport,
+	const struct temporal_client_opts *opts, size_t size, struct temporal_error *err)
 {
 	struct temporal_client *client = mem_zalloc(sizeof(*client));
 	struct client_link *link;
@@ -101,6 +101,8 @@ struct temporal_client *temporal_client_connect_(
 	pthread_once(&fork_once, watch_forks);
 	atomic_init(&client->refs, 1);
 	arena_init(&client->arena, 512, ARENA_NO_BUDGET);
+	if (transport)
+		client->transport = *transport;
 	if (client_take_options(client, opts, size, err))
 		goto fail;
 	link = client_link_new(client, err);
@@ -113,6 +115,18 @@ struct temporal_client *temporal_client_connect_(
 fail:
 	client_free(client);
 	return NULL;
+}
+
+struct temporal_client *temporal_client_connect_(
+	struct temporal_error *err, const struct temporal_client_opts *opts, size_t size)
+{
+	return client_new(NULL, opts, size, err);
+}
+
+struct temporal_client *client_connect_through(const struct client_transport *transport,
+	const struct temporal_client_opts *opts, struct temporal_error *err)
+{
+	return client_new(transport, opts, opts ? sizeof(*opts) : 0, err);
 }
 
 struct temporal_client *temporal_client_ref(struct temporal_client *client)

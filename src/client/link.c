@@ -63,14 +63,14 @@ static size_t length(const char *text)
 	return text ? strlen(text) : 0;
 }
 
-static struct rpc_channel *open_channel(
-	const struct temporal_client_opts *from, struct rpc_loop *loop, struct temporal_error *err)
+static struct rpc_channel *connect_channel(const struct temporal_client_opts *from,
+	struct rpc_loop *loop, const struct rpc_header *headers, size_t n_headers,
+	struct temporal_error *err)
 {
 	static const struct temporal_tls_opts no_tls;
 	static const struct temporal_proxy_opts no_proxy;
 	const struct temporal_tls_opts *tls = from->tls ? from->tls : &no_tls;
 	const struct temporal_proxy_opts *proxy = from->proxy ? from->proxy : &no_proxy;
-	struct rpc_channel *channel = NULL;
 	struct rpc_connect_opts opts = {
 		.target = from->target,
 		.tls = from->tls || (from->api_key && !from->no_tls),
@@ -91,15 +91,30 @@ static struct rpc_channel *open_channel(
 		.connect_timeout_ms = from->connect_timeout_ms,
 		.dns_refresh_ms = from->dns_refresh_ms,
 		.max_receive_size = (size_t)from->max_receive_bytes,
+		.headers = headers,
+		.n_headers = n_headers,
 	};
+
+	return rpc_channel_new(loop, &opts, err);
+}
+
+static struct rpc_channel *open_channel(
+	const struct temporal_client *client, struct rpc_loop *loop, struct temporal_error *err)
+{
+	const struct client_transport *transport = &client->transport;
+	struct rpc_channel *channel = NULL;
+	struct rpc_header *headers;
 	struct arena scratch;
+	size_t n = 0;
 
 	arena_init(&scratch, 1024, ARENA_NO_BUDGET);
-	opts.headers = collect_headers(from, &scratch, &opts.n_headers);
-	if (opts.headers)
-		channel = rpc_channel_new(loop, &opts, err);
-	else
+	headers = collect_headers(&client->opts, &scratch, &n);
+	if (!headers)
 		error_no_memory(err, "a client's headers");
+	else if (transport->open)
+		channel = transport->open(transport->user, loop, headers, n, err);
+	else
+		channel = connect_channel(&client->opts, loop, headers, n, err);
 	arena_finish(&scratch);
 	return channel;
 }
@@ -135,7 +150,7 @@ struct client_link *client_link_new(struct temporal_client *client, struct tempo
 		goto fail;
 	if (rpc_loop_start(link->loop, THREAD_NAME, err))
 		goto fail;
-	link->channel = open_channel(&client->opts, link->loop, err);
+	link->channel = open_channel(client, link->loop, err);
 	if (!link->channel || set_headers(link->channel, client->headers, err))
 		goto fail;
 	return link;

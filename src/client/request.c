@@ -353,3 +353,8 @@ const char *client_request_id(struct client_request *builder, const char *id)
 	client_uuid(uuid);
 	return noted(builder, arena_strdup(builder->arena, uuid));
 }
+
+const char *client_request_text(struct client_request *builder, const char *text)
+{
+	return noted(builder, arena_strdup(builder->arena, text));
+}

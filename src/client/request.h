@@ -76,6 +76,9 @@ Workflow__VersioningOverride *client_request_versioning(
 /* The text, or a random UUID where it is empty. */
 const char *client_request_id(struct client_request *builder, const char *id);
 
+/* A copy of the text, for calls that send more than once. */
+const char *client_request_text(struct client_request *builder, const char *text);
+
 /* Notes an error of the input. */
 void client_request_fail(struct client_request *builder, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

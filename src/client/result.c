@@ -254,7 +254,7 @@ static struct client_call *prepare(struct temporal_run *run, const struct tempor
 		return NULL;
 	}
 	state->follow = !opts.no_follow;
-	state->workflow_id = arena_strdup(&call->arena, run->workflow_id);
+	state->workflow_id = client_request_text(&builder, run->workflow_id);
 	snprintf(state->run_id, sizeof(state->run_id), "%s", run->run_id);
 	state->message = REQUEST_NEW(&builder, Workflowservice__GetWorkflowExecutionHistoryRequest,
 		workflowservice__get_workflow_execution_history_request);
@@ -265,8 +265,7 @@ static struct client_call *prepare(struct temporal_run *run, const struct tempor
 	state->message->skip_archival = true;
 	state->message->history_event_filter_type =
 		ENUMS__HISTORY_EVENT_FILTER_TYPE__HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT;
-	if (builder.code || !state->workflow_id) {
-		error_no_memory(err, "a wait for a result");
+	if (builder.code) {
 		client_call_free(call);
 		return NULL;
 	}

@@ -174,12 +174,13 @@ static struct client_call *prepare(struct temporal_client *client, const struct 
 		id = fill_in_signal_with_start(&builder, call, input, signal, &opts);
 	else if (!builder.code)
 		id = fill_in_start(&builder, call, input, &opts);
+	if (!builder.code)
+		state->workflow_id = client_request_text(&builder, id);
 	if (builder.code) {
 		error_prefix(err, "start of workflow \"%s\"", input->name ? input->name : "");
 		client_call_free(call);
 		return NULL;
 	}
-	state->workflow_id = arena_strdup(&call->arena, id);
 	call->state = state;
 	client_call_name(call, "start of workflow \"%s\" with id \"%s\"", input->name, id);
 	return call;
