@@ -21,6 +21,7 @@
 #include <temporal/api/workflowservice/v1/request_response.pb-c.h>
 
 #include "base/arena.h"
+#include "base/error.h"
 #include "base/mem.h"
 #include "client/client.h"
 #include "proto/codec.h"
@@ -171,7 +172,10 @@ static inline struct rpc_channel *fake_open(void *user, struct rpc_loop *loop,
 	struct fake_server *server = user;
 	struct fake_channel *channel = mem_zalloc(sizeof(*channel));
 
-	assert_non_null(channel);
+	if (!channel) {
+		error_no_memory(err, "a fake channel");
+		return NULL;
+	}
 	channel->server = server;
 	server->opened++;
 	server->n_headers = n_headers;
