@@ -462,7 +462,8 @@ struct temporal_cancel_opts {
 	size_t n_rpc_headers;
 };
 
-/* Asks the workflow to cancel itself; OK: the request is stored. Asking twice is no error. */
+/* Asks the workflow to cancel itself; OK: the request is stored, or came
+ * before, or (today's server) the run has ended meanwhile. */
 #define temporal_run_cancel(run_, err_, ...) \
 	temporal_run_cancel_((run_), &(const struct temporal_cancel_opts){ __VA_ARGS__ }, \
 		sizeof(struct temporal_cancel_opts), (err_))
