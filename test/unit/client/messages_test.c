@@ -382,6 +382,8 @@ static void describes(void **state)
 	info->start_time = PROTO_NEW(arena, Google__Timestamp, google__timestamp);
 	info->start_time->seconds = 1700000000;
 	info->start_time->nanos = 5;
+	info->close_time = PROTO_NEW(arena, Google__Timestamp, google__timestamp);
+	info->close_time->seconds = -62135596800; /* the year 1: how a server in Go says "not" */
 	info->history_length = 11;
 	pending->activity_id = "5";
 	pending->attempt = 3;
