@@ -74,7 +74,8 @@ bool rpc_flood_allows(struct rpc_flood *flood, const nghttp2_frame_hd *frame, in
 	case NGHTTP2_SETTINGS:
 		return rpc_bucket_take(&flood->settings, now_ns, 100, 10);
 	case NGHTTP2_PING:
-		return rpc_bucket_take(&flood->ping, now_ns, 2000, 1000);
+		return flood->of_server ? rpc_bucket_take(&flood->ping, now_ns, 100000, 100000)
+					: rpc_bucket_take(&flood->ping, now_ns, 5000, 2000);
 	case NGHTTP2_PRIORITY:
 		return rpc_bucket_take(&flood->priority, now_ns, 1000, 100);
 	case NGHTTP2_DATA:

@@ -49,6 +49,7 @@ bool rpc_bucket_take(struct rpc_bucket *bucket, int64_t now_ns, unsigned burst, 
 
 /* Frames that cost the sender nothing, counted by kind (limit H5). */
 struct rpc_flood {
+	bool of_server; /* grpc-go's server pings once for each burst of data it gets */
 	struct rpc_bucket settings, ping, priority, empty_data, window, unknown;
 };
 
