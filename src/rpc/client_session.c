@@ -512,6 +512,7 @@ struct rpc_client_session *rpc_client_session_new(
 	if (!session)
 		goto out;
 	session->opts = *opts;
+	session->flood.of_server = true;
 	session->opts.receive_max = opts->receive_max ? opts->receive_max : RPC_CLIENT_RECEIVE_MAX;
 	session->opts.memory_max = opts->memory_max ? opts->memory_max : RPC_CLIENT_MEMORY_MAX;
 	if (nghttp2_session_callbacks_new(&callbacks) == 0)
