@@ -93,6 +93,8 @@ static uint64_t divide_to_bits(struct big *numerator, struct big *denominator)
 					      : DBL_MANT_DIG;
 	if (bits < 0)
 		return 0;
+	if (exponent >= DBL_MAX_EXP)
+		return UINT64_C(0x7FF) << (DBL_MANT_DIG - 1); /* infinity */
 	for (int i = 0; i < bits; i++) {
 		mantissa <<= 1;
 		if (big_compare(numerator, denominator) >= 0) {
