@@ -1,6 +1,7 @@
 /*
- * bench.c: how fast the engine alone replays. A history of a workflow that calls activities one after the other (six
- * events each) is built in memory and replayed; no decoding, no workflow code. `bench [ACTIVITIES [TIMES]]`.
+ * bench.c: how fast the engine alone replays. A history of a workflow that calls activities one
+ * after the other (six events each) is built in memory and replayed; no decoding, no workflow code.
+ * `bench [ACTIVITIES [TIMES]]`.
  *
  * Not a test: it prints what it measured.
  */
@@ -42,9 +43,9 @@ static void *add(struct builder *builder, Enums__EventType type,
 	return event->workflow_execution_started_event_attributes;
 }
 
-#define ADD(builder_, NAME_, name_)                                                                \
-	add((builder_), ENUMS__EVENT_TYPE__EVENT_TYPE_##NAME_,                                     \
-		HISTORY__HISTORY_EVENT__ATTRIBUTES_##NAME_##_EVENT_ATTRIBUTES,                     \
+#define ADD(builder_, NAME_, name_) \
+	add((builder_), ENUMS__EVENT_TYPE__EVENT_TYPE_##NAME_, \
+		HISTORY__HISTORY_EVENT__ATTRIBUTES_##NAME_##_EVENT_ATTRIBUTES, \
 		&history__##name_##_event_attributes__descriptor)
 
 static int64_t count(const struct builder *builder)
@@ -100,8 +101,8 @@ static void add_activity(struct builder *builder, int number)
 
 static History__History *build(struct arena *arena, int activities)
 {
-	struct builder builder = { arena, must(PROTO_NEW(arena, History__History,
-						  history__history)) };
+	struct builder builder = { arena,
+		must(PROTO_NEW(arena, History__History, history__history)) };
 
 	builder.history->events =
 		must(arena_array(arena, (size_t)activities * 6 + 8, sizeof(void *)));
@@ -159,8 +160,8 @@ int main(int argc, char **argv)
 		replay(history, activities);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
 
-	double seconds = (double)(end.tv_sec - begin.tv_sec) +
-			 (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
+	double seconds =
+		(double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
 
 	printf("%zu events, %d times: %.0f events/s of CPU\n", history->n_events, times,
 		(double)history->n_events * times / seconds);
