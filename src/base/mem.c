@@ -44,6 +44,16 @@ int mem_fault_hit(void)
 	return atomic_load(&fault_seen);
 }
 
+long mem_fault_pause(void)
+{
+	return atomic_exchange(&fault_after, -1);
+}
+
+void mem_fault_resume(long left)
+{
+	atomic_store(&fault_after, left);
+}
+
 void *mem_alloc(size_t size)
 {
 	return fault_now() ? NULL : malloc(size ? size : 1);
