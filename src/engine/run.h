@@ -79,7 +79,7 @@ struct task {
 
 struct machine_slab {
 	struct machine_slab *next;
-	struct machine machines[6];
+	struct machine machines[4];
 };
 
 struct engine_run {
