@@ -89,8 +89,8 @@ struct engine_step engine_run_complete(struct engine_run *run, const struct comp
 
 /*
  * The server's answer to RESPOND_*: `code` and, of a completed task, the response. If that brings a
- * new workflow task, its arena is taken over and the step is that of this task; else the arena stays
- * the caller's.
+ * new workflow task, its arena is taken over and the step is that of this task; else the arena
+ * stays the caller's.
  */
 struct engine_step engine_run_responded(struct engine_run *run, enum temporal_code code,
 	const char *message, const Workflowservice__RespondWorkflowTaskCompletedResponse *response,
