@@ -118,6 +118,8 @@ struct temporal_contract {
 	size_t out_size;
 };
 
+#include <temporal/contract.h>
+
 /* ---- failures ---- */
 
 enum temporal_failure_kind {

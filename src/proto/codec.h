@@ -1,9 +1,10 @@
 /*
  * codec.h: protobuf messages of the API to and from bytes, driven by protobuf-c's descriptors.
  *
- * The library's own pack and unpack are never called: they have no limit on depth or memory, no check of UTF-8, and merge
- * in quadratic time. A decoded message lies whole in one arena and shares nothing with the input; whoever has the arena
- * has the message, and nobody changes it afterwards. No recursion on the depth of the input beyond `depth_max`.
+ * The library's own pack and unpack are never called: they have no limit on depth or memory, no
+ * check of UTF-8, and merge in quadratic time. A decoded message lies whole in one arena and shares
+ * nothing with the input; whoever has the arena has the message, and nobody changes it afterwards.
+ * No recursion on the depth of the input beyond `depth_max`.
  */
 #ifndef PROTO_CODEC_H
 #define PROTO_CODEC_H
@@ -15,39 +16,46 @@
 #include "base/str.h"
 
 struct proto_limits {
-	unsigned depth_max;    /* nesting of messages; 0: PROTO_DEPTH_MAX */
-	size_t elements_max;   /* elements of repeated fields, submessages and unknown fields in all; 0: by input size */
+	unsigned depth_max;  /* nesting of messages; 0: PROTO_DEPTH_MAX */
+	size_t elements_max; /* elements of repeated fields, submessages and unknown fields in all;
+				0: by input size */
+	size_t memory_max; /* bytes of the decoded message; 0: by input size, 16-fold and 256 KiB on
+			      top */
 };
 
 #define PROTO_DEPTH_MAX 100
 
 /*
- * Decodes `len` bytes as one message of the type. NULL on failure: INTERNAL for bytes that are not such a message (the
- * text names type, field and offset), RESOURCE_EXHAUSTED beyond a limit or the arena's budget, NO_MEMORY. `limits` may
- * be NULL. Strings that the sender left out are "", submessages NULL. Unknown fields are kept and encoded again.
+ * Decodes `len` bytes as one message of the type. NULL on failure: INTERNAL for bytes that are not
+ * such a message (the text names type, field and offset), RESOURCE_EXHAUSTED beyond a limit or the
+ * arena's budget, NO_MEMORY. `limits` may be NULL. Strings that the sender left out are "",
+ * submessages NULL. Unknown fields are kept and encoded again.
  */
-void *proto_decode(struct arena *arena, const ProtobufCMessageDescriptor *type, const void *data, size_t len,
-	const struct proto_limits *limits, struct temporal_error *err) __attribute__((warn_unused_result));
+void *proto_decode(struct arena *arena, const ProtobufCMessageDescriptor *type, const void *data,
+	size_t len, const struct proto_limits *limits, struct temporal_error *err)
+	__attribute__((warn_unused_result));
 
-/* The size of the message's encoding in bytes; deterministic, as is the encoding. NULL strings count as "". */
+/* The size of the message's encoding in bytes; deterministic, as is the encoding. NULL strings
+ * count as "". */
 size_t proto_size(const void *message);
 
 /* Writes exactly proto_size(message) bytes to `out`. */
 void proto_write(const void *message, uint8_t *out);
 
 /*
- * Encodes in one pass into the arena, with `headroom` unused bytes in front of the encoding (for gRPC's prefix). `out`
- * covers headroom and encoding. NO_MEMORY, or INVALID_ARGUMENT for a message nested deeper than PROTO_DEPTH_MAX or a
- * string that is not UTF-8.
+ * Encodes in one pass into the arena, with `headroom` unused bytes in front of the encoding (for
+ * gRPC's prefix). `out` covers headroom and encoding. NO_MEMORY, or INVALID_ARGUMENT for a message
+ * nested deeper than PROTO_DEPTH_MAX or a string that is not UTF-8.
  */
-enum temporal_code proto_encode(struct arena *arena, const void *message, size_t headroom, struct bytes *out,
-	struct temporal_error *err) __attribute__((warn_unused_result));
+enum temporal_code proto_encode(struct arena *arena, const void *message, size_t headroom,
+	struct bytes *out, struct temporal_error *err) __attribute__((warn_unused_result));
 
 /* A deep copy of the message in another arena, unknown fields included; NULL when memory is out. */
 void *proto_copy(struct arena *arena, const void *message) __attribute__((warn_unused_result));
 
 /* An empty message of the type with protobuf's defaults ("" strings). NULL when memory is out. */
-void *proto_new(struct arena *arena, const ProtobufCMessageDescriptor *type) __attribute__((warn_unused_result));
+void *proto_new(struct arena *arena, const ProtobufCMessageDescriptor *type)
+	__attribute__((warn_unused_result));
 #define PROTO_NEW(arena_, Type_, prefix_) ((Type_ *)proto_new((arena_), &prefix_##__descriptor))
 
 #endif
