@@ -101,6 +101,9 @@ Common__Payloads *client_request_input_payloads(struct client_request *builder,
 	if (contract->definition != kind)
 		client_request_fail(builder, "\"%s\" is %s: expected %s", contract->name,
 			kind_names[contract->definition], kind_names[kind]);
+	if (contract->in.n_fields && !input->in)
+		client_request_fail(
+			builder, "\"%s\" has arguments, but none are given", contract->name);
 	if (builder->code)
 		return NULL;
 	made = REQUEST_NEW(builder, Common__Payloads, common__payloads);

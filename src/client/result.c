@@ -309,7 +309,7 @@ enum temporal_code temporal_result_(struct temporal_run *run,
 {
 	struct temporal_error own = { 0 };
 	struct temporal_result *result = NULL;
-	enum temporal_code code = client_result_check_keep(contract, keep, &own);
+	enum temporal_code code = client_result_check_keep(contract, out, keep, &own);
 
 	if (!code) {
 		result = temporal_run_wait_(run, opts, size, &own);

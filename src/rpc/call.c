@@ -35,7 +35,9 @@
 #define POOL_MAX       32U
 #define REFUSALS_MAX \
 	3U /* refused streams are sent again at once so often; then the policy decides */
-#define DECODED_FACTOR 24U /* memory of a decoded message against its size on the wire */
+#define DEADLINE_TEXT_SIZE 160
+#define SAME_TIME_NS       (5 * RPC_MS_NS) /* between two clocks that time the same deadline */
+#define DECODED_FACTOR     24U /* memory of a decoded message against its size on the wire */
 
 static struct rpc_call *call_of_task(struct rpc_task *task)
 {
@@ -290,8 +292,17 @@ static bool is_malformed(struct rpc_call *call, struct rpc_end *end)
 	return end->message != NULL;
 }
 
+/* The end of a try whose time is over; `text` is what its message is written to. */
+static struct rpc_end deadline_end(const struct rpc_call *call, char text[DEADLINE_TEXT_SIZE])
+{
+	snprintf(text, DEADLINE_TEXT_SIZE, "%s did not answer within %lld ms", call->method->path,
+		(long long)(call->timeout_ns / RPC_MS_NS));
+	return (struct rpc_end){ .code = TEMPORAL_DEADLINE_EXCEEDED, .message = text };
+}
+
 void rpc_call_end_try(struct rpc_call *call, const struct rpc_end *end)
 {
+	char text[DEADLINE_TEXT_SIZE];
 	struct rpc_end malformed;
 	int64_t now_ns;
 
@@ -304,6 +315,11 @@ void rpc_call_end_try(struct rpc_call *call, const struct rpc_end *end)
 		end = &malformed;
 	}
 	now_ns = rpc_now_ns();
+	/* The server keeps the same deadline, and may reset the stream before our timer fires. */
+	if (end->code == TEMPORAL_CANCELLED && now_ns >= call->try_deadline_ns - SAME_TIME_NS) {
+		malformed = deadline_end(call, text);
+		end = &malformed;
+	}
 	if (end->refused && ++call->refusals <= REFUSALS_MAX && now_ns < call->try_deadline_ns) {
 		try_start(call);
 		return;
@@ -326,13 +342,11 @@ void rpc_call_end_try(struct rpc_call *call, const struct rpc_end *end)
 static void on_deadline(struct rpc_timer *timer)
 {
 	struct rpc_call *call = call_of_timer(timer);
-	char text[160];
+	char text[DEADLINE_TEXT_SIZE];
+	const struct rpc_end end = deadline_end(call, text);
 
 	call->channel->ops->cancel(call->channel, call);
-	snprintf(text, sizeof(text), "%s did not answer within %lld ms", call->method->path,
-		(long long)(call->timeout_ns / RPC_MS_NS));
-	rpc_call_end_try(
-		call, &(struct rpc_end){ .code = TEMPORAL_DEADLINE_EXCEEDED, .message = text });
+	rpc_call_end_try(call, &end);
 }
 
 void rpc_call_message(struct rpc_call *call, const uint8_t *data, size_t len, size_t wire_len)

@@ -211,14 +211,21 @@ static void refuses_mistakes_unsent(void **state)
 	assert_int_equal(f->server->n_asked, 0);
 }
 
-static void refuses_a_contract_of_another_kind(void **state)
+/* The macros find this out when they are compiled; other languages call the functions. */
+static void refuses_contracts_that_do_not_fit(void **state)
 {
 	struct fixture *f = *state;
 	const struct temporal_start_opts opts = { .task_queue = "orders" };
+	const struct approve_in in = { "ann" };
 
-	assert_null(temporal_start(f->client, approve, &opts, &f->err, .by = "ann"));
+	assert_null(
+		temporal_start_contract_(f->client, &approve, &in, &opts, sizeof(opts), &f->err));
 	assert_int_equal(f->err.code, TEMPORAL_INVALID_ARGUMENT);
 	assert_non_null(strstr(f->err.message, "\"approve\" is a signal: expected a workflow"));
+	assert_null(
+		temporal_start_contract_(f->client, &order, NULL, &opts, sizeof(opts), &f->err));
+	assert_int_equal(f->err.code, TEMPORAL_INVALID_ARGUMENT);
+	assert_non_null(strstr(f->err.message, "\"OrderWorkflow\" has arguments"));
 }
 
 /* The status as the real server sends it. */
@@ -353,7 +360,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(sends_each_option, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refuses_mistakes_unsent, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
-			refuses_a_contract_of_another_kind, set_up, tear_down),
+			refuses_contracts_that_do_not_fit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(names_the_run_in_the_way, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			retries_with_the_same_request_id, set_up, tear_down),
