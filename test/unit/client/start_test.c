@@ -100,6 +100,41 @@ static void has_defaults(void **state)
 	temporal_run_unref(run);
 }
 
+static void check_each_option(const start_request *request)
+{
+	assert_string_equal(request->workflow_id, "order-1");
+	assert_int_equal(
+		request->workflow_id_reuse_policy, TEMPORAL_ID_REUSE_ALLOW_DUPLICATE_FAILED_ONLY);
+	assert_int_equal(request->workflow_id_conflict_policy,
+		ENUMS__WORKFLOW_ID_CONFLICT_POLICY__WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING);
+	assert_int_equal(request->workflow_execution_timeout->seconds, 3600);
+	assert_int_equal(request->workflow_run_timeout->seconds, 90);
+	assert_int_equal(request->workflow_run_timeout->nanos, 500000000);
+	assert_int_equal(request->workflow_task_timeout->seconds, 0);
+	assert_int_equal(request->workflow_task_timeout->nanos, 5000000);
+	assert_int_equal(request->workflow_start_delay->seconds, 3);
+	assert_int_equal(request->retry_policy->initial_interval->nanos, 500000000);
+	assert_true(request->retry_policy->backoff_coefficient == 2.0);
+	assert_int_equal(request->retry_policy->maximum_interval->seconds, 60);
+	assert_int_equal(request->retry_policy->maximum_attempts, 4);
+	assert_int_equal(request->retry_policy->n_non_retryable_error_types, 2);
+	assert_string_equal(request->retry_policy->non_retryable_error_types[1], "NoSuchCard");
+	assert_int_equal(request->memo->n_fields, 1);
+	assert_string_equal(request->memo->fields[0]->key, "note");
+	assert_memory_equal(request->memo->fields[0]->value->data.data, "\"hi\"", 4);
+	assert_string_equal(request->search_attributes->indexed_fields[0]->key, "note");
+	assert_string_equal(request->header->fields[0]->key, "note");
+	assert_memory_equal(request->user_metadata->summary->data.data, "\"short\"", 7);
+	assert_memory_equal(request->user_metadata->details->data.data, "\"long\"", 6);
+	assert_int_equal(request->priority->priority_key, 2);
+	assert_string_equal(request->priority->fairness_key, "ann");
+	assert_int_equal(request->versioning_override->override_case,
+		WORKFLOW__VERSIONING_OVERRIDE__OVERRIDE_PINNED);
+	assert_string_equal(request->versioning_override->pinned->version->deployment_name, "shop");
+	assert_string_equal(request->versioning_override->pinned->version->build_id, "v2");
+	assert_string_equal(request->request_id, "request-1");
+}
+
 static void sends_each_option(void **state)
 {
 	struct fixture *f = *state;
@@ -140,40 +175,9 @@ static void sends_each_option(void **state)
 	struct temporal_run *run =
 		temporal_start(f->client, order, &opts, &f->err, .order_id = "order-1");
 	assert_non_null(run);
-	const start_request *request = asked(f, 0);
-
-	assert_string_equal(request->workflow_id, "order-1");
-	assert_int_equal(request->workflow_id_reuse_policy,
-		ENUMS__WORKFLOW_ID_REUSE_POLICY__WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY);
-	assert_int_equal(request->workflow_id_conflict_policy,
-		ENUMS__WORKFLOW_ID_CONFLICT_POLICY__WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING);
-	assert_int_equal(request->workflow_execution_timeout->seconds, 3600);
-	assert_int_equal(request->workflow_run_timeout->seconds, 90);
-	assert_int_equal(request->workflow_run_timeout->nanos, 500000000);
-	assert_int_equal(request->workflow_task_timeout->seconds, 0);
-	assert_int_equal(request->workflow_task_timeout->nanos, 5000000);
-	assert_int_equal(request->workflow_start_delay->seconds, 3);
-	assert_int_equal(request->retry_policy->initial_interval->nanos, 500000000);
-	assert_true(request->retry_policy->backoff_coefficient == 2.0);
-	assert_int_equal(request->retry_policy->maximum_interval->seconds, 60);
-	assert_int_equal(request->retry_policy->maximum_attempts, 4);
-	assert_int_equal(request->retry_policy->n_non_retryable_error_types, 2);
-	assert_string_equal(request->retry_policy->non_retryable_error_types[1], "NoSuchCard");
-	assert_int_equal(request->memo->n_fields, 1);
-	assert_string_equal(request->memo->fields[0]->key, "note");
-	assert_memory_equal(request->memo->fields[0]->value->data.data, "\"hi\"", 4);
-	assert_string_equal(request->search_attributes->indexed_fields[0]->key, "note");
-	assert_string_equal(request->header->fields[0]->key, "note");
-	assert_memory_equal(request->user_metadata->summary->data.data, "\"short\"", 7);
-	assert_memory_equal(request->user_metadata->details->data.data, "\"long\"", 6);
-	assert_int_equal(request->priority->priority_key, 2);
-	assert_string_equal(request->priority->fairness_key, "ann");
-	assert_int_equal(request->versioning_override->override_case,
-		WORKFLOW__VERSIONING_OVERRIDE__OVERRIDE_PINNED);
-	assert_string_equal(request->versioning_override->pinned->version->deployment_name, "shop");
-	assert_string_equal(request->versioning_override->pinned->version->build_id, "v2");
-	assert_string_equal(request->request_id, "request-1");
+	check_each_option(asked(f, 0));
 	assert_int_equal(f->server->asked[0].timeout_ns, 1234000000);
+
 	temporal_run_unref(run);
 }
 
