@@ -226,6 +226,16 @@ enum temporal_status {
 	TEMPORAL_STATUS_PAUSED,
 };
 
+/* How important a line of a log is. */
+enum temporal_log_level {
+	TEMPORAL_LOG_DEFAULT, /* as an option: WARN */
+	TEMPORAL_LOG_TRACE,
+	TEMPORAL_LOG_DEBUG,
+	TEMPORAL_LOG_INFO,
+	TEMPORAL_LOG_WARN,
+	TEMPORAL_LOG_ERROR,
+};
+
 /* When an activity that is cancelled is resolved in its workflow. */
 enum temporal_cancellation_type {
 	TEMPORAL_TRY_CANCEL,                  /* at once, and the activity is asked to stop */
