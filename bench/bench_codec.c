@@ -4,6 +4,7 @@
  *
  * Prints microseconds of processor time (the median of the rounds) and MB/s.   bench_codec [rounds]
  */
+#define PROTOBUF_C__NO_DEPRECATED /* the server still writes some fields that are marked so */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -108,12 +109,21 @@ static void activity_started(History__HistoryEvent *event)
 			history__activity_task_started_event_attributes);
 
 	attributes->scheduled_event_id = event->event_id - 1;
-	attributes->identity = "12345@bench";
+	attributes->identity = "12345@benchmark-host.example.net";
 	attributes->request_id = "1a2b3c4d-0000-4000-8000-0123456789ab";
 	attributes->attempt = 1;
 	event->attributes_case =
 		HISTORY__HISTORY_EVENT__ATTRIBUTES_ACTIVITY_TASK_STARTED_EVENT_ATTRIBUTES;
 	event->activity_task_started_event_attributes = attributes;
+}
+
+static Common__WorkerVersionStamp *worker_version(void)
+{
+	Common__WorkerVersionStamp *stamp =
+		NEW(Common__WorkerVersionStamp, common__worker_version_stamp);
+
+	stamp->build_id = "0123456789abcdef0123456789abcdef";
+	return stamp;
 }
 
 static void activity_completed(History__HistoryEvent *event)
@@ -125,7 +135,7 @@ static void activity_completed(History__HistoryEvent *event)
 	attributes->result = payloads("\"hello\"");
 	attributes->scheduled_event_id = event->event_id - 2;
 	attributes->started_event_id = event->event_id - 1;
-	attributes->identity = "12345@bench";
+	attributes->identity = "12345@benchmark-host.example.net";
 	event->attributes_case =
 		HISTORY__HISTORY_EVENT__ATTRIBUTES_ACTIVITY_TASK_COMPLETED_EVENT_ATTRIBUTES;
 	event->activity_task_completed_event_attributes = attributes;
@@ -139,7 +149,8 @@ static void workflow_task_scheduled(History__HistoryEvent *event)
 
 	attributes->task_queue = task_queue();
 	attributes->task_queue->kind = ENUMS__TASK_QUEUE_KIND__TASK_QUEUE_KIND_STICKY;
-	attributes->task_queue->name = "12345@bench:0123456789abcdef0123456789abcdef";
+	attributes->task_queue->name =
+		"12345@benchmark-host.example.net:0123456789abcdef0123456789abcdef";
 	attributes->task_queue->normal_name = "bench";
 	attributes->start_to_close_timeout = seconds(10);
 	attributes->attempt = 1;
@@ -155,7 +166,7 @@ static void workflow_task_started(History__HistoryEvent *event)
 			history__workflow_task_started_event_attributes);
 
 	attributes->scheduled_event_id = event->event_id - 1;
-	attributes->identity = "12345@bench";
+	attributes->identity = "12345@benchmark-host.example.net";
 	attributes->request_id = "1a2b3c4d-0000-4000-8000-0123456789ab";
 	attributes->history_size_bytes = event->event_id * 120;
 	event->attributes_case =
@@ -171,10 +182,11 @@ static void workflow_task_completed(History__HistoryEvent *event)
 
 	attributes->scheduled_event_id = event->event_id - 2;
 	attributes->started_event_id = event->event_id - 1;
-	attributes->identity = "12345@bench";
+	attributes->identity = "12345@benchmark-host.example.net";
 	attributes->sdk_metadata =
 		NEW(Sdk__WorkflowTaskCompletedMetadata, sdk__workflow_task_completed_metadata);
 	attributes->metering_metadata = NEW(Common__MeteringMetadata, common__metering_metadata);
+	attributes->worker_version = worker_version();
 	event->attributes_case =
 		HISTORY__HISTORY_EVENT__ATTRIBUTES_WORKFLOW_TASK_COMPLETED_EVENT_ATTRIBUTES;
 	event->workflow_task_completed_event_attributes = attributes;
@@ -190,7 +202,7 @@ static void workflow_started(History__HistoryEvent *event)
 	attributes->workflow_type->name = "chain";
 	attributes->task_queue = task_queue();
 	attributes->input = payloads("\"hello\"");
-	attributes->identity = "12345@bench";
+	attributes->identity = "12345@benchmark-host.example.net";
 	attributes->original_execution_run_id = "019abcde-0000-7000-8000-0123456789ab";
 	attributes->first_execution_run_id = "019abcde-0000-7000-8000-0123456789ab";
 	attributes->attempt = 1;

@@ -28,75 +28,82 @@ struct frame {
 	size_t end;                     /* where the message ends */
 };
 
-/* A position is the number of bytes behind it. `end` is NULL while it only measures. */
-struct encoder {
-	uint8_t *end;
+/*
+ * Where the writing has come to; `pos` is the number of bytes that are written. Apart from struct
+ * encoder, so that it lives in registers: all functions that get one are inlined into walk().
+ * `write` is a constant in them.
+ */
+struct cursor {
+	uint8_t *end; /* of the buffer */
 	size_t pos;
+};
+
+struct encoder {
 	bool check; /* the strings' UTF-8 */
 	unsigned depth;
 	struct temporal_error *err;
 	struct frame frames[PROTO_DEPTH_MAX + 1];
 };
 
-static ALWAYS_INLINE void put_varint(struct encoder *e, bool write, uint64_t value)
+static ALWAYS_INLINE void put_varint(struct cursor *c, bool write, uint64_t value)
 {
 	if (value < 0x80) {
-		e->pos++;
+		c->pos++;
 		if (write)
-			e->end[-(ptrdiff_t)e->pos] = (uint8_t)value;
+			c->end[-(ptrdiff_t)c->pos] = (uint8_t)value;
 		return;
 	}
-	e->pos += wire_varint_size(value);
+	c->pos += wire_varint_size(value);
 	if (write)
-		wire_store_varint(e->end - e->pos, value);
+		wire_store_varint(c->end - c->pos, value);
 }
 
-static ALWAYS_INLINE void put_data(struct encoder *e, bool write, const void *data, size_t len)
+static ALWAYS_INLINE void put_data(struct cursor *c, bool write, const void *data, size_t len)
 {
-	e->pos += len;
+	c->pos += len;
 	if (write && len)
-		memcpy(e->end - e->pos, data, len);
+		memcpy(c->end - c->pos, data, len);
 }
 
-static ALWAYS_INLINE void put_tag(struct encoder *e, bool write, const struct proto_field *field)
+static ALWAYS_INLINE void put_tag(struct cursor *c, bool write, const struct proto_field *field)
 {
 	if (write)
-		put_varint(e, true, field->tag);
+		put_varint(c, true, field->tag);
 	else
-		e->pos += field->tag_size;
+		c->pos += field->tag_size;
 }
 
 static ALWAYS_INLINE void put_scalar(
-	struct encoder *e, bool write, enum proto_kind kind, const void *at)
+	struct cursor *c, bool write, enum proto_kind kind, const void *at)
 {
 	uint32_t half = *(const uint32_t *)at;
 	uint64_t whole = proto_kind_size(kind) == 8 ? *(const uint64_t *)at : half;
 
 	switch (kind) {
 	case PROTO_INT32:
-		put_varint(e, write, (uint64_t)(int64_t)(int32_t)half);
+		put_varint(c, write, (uint64_t)(int64_t)(int32_t)half);
 		break;
 	case PROTO_SINT32:
-		put_varint(e, write, (uint32_t)wire_zigzag((int32_t)half));
+		put_varint(c, write, (uint32_t)wire_zigzag((int32_t)half));
 		break;
 	case PROTO_BOOL:
-		put_varint(e, write, half != 0);
+		put_varint(c, write, half != 0);
 		break;
 	case PROTO_SINT64:
-		put_varint(e, write, wire_zigzag((int64_t)whole));
+		put_varint(c, write, wire_zigzag((int64_t)whole));
 		break;
 	case PROTO_FIXED32:
-		e->pos += 4;
+		c->pos += 4;
 		if (write)
-			wire_store32(e->end - e->pos, half);
+			wire_store32(c->end - c->pos, half);
 		break;
 	case PROTO_FIXED64:
-		e->pos += 8;
+		c->pos += 8;
 		if (write)
-			wire_store64(e->end - e->pos, whole);
+			wire_store64(c->end - c->pos, whole);
 		break;
 	default:
-		put_varint(e, write, whole);
+		put_varint(c, write, whole);
 	}
 }
 
@@ -107,8 +114,8 @@ static enum temporal_code refuse(struct encoder *e, const struct frame *frame,
 		proto_table_descriptor(frame->table, field)->name, what);
 }
 
-static ALWAYS_INLINE bool put_string(struct encoder *e, bool write, const struct frame *frame,
-	const struct proto_field *field, const char *text)
+static ALWAYS_INLINE bool put_string(struct encoder *e, struct cursor *c, bool write,
+	const struct frame *frame, const struct proto_field *field, const char *text)
 {
 	size_t len = text ? strlen(text) : 0;
 
@@ -116,88 +123,67 @@ static ALWAYS_INLINE bool put_string(struct encoder *e, bool write, const struct
 		refuse(e, frame, field, "the string is not UTF-8");
 		return false;
 	}
-	put_data(e, write, text, len);
-	put_varint(e, write, len);
+	put_data(c, write, text, len);
+	put_varint(c, write, len);
 	return true;
 }
 
-static ALWAYS_INLINE void put_bytes(struct encoder *e, bool write, const ProtobufCBinaryData *bytes)
+static ALWAYS_INLINE void put_bytes(struct cursor *c, bool write, const ProtobufCBinaryData *bytes)
 {
 	size_t len = bytes->data ? bytes->len : 0;
 
-	put_data(e, write, bytes->data, len);
-	put_varint(e, write, len);
+	put_data(c, write, bytes->data, len);
+	put_varint(c, write, len);
 }
 
-static ALWAYS_INLINE bool put_repeated(
-	struct encoder *e, bool write, const struct frame *frame, const struct proto_field *field)
+static ALWAYS_INLINE bool put_repeated(struct encoder *e, struct cursor *c, bool write,
+	const struct frame *frame, const struct proto_field *field)
 {
 	size_t n = *(const size_t *)proto_at(frame->message, field->quantifier);
 	const char *array = *(const char *const *)proto_at(frame->message, field->offset);
 	enum proto_kind kind = (enum proto_kind)field->kind;
-	size_t size = proto_kind_size(kind), end = e->pos;
+	size_t size = proto_kind_size(kind), end = c->pos;
 
 	while (n-- > 0) {
 		const void *at = array + n * size;
 
 		if (kind == PROTO_BYTES)
-			put_bytes(e, write, at);
+			put_bytes(c, write, at);
 		else if (kind != PROTO_STRING)
-			put_scalar(e, write, kind, at);
-		else if (!put_string(e, write, frame, field, *(const char *const *)at))
+			put_scalar(c, write, kind, at);
+		else if (!put_string(e, c, write, frame, field, *(const char *const *)at))
 			return false;
 		if (!field->packed)
-			put_tag(e, write, field);
+			put_tag(c, write, field);
 	}
 	if (field->packed) {
-		put_varint(e, write, e->pos - end);
-		put_tag(e, write, field);
+		put_varint(c, write, c->pos - end);
+		put_tag(c, write, field);
 	}
 	return true;
 }
 
 static ALWAYS_INLINE void put_unknown(
-	struct encoder *e, bool write, const ProtobufCMessage *message)
+	struct cursor *c, bool write, const ProtobufCMessage *message)
 {
 	for (unsigned i = message->n_unknown_fields; i-- > 0;) {
 		const ProtobufCMessageUnknownField *field = &message->unknown_fields[i];
 
-		put_data(e, write, field->data, field->len);
-		put_varint(e, write, (uint64_t)field->tag << 3 | (uint64_t)field->wire_type);
+		put_data(c, write, field->data, field->len);
+		put_varint(c, write, (uint64_t)field->tag << 3 | (uint64_t)field->wire_type);
 	}
 }
 
-/* Does this field, which is no oneof's and not repeated, have a value that is written? */
-static ALWAYS_INLINE bool is_present(const void *message, const struct proto_field *field)
-{
-	const void *at = proto_at(message, field->offset);
-
-	if (field->mode == PROTO_REQUIRED)
-		return field->kind != PROTO_MESSAGE || *(void *const *)at;
-	if (field->kind == PROTO_MESSAGE)
-		return *(void *const *)at;
-	if (field->mode == PROTO_OPTIONAL)
-		return field->kind == PROTO_STRING ? *(const char *const *)at != NULL
-						   : *(const protobuf_c_boolean *)proto_at(
-							     message, field->quantifier) != 0;
-	if (field->kind == PROTO_STRING)
-		return !str_empty(*(const char *const *)at);
-	if (field->kind == PROTO_BYTES)
-		return ((const ProtobufCBinaryData *)at)->len &&
-		       ((const ProtobufCBinaryData *)at)->data;
-	return proto_kind_size((enum proto_kind)field->kind) == 4 ? *(const uint32_t *)at != 0
-								  : *(const uint64_t *)at != 0;
-}
-
-/* The member of the oneof's row ending with `last` that is set; `first` is where the row starts.
- * NULL if none is. */
-static ALWAYS_INLINE const struct proto_field *oneof_member(
-	const struct frame *frame, const struct proto_field *last, const struct proto_field **first)
+/*
+ * The member of the oneof that is set, if it is in the row that ends with `last` and has a value;
+ * else NULL.
+ */
+static const struct proto_field *oneof_member(
+	const struct frame *frame, const struct proto_field *last)
 {
 	uint32_t set = *(const uint32_t *)proto_at(frame->message, last->quantifier);
 
-	*first = last - last->row;
-	if (set < (*first)->tag >> 3 || set > last->tag >> 3)
+	if (set < last[-(ptrdiff_t)last->row].tag >> 3 || set > last->tag >> 3)
 		return NULL;
 	const struct proto_field *member = proto_table_find(frame->table, set);
 	if (member && member->kind == PROTO_MESSAGE &&
@@ -206,34 +192,52 @@ static ALWAYS_INLINE const struct proto_field *oneof_member(
 	return member;
 }
 
+/* The field to write, of one whose probe says that it may be there. */
+static ALWAYS_INLINE const struct proto_field *probed_field(
+	const struct frame *frame, const struct proto_field *field)
+{
+	if (field->mode == PROTO_ONEOF)
+		return oneof_member(frame, field);
+	if (field->kind == PROTO_STRING && field->mode == PROTO_PLAIN &&
+		!**(const char *const *)proto_at(frame->message, field->offset))
+		return NULL;
+	return field;
+}
+
+/* A required field is written whatever its value; only a message that is not there cannot be. */
+static bool is_required(const struct proto_field *field)
+{
+	return field->mode == PROTO_REQUIRED && field->kind != PROTO_MESSAGE;
+}
+
 /*
  * The present field with the highest number before frame->at; NULL when none is left. Moves
- * frame->at to it, or to the first member of its oneof.
+ * frame->at to it, or to the first member of its oneof's row.
  */
 static ALWAYS_INLINE const struct proto_field *previous_field(struct frame *frame)
 {
-	const struct proto_field *at = frame->at;
+	const struct proto_field *first = frame->table->fields;
+	const char *message = frame->message;
 
-	while (at > frame->table->fields) {
-		const struct proto_field *field = --at;
+	for (const struct proto_field *at = frame->at; at > first; at -= at[-1].row + 1) {
+		const struct proto_field *field = at - 1;
+		uint64_t word;
 
-		if (field->mode == PROTO_ONEOF)
-			field = oneof_member(frame, field, &at);
-		else if (field->mode == PROTO_REPEATED
-				 ? !*(const size_t *)proto_at(frame->message, field->quantifier)
-				 : !is_present(frame->message, field))
+		memcpy(&word, message + field->probe, sizeof(word));
+		if (!(word & field->mask) && !is_required(field))
 			continue;
-		if (!field)
-			continue;
-		frame->at = at;
-		return field;
+		const struct proto_field *found = probed_field(frame, field);
+		if (found) {
+			frame->at = field - field->row;
+			return found;
+		}
 	}
 	return NULL;
 }
 
 /* Starts a message from its end: what comes last are the unknown fields. */
-static ALWAYS_INLINE bool open_message(
-	struct encoder *e, bool write, const void *message, const struct proto_table *table)
+static ALWAYS_INLINE bool open_message(struct encoder *e, struct cursor *c, bool write,
+	const void *message, const struct proto_table *table)
 {
 	struct frame *frame = &e->frames[e->depth];
 
@@ -241,15 +245,15 @@ static ALWAYS_INLINE bool open_message(
 		error_no_memory(e->err, "a message's table");
 		return false;
 	}
-	*frame = (struct frame){ .message = message, .table = table, .end = e->pos };
+	*frame = (struct frame){ .message = message, .table = table, .end = c->pos };
 	frame->at = table->fields + (message ? table->n_fields : 0);
 	if (message)
-		put_unknown(e, write, message);
+		put_unknown(c, write, message);
 	return true;
 }
 
-static ALWAYS_INLINE bool open_submessage(struct encoder *e, bool write, struct frame *frame,
-	const struct proto_field *field, const void *message)
+static ALWAYS_INLINE bool open_submessage(struct encoder *e, struct cursor *c, bool write,
+	struct frame *frame, const struct proto_field *field, const void *message)
 {
 	frame->open = field;
 	if (e->depth == PROTO_DEPTH_MAX) {
@@ -257,40 +261,40 @@ static ALWAYS_INLINE bool open_submessage(struct encoder *e, bool write, struct 
 		return false;
 	}
 	e->depth++;
-	return open_message(e, write, message, proto_table_child(frame->table, field));
+	return open_message(e, c, write, message, proto_table_child(frame->table, field));
 }
 
 /* Ends the message by its start: its length and tag. */
-static ALWAYS_INLINE void close_submessage(struct encoder *e, bool write)
+static ALWAYS_INLINE void close_submessage(struct encoder *e, struct cursor *c, bool write)
 {
-	size_t len = e->pos - e->frames[e->depth].end;
+	size_t len = c->pos - e->frames[e->depth].end;
 
 	e->depth--;
-	put_varint(e, write, len);
-	put_tag(e, write, e->frames[e->depth].open);
+	put_varint(c, write, len);
+	put_tag(c, write, e->frames[e->depth].open);
 }
 
-static ALWAYS_INLINE bool put_field(
-	struct encoder *e, bool write, struct frame *frame, const struct proto_field *field)
+static ALWAYS_INLINE bool put_field(struct encoder *e, struct cursor *c, bool write,
+	struct frame *frame, const struct proto_field *field)
 {
 	const void *at = proto_at(frame->message, field->offset);
 
 	if (field->kind == PROTO_MESSAGE) {
 		if (field->mode != PROTO_REPEATED)
-			return open_submessage(e, write, frame, field, *(void *const *)at);
+			return open_submessage(e, c, write, frame, field, *(void *const *)at);
 		frame->open = field;
 		frame->elements_left = *(size_t *)proto_at(frame->message, field->quantifier);
 		return true;
 	}
 	if (field->mode == PROTO_REPEATED)
-		return put_repeated(e, write, frame, field);
+		return put_repeated(e, c, write, frame, field);
 	if (field->kind == PROTO_BYTES)
-		put_bytes(e, write, at);
+		put_bytes(c, write, at);
 	else if (field->kind != PROTO_STRING)
-		put_scalar(e, write, (enum proto_kind)field->kind, at);
-	else if (!put_string(e, write, frame, field, *(const char *const *)at))
+		put_scalar(c, write, (enum proto_kind)field->kind, at);
+	else if (!put_string(e, c, write, frame, field, *(const char *const *)at))
 		return false;
-	put_tag(e, write, field);
+	put_tag(c, write, field);
 	return true;
 }
 
@@ -301,80 +305,88 @@ static ALWAYS_INLINE const void *previous_element(struct frame *frame)
 	return array[--frame->elements_left];
 }
 
-static ALWAYS_INLINE bool walk(struct encoder *e, bool write, const void *message)
+/* Measures or writes the whole message; the cursor stands at its start afterwards. */
+static ALWAYS_INLINE bool walk(struct encoder *e, struct cursor *c, bool write, const void *message)
 {
 	const struct proto_table *table =
 		proto_table_of(((const ProtobufCMessage *)message)->descriptor);
 
-	e->pos = e->depth = 0;
-	if (!open_message(e, write, message, table))
+	e->depth = 0;
+	if (!open_message(e, c, write, message, table))
 		return false;
 	for (;;) {
 		struct frame *frame = &e->frames[e->depth];
 		const struct proto_field *field;
 
 		if (frame->elements_left > 0) {
-			if (!open_submessage(e, write, frame, frame->open, previous_element(frame)))
+			if (!open_submessage(
+				    e, c, write, frame, frame->open, previous_element(frame)))
 				return false;
 		} else if ((field = previous_field(frame))) {
-			if (!put_field(e, write, frame, field))
+			if (!put_field(e, c, write, frame, field))
 				return false;
 		} else if (e->depth == 0) {
 			return true;
 		} else {
-			close_submessage(e, write);
+			close_submessage(e, c, write);
 		}
 	}
 }
 
-static bool measure(struct encoder *e, const void *message)
+static bool measure(const void *message, bool check, size_t *size, struct temporal_error *err)
 {
-	e->end = NULL;
-	return walk(e, false, message);
+	struct cursor c = { NULL, 0 };
+	struct encoder e;
+
+	e.check = check;
+	e.err = err;
+	bool fits = walk(&e, &c, false, message);
+	*size = fits ? c.pos : 0;
+	return fits;
 }
 
-size_t proto_size(const void *message)
+/* Writes a message that was measured, so that the walk is the same and all tables are there. */
+static void write_before(const void *message, uint8_t *end)
 {
+	struct cursor c = { end, 0 };
 	struct encoder e;
 
 	e.check = false;
 	e.err = NULL;
-	return measure(&e, message) ? e.pos : 0;
+	if (!walk(&e, &c, true, message))
+		abort();
 }
 
-static void write_to(struct encoder *e, const void *message, uint8_t *end)
+size_t proto_size(const void *message)
 {
-	e->end = end;
-	e->err = NULL;
-	if (!walk(e, true, message))
-		abort(); /* it was measured before: the walk is the same, and all tables are there
-			  */
+	size_t size;
+
+	measure(message, false, &size, NULL);
+	return size;
 }
 
 void proto_write(const void *message, uint8_t *out)
 {
-	struct encoder e;
 	size_t size = proto_size(message);
 
 	if (size)
-		write_to(&e, message, out + size);
+		write_before(message, out + size);
 }
 
 enum temporal_code proto_encode(struct arena *arena, const void *message, size_t headroom,
 	struct bytes *out, struct temporal_error *err)
 {
-	struct encoder e;
 	struct temporal_error local = { 0 };
+	size_t size;
 
-	e.check = true;
-	e.err = err ? err : &local;
-	if (!measure(&e, message))
-		return e.err->code;
-	size_t size = headroom + e.pos;
-	uint8_t *data = arena_alloc_aligned(arena, size, 1);
+	if (!err)
+		err = &local;
+	if (!measure(message, true, &size, err))
+		return err->code;
+	uint8_t *data = arena_alloc_aligned(arena, headroom + size, 1);
 	if (!data)
 		return error_no_memory(err, "an encoded message");
-	write_to(&e, message, data + size);
-	*out = (struct bytes){ data, size };
+	write_before(message, data + headroom + size);
+	*out = (struct bytes){ data, headroom + size };
 	return TEMPORAL_OK;
 }

@@ -79,6 +79,26 @@ enum wire_type proto_wire_type(enum proto_kind kind, bool packed)
 	return kind == PROTO_FIXED64 ? WIRE_64BIT : WIRE_VARINT;
 }
 
+/* Where its presence shows: see struct proto_field. A string's pointer alone does not tell, nor
+ * does a oneof's case. */
+static void fill_probe(struct proto_field *field)
+{
+	bool pointer = field->kind == PROTO_STRING || field->kind == PROTO_MESSAGE;
+	uint32_t at = field->offset;
+	size_t size = pointer ? 8 : proto_kind_size((enum proto_kind)field->kind);
+
+	if (field->mode == PROTO_REPEATED || field->mode == PROTO_ONEOF ||
+		(field->mode == PROTO_OPTIONAL && !pointer)) {
+		at = field->quantifier;
+		size = field->mode == PROTO_REPEATED ? sizeof(size_t) : sizeof(protobuf_c_boolean);
+	}
+	field->probe = at & ~7u;
+	if (size >= 8)
+		field->mask = UINT64_MAX;
+	else
+		memset((char *)&field->mask + (at & 7), 0xFF, 4);
+}
+
 static void fill_field(struct proto_field *field, const ProtobufCFieldDescriptor *from)
 {
 	enum proto_kind kind = kind_of(from->type);
@@ -91,6 +111,7 @@ static void fill_field(struct proto_field *field, const ProtobufCFieldDescriptor
 	field->tag_size = (uint8_t)wire_varint_size(field->tag);
 	field->offset = from->offset;
 	field->quantifier = from->quantifier_offset;
+	fill_probe(field);
 	atomic_init(&field->child, NULL);
 }
 

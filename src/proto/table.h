@@ -53,6 +53,10 @@ struct proto_field {
 	bool packed;
 	uint32_t offset;
 	uint32_t quantifier; /* offset of has_, n_ or the oneof's case */
+	/* Is there a value to write? If the aligned word of the struct at `probe` has a bit of
+	 * `mask`. */
+	uint32_t probe;
+	uint64_t mask;
 	/*
 	 * A oneof's members stand one behind another in most messages; this is the distance to the
 	 * first of such a row, so that the encoder passes over the row in one step.
