@@ -26,6 +26,7 @@ ROOTS = [
     "temporal/api/sdk/v1/enhanced_stack_trace.proto",
     "temporal/api/sdk/v1/external_storage.proto",
     "temporal/api/protocol/v1/message.proto",
+    "google/protobuf/struct.proto",
 ]
 # Only options of the HTTP gateway and of documentation: nothing that the wire carries.
 STUBS = ["google/api/annotations.proto", "google/api/http.proto"]
