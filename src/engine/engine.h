@@ -18,6 +18,7 @@
 #include <temporal/api/workflowservice/v1/request_response.pb-c.h>
 
 #include "base/arena.h"
+#include "base/error.h"
 #include "engine/activation.h"
 #include "engine/command.h"
 
