@@ -94,6 +94,60 @@ bool rpc_flood_allows(struct rpc_flood *flood, const nghttp2_frame_hd *frame, in
 	}
 }
 
+void rpc_recent_add(struct rpc_recent *recent, int32_t id)
+{
+	recent->ids[recent->at++ % RPC_RECENT_SIZE] = id;
+}
+
+bool rpc_recent_has(const struct rpc_recent *recent, int32_t id)
+{
+	for (unsigned i = 0; i < RPC_RECENT_SIZE; i++) {
+		if (recent->ids[i] == id)
+			return true;
+	}
+	return false;
+}
+
+static uint32_t big_endian(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* A header is complete: what follows of the frame is skipped, but for the increment of a
+ * WINDOW_UPDATE. */
+static bool is_empty_update(struct rpc_window_watch *watch)
+{
+	size_t length = big_endian(watch->head) >> 8;
+	bool update = watch->head[3] == NGHTTP2_WINDOW_UPDATE && length == 4;
+
+	if (update && watch->have < 13)
+		return false;
+	watch->have = 0;
+	watch->skip = update ? 0 : length;
+	return update && (big_endian(watch->head + 9) & 0x7FFFFFFF) == 0;
+}
+
+int32_t rpc_window_watch_next(struct rpc_window_watch *watch, const uint8_t **data, size_t *len)
+{
+	while (*len > 0) {
+		unsigned wanted = watch->have < 9 ? 9 : 13;
+		size_t room = watch->skip > 0 ? watch->skip : wanted - watch->have;
+		size_t n = *len < room ? *len : room;
+
+		if (watch->skip > 0) {
+			watch->skip -= n;
+		} else {
+			memcpy(watch->head + watch->have, *data, n);
+			watch->have += (unsigned)n;
+		}
+		*data += n;
+		*len -= n;
+		if (watch->have == wanted && is_empty_update(watch))
+			return (int32_t)(big_endian(watch->head + 5) & 0x7FFFFFFF);
+	}
+	return 0;
+}
+
 static void *h2_alloc(size_t size, void *user)
 {
 	return mem_alloc(size);

@@ -56,6 +56,29 @@ struct rpc_flood {
 /* Accounts for a received frame; false when its sender floods. */
 bool rpc_flood_allows(struct rpc_flood *flood, const nghttp2_frame_hd *frame, int64_t now_ns);
 
+/* The last ids of streams of some kind. */
+#define RPC_RECENT_SIZE 32
+struct rpc_recent {
+	int32_t ids[RPC_RECENT_SIZE];
+	unsigned at;
+};
+
+void rpc_recent_add(struct rpc_recent *recent, int32_t id);
+bool rpc_recent_has(const struct rpc_recent *recent, int32_t id);
+
+/*
+ * Looks along the bytes that a client sends for WINDOW_UPDATE frames that add nothing to a stream's
+ * window: an error (RFC 9113, 6.9) of which nghttp2 says nothing when the stream is closed already.
+ */
+struct rpc_window_watch {
+	size_t skip;      /* bytes up to the next frame's header */
+	uint8_t head[13]; /* of the frame; with the increment, for a WINDOW_UPDATE */
+	unsigned have;
+};
+
+/* The stream of such a frame in the bytes, or 0; advances *data and *len behind it. */
+int32_t rpc_window_watch_next(struct rpc_window_watch *watch, const uint8_t **data, size_t *len);
+
 /* nghttp2's memory comes from base/mem.h. */
 nghttp2_mem *rpc_h2_mem(void);
 

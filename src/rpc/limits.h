@@ -55,8 +55,9 @@
 #define RPC_OWN_RESETS_PER_S   20U
 #define RPC_PREFACE_TIMEOUT_MS 10000
 #define RPC_FIRST_CALL_MS      20000
-#define RPC_BODY_PROGRESS_MS   10000 /* in which a request's body has to grow by RPC_BODY_PROGRESS \
-				      */
+#define RPC_BODY_PROGRESS_MS \
+	10000 /* in which a request's body has to grow by RPC_BODY_PROGRESS \
+	       */
 #define RPC_BODY_PROGRESS      1024U
 #define RPC_REPLY_STALLED_MS   30000
 #define RPC_TLS_TIMEOUT_MS     10000

@@ -40,6 +40,10 @@ struct rpc_server_session {
 	struct rpc_pending pending;
 	struct rpc_flood flood;
 	struct rpc_bucket resets, own_resets;
+	struct rpc_recent reset_ids; /* streams that the client reset */
+	struct rpc_recent early_ids; /* streams that we ended before the client did */
+	struct rpc_window_watch watch;
+	int32_t last_id;
 	bool has_settings, called;
 	const char *flooded; /* why the connection is to be closed */
 };
@@ -321,6 +325,7 @@ static struct rpc_server_stream *open_stream(struct rpc_server_session *session,
 	session->streams = stream;
 	session->n_streams++;
 	session->called = true;
+	session->last_id = id;
 	return stream;
 }
 
@@ -423,26 +428,32 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint
 	return 0;
 }
 
-/* All headers are there. */
+/* All headers are there. What is no gRPC is answered when it is complete. */
 static void on_request(struct rpc_server_session *session, struct rpc_server_stream *stream)
+{
+	if (!stream->post || !stream->is_grpc)
+		return;
+	if (stream->bad_timeout) {
+		refuse(stream, "400", TEMPORAL_INTERNAL, "malformed grpc-timeout");
+	} else if (stream->bad_encoding) {
+		refuse(stream, "200", TEMPORAL_UNIMPLEMENTED,
+			"grpc: Decompressor is not installed for this grpc-encoding");
+	} else {
+		stream->announced = true;
+		session->opts.events->request(stream);
+	}
+}
+
+static void answer_other(struct rpc_server_stream *stream)
 {
 	if (stream->get)
 		answer_page(stream);
 	else if (!stream->post)
 		refuse(stream, "405", TEMPORAL_INTERNAL,
 			"the method of a gRPC request must be POST");
-	else if (!stream->is_grpc)
+	else
 		refuse(stream, "415", TEMPORAL_INVALID_ARGUMENT,
 			"the content-type must be application/grpc");
-	else if (stream->bad_timeout)
-		refuse(stream, "400", TEMPORAL_INTERNAL, "malformed grpc-timeout");
-	else if (stream->bad_encoding)
-		refuse(stream, "200", TEMPORAL_UNIMPLEMENTED,
-			"grpc: Decompressor is not installed for this grpc-encoding");
-	else {
-		stream->announced = true;
-		session->opts.events->request(stream);
-	}
 }
 
 /* Request bodies. */
@@ -515,8 +526,12 @@ static void on_half_closed(struct rpc_server_session *session, struct rpc_server
 
 	stream->half_closed = true;
 	stream->progress_ns = session->now_ns;
-	if (!stream->announced || stream->finished)
+	if (stream->finished)
 		return;
+	if (!stream->announced) {
+		answer_other(stream);
+		return;
+	}
 	if (rpc_deframer_inside(&stream->in)) {
 		error_set(&err, TEMPORAL_INTERNAL, "grpc: the request ends within a message");
 		fail(stream, &err);
@@ -545,6 +560,7 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
 		session->has_settings = true;
 		break;
 	case NGHTTP2_RST_STREAM:
+		rpc_recent_add(&session->reset_ids, frame->hd.stream_id);
 		if (!rpc_bucket_take(
 			    &session->resets, session->now_ns, RPC_RESETS_BURST, RPC_RESETS_PER_S))
 			return flooded(session, "streams that it resets");
@@ -565,13 +581,33 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
 	return 0;
 }
 
+/*
+ * What nghttp2 lets pass because it may have crossed a reset of ours: DATA on a stream that the
+ * client itself reset, and a new stream with a lower number than an old one.
+ */
+static void check_closed(struct rpc_server_session *session, const nghttp2_frame_hd *frame)
+{
+	int32_t id = frame->stream_id;
+
+	if (id % 2 == 0 || id > session->last_id ||
+		nghttp2_session_get_stream_remote_close(session->h2, id) >= 0)
+		return;
+	if (frame->type == NGHTTP2_DATA && rpc_recent_has(&session->reset_ids, id))
+		nghttp2_submit_rst_stream(
+			session->h2, NGHTTP2_FLAG_NONE, id, NGHTTP2_STREAM_CLOSED);
+	if (frame->type == NGHTTP2_HEADERS && !rpc_recent_has(&session->early_ids, id))
+		nghttp2_session_terminate_session(session->h2, NGHTTP2_PROTOCOL_ERROR);
+}
+
 static int on_begin_frame(nghttp2_session *h2, const nghttp2_frame_hd *frame, void *user)
 {
 	struct rpc_server_session *session = user;
 
-	if (rpc_flood_allows(&session->flood, frame, session->now_ns))
-		return 0;
-	return flooded(session, "control frames");
+	if (!rpc_flood_allows(&session->flood, frame, session->now_ns))
+		return flooded(session, "control frames");
+	if (frame->type == NGHTTP2_DATA || frame->type == NGHTTP2_HEADERS)
+		check_closed(session, frame);
+	return 0;
 }
 
 static int on_invalid_frame(nghttp2_session *h2, const nghttp2_frame *frame, int error, void *user)
@@ -592,19 +628,22 @@ static int on_frame_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *
 {
 	struct rpc_server_session *session = user;
 
+	int32_t id = frame->hd.stream_id;
+
+	if (frame->hd.type == NGHTTP2_RST_STREAM)
+		rpc_recent_add(&session->early_ids, id);
 	if (frame->hd.type == NGHTTP2_RST_STREAM &&
 		frame->rst_stream.error_code != NGHTTP2_NO_ERROR) {
-		if (!rpc_bucket_take(&session->own_resets, session->now_ns, RPC_OWN_RESETS_BURST,
+		if (rpc_bucket_take(&session->own_resets, session->now_ns, RPC_OWN_RESETS_BURST,
 			    RPC_OWN_RESETS_PER_S))
-			return flooded(session, "streams that have to be reset");
-		return 0;
+			return 0;
+		return flooded(session, "streams that have to be reset");
 	}
 	if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
 		return 0;
 	if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) &&
-		nghttp2_session_get_stream_remote_close(h2, frame->hd.stream_id) == 0)
-		nghttp2_submit_rst_stream(
-			h2, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
+		nghttp2_session_get_stream_remote_close(h2, id) == 0)
+		nghttp2_submit_rst_stream(h2, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
 	return 0;
 }
 
@@ -663,6 +702,7 @@ struct rpc_server_session *rpc_server_session_new(
 	session->opts.memory_max = opts->memory_max ? opts->memory_max : RPC_SERVER_MEMORY_MAX;
 	session->opts.streams_max = opts->streams_max ? opts->streams_max : RPC_STREAMS_MAX;
 	session->now_ns = session->opened_ns = now_ns;
+	session->watch.skip = NGHTTP2_CLIENT_MAGIC_LEN;
 	if (nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&option) == 0)
 		result = session_open(session, callbacks, option);
 out:
@@ -685,6 +725,18 @@ void rpc_server_session_free(struct rpc_server_session *session)
 	mem_free(session);
 }
 
+static void watch_windows(struct rpc_server_session *session, const uint8_t *data, size_t len)
+{
+	int32_t id;
+
+	while ((id = rpc_window_watch_next(&session->watch, &data, &len)) > 0) {
+		if (id <= session->last_id &&
+			nghttp2_session_get_stream_remote_close(session->h2, id) < 0)
+			nghttp2_submit_rst_stream(
+				session->h2, NGHTTP2_FLAG_NONE, id, NGHTTP2_PROTOCOL_ERROR);
+	}
+}
+
 enum temporal_code rpc_server_feed(struct rpc_server_session *session, const uint8_t *data,
 	size_t len, int64_t now_ns, struct temporal_error *err)
 {
@@ -693,6 +745,7 @@ enum temporal_code rpc_server_feed(struct rpc_server_session *session, const uin
 	if (session->flooded)
 		return error_set(err, TEMPORAL_RESOURCE_EXHAUSTED,
 			"the client floods the connection with %s", session->flooded);
+	watch_windows(session, data, len);
 	if (used >= 0)
 		return TEMPORAL_OK;
 	if (used == NGHTTP2_ERR_NOMEM)

@@ -1,6 +1,7 @@
 /*
- * rpc_load: what a call costs. `rpc_load serve PORT` answers GetSystemInfo; `rpc_load call HOST:PORT CALLS IN_FLIGHT`
- * makes that many calls and prints CPU and wall time of each, for the figures of the transport.
+ * rpc_load: what a call costs. `rpc_load serve PORT` answers GetSystemInfo; `rpc_load call
+ * HOST:PORT CALLS IN_FLIGHT` makes that many calls and prints CPU and wall time of each, for the
+ * figures of the transport.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +38,8 @@ static void on_done(struct rpc_call *call, struct rpc_reply *reply, void *user)
 
 static void start_one(struct load *load)
 {
-	Workflowservice__GetSystemInfoRequest request = WORKFLOWSERVICE__GET_SYSTEM_INFO_REQUEST__INIT;
+	Workflowservice__GetSystemInfoRequest request =
+		WORKFLOWSERVICE__GET_SYSTEM_INFO_REQUEST__INIT;
 
 	load->left--;
 	load->running++;
@@ -90,8 +92,8 @@ static int call(const char *target, long calls, int in_flight)
 		usleep(1000);
 	cpu = cpu_us() - cpu;
 	wall = (double)rpc_now_ns() / 1e3 - wall;
-	printf("%ld calls, %d in flight: %.2f us CPU a call, %.0f calls/s, %ld failed\n", calls, in_flight,
-		cpu / (double)calls, (double)calls / wall * 1e6, load.failed);
+	printf("%ld calls, %d in flight: %.2f us CPU a call, %.0f calls/s, %ld failed\n", calls,
+		in_flight, cpu / (double)calls, (double)calls / wall * 1e6, load.failed);
 	rpc_channel_unref(load.channel);
 	rpc_loop_free(loop);
 	return load.failed > 0;
@@ -99,11 +101,13 @@ static int call(const char *target, long calls, int in_flight)
 
 static void answer(struct rpc_server_call *server_call, const void *request, void *user)
 {
-	Workflowservice__GetSystemInfoResponse response = WORKFLOWSERVICE__GET_SYSTEM_INFO_RESPONSE__INIT;
+	Workflowservice__GetSystemInfoResponse response =
+		WORKFLOWSERVICE__GET_SYSTEM_INFO_RESPONSE__INIT;
 	Workflowservice__GetSystemInfoResponse__Capabilities capabilities =
 		WORKFLOWSERVICE__GET_SYSTEM_INFO_RESPONSE__CAPABILITIES__INIT;
 
-	capabilities.signal_and_query_header = capabilities.eager_workflow_start = capabilities.sdk_metadata = true;
+	capabilities.signal_and_query_header = capabilities.eager_workflow_start =
+		capabilities.sdk_metadata = true;
 	response.server_version = "1.32.0";
 	response.capabilities = &capabilities;
 	rpc_server_reply(server_call, &response);
