@@ -646,9 +646,6 @@ TEMPORAL_API enum temporal_code temporal_activity_heartbeat_async(struct tempora
 	const struct temporal_activity_target *target, struct temporal_payloads details,
 	temporal_heartbeat_fn *done, void *user, struct temporal_error *err) TEMPORAL_MUST_USE;
 
-/* For the macros: `p_` must be a pointer to X_out. */
-#define TEMPORAL_OUT_POINTER_(X_, p_) _Generic((p_), X_##_out * : (p_))
-
 #ifdef __cplusplus
 }
 #endif

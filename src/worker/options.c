@@ -133,35 +133,41 @@ static enum temporal_code copy_texts(struct temporal_worker_opts *opts, const ch
 	return TEMPORAL_OK;
 }
 
-/* What the two lists of definitions have in common: the contract is the struct's first member. */
-static const struct temporal_contract *contract_at(const void *list, size_t i)
+/* The i-th definition's name ("": the dynamic one); NULL: its contract is of another kind. */
+static const char *workflow_name(const void *list, size_t i)
 {
-	return *(const struct temporal_contract *const *)((const void *const *)list)[i];
+	const struct temporal_workflow *workflow = ((const struct temporal_workflow *const *)list)[i];
+
+	if (!workflow->contract)
+		return workflow->name ? workflow->name : "";
+	return workflow->contract->definition == TEMPORAL_DEFINES_WORKFLOW ? workflow->contract->name : NULL;
 }
 
-_Static_assert(offsetof(struct temporal_workflow, contract) == 0, "contract_at");
-_Static_assert(offsetof(struct temporal_activity, contract) == 0, "contract_at");
-
-/* Every definition has a name of its own, and is of this list's kind. Lists are short: quadratic. */
-static enum temporal_code check_definitions(const void *list, size_t n, const char *what,
-	enum temporal_definition definition, struct temporal_error *err)
+static const char *activity_name(const void *list, size_t i)
 {
-	static const struct temporal_contract dynamic = { .name = "the dynamic one" };
+	const struct temporal_activity *activity = ((const struct temporal_activity *const *)list)[i];
 
+	if (!activity->contract)
+		return "";
+	return activity->contract->definition == TEMPORAL_DEFINES_ACTIVITY ? activity->contract->name : NULL;
+}
+
+/* Every definition has a name of its own. Lists are short: quadratic. */
+static enum temporal_code check_names(const void *list, size_t n, const char *what,
+	const char *(*name)(const void *list, size_t i), struct temporal_error *err)
+{
 	for (size_t i = 0; i < n; i++) {
-		const struct temporal_contract *contract = contract_at(list, i);
-
-		if (contract && contract->definition != definition)
-			return error_set(err, TEMPORAL_INVALID_ARGUMENT, "worker: .%s[%zu] (%s) has another kind's contract",
-				what, i, contract->name);
-		for (size_t j = 0; j < i; j++) {
-			const struct temporal_contract *other = contract_at(list, j);
-
-			if (!contract != !other || (contract && strcmp(contract->name, other->name) != 0))
-				continue;
+		if (!name(list, i))
+			return error_set(err, TEMPORAL_INVALID_ARGUMENT, "worker: .%s[%zu] has a contract of another kind",
+				what, i);
+		if (strlen(name(list, i)) > WORKER_NAME_MAX)
 			return error_set(err, TEMPORAL_INVALID_ARGUMENT,
-				"worker: .%s[%zu] and [%zu] have the same name, %s", what, j, i,
-				(contract ? contract : &dynamic)->name);
+				"worker: .%s[%zu]: its name has more than %d bytes", what, i, WORKER_NAME_MAX);
+		for (size_t j = 0; j < i; j++) {
+			if (strcmp(name(list, i), name(list, j)) != 0)
+				continue;
+			return error_set(err, TEMPORAL_INVALID_ARGUMENT, "worker: .%s[%zu] and [%zu] have the same name%s%s",
+				what, j, i, *name(list, i) ? ": " : ", none", name(list, i));
 		}
 	}
 	return TEMPORAL_OK;
@@ -188,10 +194,10 @@ static enum temporal_code copy_definitions(struct temporal_worker_opts *opts, st
 	if (n_workflows == 0 && opts->no_remote_activities)
 		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
 			"worker: no .workflows, and .no_remote_activities: nothing to do");
-	enum temporal_code code = check_definitions(opts->workflows, n_workflows, "workflows", TEMPORAL_DEFINES_WORKFLOW, err);
+	enum temporal_code code = check_names(opts->workflows, n_workflows, "workflows", workflow_name, err);
 
 	if (code == TEMPORAL_OK)
-		code = check_definitions(opts->activities, n_activities, "activities", TEMPORAL_DEFINES_ACTIVITY, err);
+		code = check_names(opts->activities, n_activities, "activities", activity_name, err);
 	if (code != TEMPORAL_OK)
 		return code;
 	const void **copy = arena_array(arena, n_workflows + n_activities + 2, sizeof(void *));

@@ -35,15 +35,20 @@ static Taskqueue__TaskQueue *task_queue(struct temporal_worker *worker, bool sti
 	return queue;
 }
 
-static Common__WorkerVersionCapabilities *version(struct temporal_worker *worker)
+/* NULL without a build id, or without memory. */
+static Deployment__WorkerDeploymentOptions *deployment(struct temporal_worker *worker)
 {
-	Common__WorkerVersionCapabilities *version = arena_alloc(&worker->arena, sizeof(*version));
+	Deployment__WorkerDeploymentOptions *options;
 
-	if (!version)
+	if (str_empty(worker->opts.build_id))
 		return NULL;
-	*version = (Common__WorkerVersionCapabilities)COMMON__WORKER_VERSION_CAPABILITIES__INIT;
-	version->build_id = worker->opts.build_id;
-	return version;
+	options = arena_alloc(&worker->arena, sizeof(*options));
+	if (!options)
+		return NULL;
+	*options = (Deployment__WorkerDeploymentOptions)DEPLOYMENT__WORKER_DEPLOYMENT_OPTIONS__INIT;
+	options->build_id = worker->opts.build_id;
+	options->worker_versioning_mode = ENUMS__WORKER_VERSIONING_MODE__WORKER_VERSIONING_MODE_UNVERSIONED;
+	return options;
 }
 
 static const Workflowservice__PollWorkflowTaskQueueRequest *workflow_request(struct temporal_worker *worker, bool sticky)
@@ -58,8 +63,8 @@ static const Workflowservice__PollWorkflowTaskQueueRequest *workflow_request(str
 	request->identity = worker->opts.identity;
 	request->worker_instance_key = worker->instance_key;
 	request->task_queue = task_queue(worker, sticky);
-	request->worker_version_capabilities = version(worker);
-	return request->task_queue && request->worker_version_capabilities ? request : NULL;
+	request->deployment_options = deployment(worker);
+	return request->task_queue ? request : NULL;
 }
 
 static bool limit_queue(struct temporal_worker *worker, Workflowservice__PollActivityTaskQueueRequest *request)
@@ -89,8 +94,8 @@ static const Workflowservice__PollActivityTaskQueueRequest *activity_request(str
 	request->identity = worker->opts.identity;
 	request->worker_instance_key = worker->instance_key;
 	request->task_queue = task_queue(worker, false);
-	request->worker_version_capabilities = version(worker);
-	if (!request->task_queue || !request->worker_version_capabilities)
+	request->deployment_options = deployment(worker);
+	if (!request->task_queue)
 		return NULL;
 	if (worker->opts.max_task_queue_activities_per_second > 0 && !limit_queue(worker, request))
 		return NULL;

@@ -56,7 +56,7 @@ static int create(pthread_t *thread, size_t stack_size, struct start *start)
 	if (failed)
 		return failed;
 	if (stack_size)
-		pthread_attr_setstacksize(&attributes, stack_size < PTHREAD_STACK_MIN ? PTHREAD_STACK_MIN : stack_size);
+		pthread_attr_setstacksize(&attributes, stack_size); /* what is too small leaves the default */
 	failed = pthread_create(thread, &attributes, begin, start);
 	pthread_attr_destroy(&attributes);
 	return failed;
