@@ -48,8 +48,9 @@ struct wf_future; /* something that will have a result or a failure */
 /*
  * A handler of signals, queries or updates of one name: the one of `contract`, or without a
  * contract the untyped one of `name`, or without a name the one for all names that have no handler.
- * The binding macros make these; other languages fill them in. Of the functions the one that fits is
- * set. `in` is the contract's struct X_in (NULL if it has no arguments), `out` room for its X_out.
+ * The binding macros make these; other languages fill them in. Of the functions the one that fits
+ * is set. `in` is the contract's struct X_in (NULL if it has no arguments), `out` room for its
+ * X_out.
  */
 struct temporal_handler {
 	enum temporal_definition definition; /* SIGNAL, QUERY or UPDATE */
@@ -59,14 +60,14 @@ struct temporal_handler {
 	void (*signal)(struct wf *wf, void *state, const void *in);
 	void (*query)(const struct wf *wf, const void *state, const void *in, void *out);
 	void (*update)(struct wf *wf, void *state, const void *in, void *out);
-	const struct temporal_failure *(*check)(const struct wf *wf, const void *state,
-		const void *in);
-	void (*signal_raw)(struct wf *wf, void *state, const char *name,
-		const struct temporal_payloads *in);
+	const struct temporal_failure *(*check)(
+		const struct wf *wf, const void *state, const void *in);
+	void (*signal_raw)(
+		struct wf *wf, void *state, const char *name, const struct temporal_payloads *in);
 	const struct temporal_payload *(*query_raw)(const struct wf *wf, const void *state,
 		const char *name, const struct temporal_payloads *in);
-	const struct temporal_payload *(*update_raw)(struct wf *wf, void *state, const char *name,
-		const struct temporal_payloads *in);
+	const struct temporal_payload *(*update_raw)(
+		struct wf *wf, void *state, const char *name, const struct temporal_payloads *in);
 	const struct temporal_failure *(*check_raw)(const struct wf *wf, const void *state,
 		const char *name, const struct temporal_payloads *in);
 	void *reserved[4];
@@ -82,8 +83,8 @@ struct temporal_workflow {
 	size_t state_size;
 	const struct temporal_handler *const *handlers; /* NULL-terminated; NULL: none */
 	void (*run)(struct wf *wf, void *state, const void *in, void *out);
-	const struct temporal_payload *(*run_raw)(struct wf *wf, void *state, const char *type,
-		const struct temporal_payloads *in);
+	const struct temporal_payload *(*run_raw)(
+		struct wf *wf, void *state, const char *type, const struct temporal_payloads *in);
 	void *reserved[4];
 };
 
@@ -93,18 +94,18 @@ struct temporal_workflow {
 TEMPORAL_API void wf_wait(struct wf *wf, struct wf_future *future);
 
 /* Waits until the future has ended; its failure, or NULL for a success. */
-TEMPORAL_API const struct temporal_failure *wf_try(struct wf *wf, struct wf_future *future)
-	TEMPORAL_MUST_USE;
+TEMPORAL_API const struct temporal_failure *wf_try(
+	struct wf *wf, struct wf_future *future) TEMPORAL_MUST_USE;
 
 /*
  * Waits until one of the futures (up to a NULL; at least one) has ended, and returns the first such
  * in the order given. Its failure, if it has one, counts as observed and is not raised: ask for it
  * by wf_try, wf_wait or wf_await.
  */
-TEMPORAL_API struct wf_future *wf_select(struct wf *wf, struct wf_future *first, ...)
-	TEMPORAL_SENTINEL TEMPORAL_MUST_USE;
-TEMPORAL_API struct wf_future *wf_select_n(struct wf *wf, struct wf_future *const *futures,
-	size_t n_futures) TEMPORAL_MUST_USE;
+TEMPORAL_API struct wf_future *wf_select(
+	struct wf *wf, struct wf_future *first, ...) TEMPORAL_SENTINEL TEMPORAL_MUST_USE;
+TEMPORAL_API struct wf_future *wf_select_n(
+	struct wf *wf, struct wf_future *const *futures, size_t n_futures) TEMPORAL_MUST_USE;
 
 /* Has it ended? */
 TEMPORAL_API bool wf_is_done(const struct wf *wf, const struct wf_future *future);
@@ -114,8 +115,8 @@ TEMPORAL_API bool wf_is_done(const struct wf *wf, const struct wf_future *future
  * coroutines wait, in the order in which such futures were made. `ready` only looks: it calls no
  * function that acts.
  */
-TEMPORAL_API struct wf_future *wf_until(struct wf *wf, bool (*ready)(const void *state),
-	const void *state) TEMPORAL_MUST_USE;
+TEMPORAL_API struct wf_future *wf_until(
+	struct wf *wf, bool (*ready)(const void *state), const void *state) TEMPORAL_MUST_USE;
 
 /* Waits for ready(state), at most for that long: was it true in time? */
 TEMPORAL_API bool wf_until_timeout(struct wf *wf, bool (*ready)(const void *state),
@@ -139,8 +140,8 @@ TEMPORAL_API void wf_sleep(struct wf *wf, int64_t ms);
  * Starts fn(wf, arg) on a coroutine of its own, which runs when the caller waits. The future
  * succeeds when it returns, and fails with the failure that it meets. `arg` must live as long.
  */
-TEMPORAL_API struct wf_future *wf_go(struct wf *wf, void (*fn)(struct wf *wf, void *arg), void *arg)
-	TEMPORAL_MUST_USE;
+TEMPORAL_API struct wf_future *wf_go(
+	struct wf *wf, void (*fn)(struct wf *wf, void *arg), void *arg) TEMPORAL_MUST_USE;
 
 /*
  * Cancels what the future stands for; if it has ended, nothing happens. A coroutine is cancelled
@@ -183,8 +184,8 @@ struct wf_activity_opts {
 
 /* An activity of that type with these arguments; `in` may be NULL for none. */
 TEMPORAL_API struct wf_future *wf_start_activity_raw_(struct wf *wf, const char *type,
-	const struct temporal_payloads *in, const struct wf_activity_opts *opts, size_t opts_size)
-	TEMPORAL_MUST_USE;
+	const struct temporal_payloads *in, const struct wf_activity_opts *opts,
+	size_t opts_size) TEMPORAL_MUST_USE;
 
 /* As wf_wait, then its result; NULL: none. A second call gives the same. */
 TEMPORAL_API const struct temporal_payload *wf_await_raw(struct wf *wf, struct wf_future *future);
@@ -198,13 +199,14 @@ TEMPORAL_API const struct temporal_payload *wf_await_raw(struct wf *wf, struct w
 TEMPORAL_API const struct temporal_payloads *wf_receive_raw(struct wf *wf, const char *name);
 
 /* A future that succeeds when such a signal is there; it takes none. */
-TEMPORAL_API struct wf_future *wf_until_signal_raw(struct wf *wf, const char *name)
-	TEMPORAL_MUST_USE;
+TEMPORAL_API struct wf_future *wf_until_signal_raw(
+	struct wf *wf, const char *name) TEMPORAL_MUST_USE;
 
 /* How many signals of that name wait to be received. */
 TEMPORAL_API size_t wf_signals_waiting(const struct wf *wf, const char *name);
 
-/* Is no signal's handler in the middle of its work? To be waited for before the run's function returns. */
+/* Is no signal's handler in the middle of its work? To be waited for before the run's function
+ * returns. */
 TEMPORAL_API bool wf_handlers_are_done(const struct wf *wf);
 
 /* Ends a query's handler: the query fails with an application failure of that type. */
@@ -220,19 +222,21 @@ TEMPORAL_API void wf_fail(struct wf *wf, const char *type, const char *format, .
 /* Ends this coroutine with a failure of any kind; it is copied. */
 TEMPORAL_API void wf_raise(struct wf *wf, const struct temporal_failure *failure) TEMPORAL_NORETURN;
 
-/* An application failure as a value: to be a cause, to be changed and raised, to refuse an update. */
+/* An application failure as a value: to be a cause, to be changed and raised, to refuse an update.
+ */
 TEMPORAL_API struct temporal_failure *wf_failure(const struct wf *wf, const char *type,
 	const char *format, ...) TEMPORAL_PRINTF(3, 4) TEMPORAL_MUST_USE;
 
-/* Does the failure say that something was cancelled: itself, or the activity or child that it tells of? */
+/* Does the failure say that something was cancelled: itself, or the activity or child that it tells
+ * of? */
 TEMPORAL_API bool wf_is_cancelled(const struct temporal_failure *failure);
 
 /* ---- the next run ---- */
 
 struct wf_continue_as_new_opts {
-	const char *task_queue;      /* NULL: as this run's; so with the others */
+	const char *task_queue; /* NULL: as this run's; so with the others */
 	int64_t run_timeout_ms, task_timeout_ms;
-	int64_t backoff_start_ms;    /* before the new run's first task */
+	int64_t backoff_start_ms; /* before the new run's first task */
 	const struct temporal_retry_policy *retry;
 	struct temporal_entries memo, headers;
 	struct temporal_entries search_attributes; /* count 0: keep */
@@ -245,15 +249,18 @@ TEMPORAL_API void wf_continue_as_new_raw_(struct wf *wf, const char *type,
 
 /* ---- time, random, memory ---- */
 
-/* The workflow's clock: when its task was started, in ns since 1970. It stands still between waits. */
+/* The workflow's clock: when its task was started, in ns since 1970. It stands still between waits.
+ */
 TEMPORAL_API int64_t wf_now_ns(const struct wf *wf);
 
-/* Random, but the same in each replay: 64 bits; a number below `bound` (not 0); a version 4 UUID. */
+/* Random, but the same in each replay: 64 bits; a number below `bound` (not 0); a version 4 UUID.
+ */
 TEMPORAL_API uint64_t wf_random(struct wf *wf);
 TEMPORAL_API uint64_t wf_random_below(struct wf *wf, uint64_t bound);
 TEMPORAL_API const char *wf_uuid4(struct wf *wf);
 
-/* Memory of the run, zeroed, aligned to 16. Size 0 is fine. In a query: until it has been answered. */
+/* Memory of the run, zeroed, aligned to 16. Size 0 is fine. In a query: until it has been answered.
+ */
 TEMPORAL_API void *wf_alloc(const struct wf *wf, size_t size) TEMPORAL_MUST_USE;
 TEMPORAL_API char *wf_strdup(const struct wf *wf, const char *text) TEMPORAL_MUST_USE;
 TEMPORAL_API void *wf_memdup(const struct wf *wf, const void *data, size_t size) TEMPORAL_MUST_USE;
@@ -275,8 +282,8 @@ TEMPORAL_API void wf_release(struct wf *wf, struct wf_mark mark);
 /* ---- about the run ---- */
 
 /* A line for the worker's log; nothing while the history is replayed. */
-TEMPORAL_API void wf_log(const struct wf *wf, enum temporal_log_level level, const char *format, ...)
-	TEMPORAL_PRINTF(3, 4);
+TEMPORAL_API void wf_log(const struct wf *wf, enum temporal_log_level level, const char *format,
+	...) TEMPORAL_PRINTF(3, 4);
 
 /* Is this code run again over a history? For nothing that the run depends on. */
 TEMPORAL_API bool wf_is_replaying(const struct wf *wf);
@@ -291,21 +298,22 @@ struct wf_execution {
  */
 struct wf_info {
 	const char *namespace_, *task_queue, *workflow_type, *workflow_id, *run_id;
-	const char *first_run_id;    /* of the chain of runs that continued as new, were retried or by cron */
+	const char *first_run_id; /* of the chain of runs that continued as new, were retried or by
+				     cron */
 	const char *original_run_id; /* this run's, before it was reset */
 	const char *continued_run_id;
 	const char *cron_schedule;
 	int32_t attempt; /* from 1 */
 	const struct wf_execution *parent, *root;
-	int64_t start_time_ns;         /* when the run was started */
+	int64_t start_time_ns; /* when the run was started */
 	int64_t execution_expires_ns;
 	int64_t execution_timeout_ms, run_timeout_ms, task_timeout_ms;
 	const struct temporal_retry_policy *retry;
 	const struct temporal_priority *priority;
 	struct temporal_entries headers, memo, search_attributes;
-	uint32_t history_length;       /* now */
-	uint64_t history_size_bytes;   /* now */
-	bool continue_as_new_suggested; /* now */
+	uint32_t history_length;                /* now */
+	uint64_t history_size_bytes;            /* now */
+	bool continue_as_new_suggested;         /* now */
 	const char *build_id, *deployment_name; /* now: of the worker that made this task */
 };
 TEMPORAL_API const struct wf_info *wf_info(const struct wf *wf);
@@ -319,19 +327,19 @@ TEMPORAL_API void wf_set_current_details(struct wf *wf, const char *text);
 
 /* ---- what the macros below call ---- */
 
-TEMPORAL_API const void *wf_await_(struct wf *wf, const struct temporal_contract *contract,
-	struct wf_future *future);
+TEMPORAL_API const void *wf_await_(
+	struct wf *wf, const struct temporal_contract *contract, struct wf_future *future);
 TEMPORAL_API struct wf_future *wf_start_activity_(struct wf *wf,
 	const struct temporal_contract *contract, const void *in,
 	const struct wf_activity_opts *opts, size_t opts_size) TEMPORAL_MUST_USE;
 TEMPORAL_API const void *wf_activity_(struct wf *wf, const struct temporal_contract *contract,
 	const void *in, const struct wf_activity_opts *opts, size_t opts_size);
 TEMPORAL_API const void *wf_receive_(struct wf *wf, const struct temporal_contract *contract);
-TEMPORAL_API const void *wf_last_result_(const struct wf *wf,
-	const struct temporal_contract *contract);
+TEMPORAL_API const void *wf_last_result_(
+	const struct wf *wf, const struct temporal_contract *contract);
 TEMPORAL_API void wf_continue_as_new_(struct wf *wf, const struct temporal_contract *contract,
-	const void *in, const struct wf_continue_as_new_opts *opts, size_t opts_size)
-	TEMPORAL_NORETURN;
+	const void *in, const struct wf_continue_as_new_opts *opts,
+	size_t opts_size) TEMPORAL_NORETURN;
 
 #ifdef __cplusplus
 
@@ -347,8 +355,8 @@ TEMPORAL_NORETURN static inline void wf_continue_as_new_raw(struct wf *wf, const
 	wf_continue_as_new_raw_(wf, type, in, opts, sizeof(*opts));
 }
 
-static inline struct wf_future *wf_timer_with(struct wf *wf, int64_t ms,
-	const struct wf_timer_opts *opts)
+static inline struct wf_future *wf_timer_with(
+	struct wf *wf, int64_t ms, const struct wf_timer_opts *opts)
 {
 	return wf_timer_with_(wf, ms, opts, sizeof(*opts));
 }

@@ -256,6 +256,10 @@ void protojson_print_number(double value, bool is_float, char out[JSON_NUMBER_TE
 				     : "Infinity");
 		return;
 	}
+	if (value == 0) { /* "-0" would be read as a whole number, which has no sign */
+		snprintf(out, JSON_NUMBER_TEXT, "%s", signbit(value) ? "-0.0" : "0");
+		return;
+	}
 	for (int digits = is_float ? 6 : 15; digits <= last; digits++) {
 		snprintf(out, JSON_NUMBER_TEXT, "%.*g", digits, value);
 		if (is_float ? strtof(out, NULL) == (float)value : strtod(out, NULL) == value)
