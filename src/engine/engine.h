@@ -88,8 +88,9 @@ struct engine_step engine_run_history(struct engine_run *run,
 struct engine_step engine_run_complete(struct engine_run *run, const struct completion *completion);
 
 /*
- * The server's answer to RESPOND_*: `code` and, of a completed task, the response (in `arena`,
- * taken over). If the response brings a new workflow task, the step is that of this task.
+ * The server's answer to RESPOND_*: `code` and, of a completed task, the response. If that brings a
+ * new workflow task, its arena is taken over and the step is that of this task; else the arena
+ * stays the caller's.
  */
 struct engine_step engine_run_responded(struct engine_run *run, enum temporal_code code,
 	const char *message, const Workflowservice__RespondWorkflowTaskCompletedResponse *response,

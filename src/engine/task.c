@@ -470,11 +470,9 @@ static void note_failed_completion(struct engine_run *run, const struct completi
 	run_fatal(run, "%s", str_empty(message) ? "the workflow's code failed" : message);
 	if (completion->cause)
 		task->failure.cause = completion->cause;
-	task->failure.reason =
-		task->failure.cause ==
-				ENUMS__WORKFLOW_TASK_FAILED_CAUSE__WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR
-			? EVICTION_NONDETERMINISM
-			: EVICTION_LANG_FAIL;
+	task->failure.reason = task->failure.cause == TASK_FAILED(NON_DETERMINISTIC_ERROR)
+				       ? EVICTION_NONDETERMINISM
+				       : EVICTION_LANG_FAIL;
 	if (completion->failure)
 		task->failure.failure = proto_copy(&task->arena, completion->failure);
 }
@@ -549,8 +547,7 @@ static struct engine_step step_too_large(struct engine_run *run)
 	task->failure.set = false;
 	run_fatal(run, "the answer to the workflow task is larger than the server takes");
 	task->failure.failure = NULL;
-	task->failure.cause =
-		ENUMS__WORKFLOW_TASK_FAILED_CAUSE__WORKFLOW_TASK_FAILED_CAUSE_GRPC_MESSAGE_TOO_LARGE;
+	task->failure.cause = TASK_FAILED(GRPC_MESSAGE_TOO_LARGE);
 	task->too_large = true;
 	return step_fail(run);
 }

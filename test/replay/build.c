@@ -8,8 +8,8 @@
 #include "engine/event.h"
 #include "message.h"
 #include "proto/codec.h"
+#include "proto/enum_name.h"
 
-#define EVENT_TYPES  61
 #define EVENTS_MAX   4096
 #define COMMANDS_MAX 256
 
@@ -38,14 +38,11 @@ const struct line *reader_take(struct reader *reader, const char *heads)
 /* The number of an event type by its name; a number stands for itself. */
 static Enums__EventType type_of(const char *name)
 {
-	History__HistoryEvent event = HISTORY__HISTORY_EVENT__INIT;
+	int type;
 
-	for (int type = 1; type < EVENT_TYPES; type++) {
-		event.event_type = (Enums__EventType)type;
-		if (strcmp(event_info(&event)->name, name) == 0)
-			return event.event_type;
-	}
-	return (Enums__EventType)atoi(name);
+	if (!proto_enum_value(&enums__event_type__descriptor, str_from(name), &type))
+		type = atoi(name);
+	return (Enums__EventType)type;
 }
 
 /* Gives the event the attributes of its type, all unset. */
@@ -156,8 +153,7 @@ static Query__WorkflowQuery *build_query(const struct line *line, struct arena *
 static void add_query(Workflowservice__PollWorkflowTaskQueueResponse *task, const struct line *line,
 	struct arena *arena)
 {
-	typedef Workflowservice__PollWorkflowTaskQueueResponse__QueriesEntry entry;
-	entry *item = must(proto_new(arena,
+	Workflowservice__PollWorkflowTaskQueueResponse__QueriesEntry *item = must(proto_new(arena,
 		&workflowservice__poll_workflow_task_queue_response__queries_entry__descriptor));
 
 	if (!task->queries)

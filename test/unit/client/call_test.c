@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <temporal/api/history/v1/message.pb-c.h>
 
 static const struct rpc_method *const signal_method = &rpc_workflow_signal_workflow_execution;
@@ -40,7 +41,7 @@ static void ended_note(struct ended *ended, const struct temporal_error *err)
 	pthread_mutex_lock(&ended->lock);
 	ended->times++;
 	ended->code = err ? err->code : TEMPORAL_OK;
-	strcpy(ended->message, err ? err->message : "");
+	snprintf(ended->message, sizeof(ended->message), "%s", err ? err->message : "");
 	pthread_cond_signal(&ended->cond);
 	pthread_mutex_unlock(&ended->lock);
 }
