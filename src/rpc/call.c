@@ -303,7 +303,11 @@ void rpc_call_end_try(struct rpc_call *call, const struct rpc_end *end)
 		}
 		end = &malformed;
 	}
-	now_ns = rpc_now_ns();
+		now_ns = rpc_now_ns();
+	if (end->code == TEMPORAL_CANCELLED && now_ns >= call->try_deadline_ns) {
+		on_deadline(&call->timer); /* the server's clock was faster than our timer */
+		return;
+	}
 	if (end->refused && ++call->refusals <= REFUSALS_MAX && now_ns < call->try_deadline_ns) {
 		try_start(call);
 		return;

@@ -470,6 +470,7 @@ static enum temporal_code copy_opts(
 	c->dns_refresh_ns = duration_ns(opts->dns_refresh_ms, RPC_DNS_REFRESH_MS);
 	c->opts.receive_max = opts->max_receive_size;
 	c->opts.compress = !opts->no_compression;
+	c->opts.compress_always = opts->compress_always;
 	if (c->opts.connect_timeout_ns == 0)
 		c->opts.connect_timeout_ns = INT64_MAX / 4;
 	if (code == TEMPORAL_OK)
