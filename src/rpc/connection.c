@@ -3,14 +3,13 @@
  * an old one goes.
  *
  * Invariants
- * - A call in TRYING is either on a link (http2.link) or in the list of waiting ones
- * (http2.waiting).
- * - At most one link is being opened at a time, and only when calls wait (or rpc_channel_connect
- * asked). After a failure the next one is not begun before `retry_at_ns`; calls that come in
- * between wait for it, those that waited for the failed one end with UNAVAILABLE and come again as
- * their policy says.
+ * - A call in TRYING is either on a link (http2.link) or in the list of those that wait for one
+ *   (http2.waiting).
+ * - At most one link is being opened at a time, and only when calls wait. After a failure the next
+ *   one is not begun before `retry_at_ns`; calls that come in between wait for it, those that
+ *   waited for the failed one end with UNAVAILABLE and come again as their policy says.
  * - After GOAWAY a link keeps its calls to their end, and the next call opens a new one: that is
- * what happens each five minutes with a real server, and no poll may notice.
+ *   what happens each five minutes with a real server, and no poll may notice.
  * - A link at the server's limit of streams is full; then another one is opened beside it.
  *
  * Loop's thread alone, but for rpc_channel_new.

@@ -3,8 +3,7 @@
  *
  *   RESOLVING --> CONNECTING --> (PROXY) --> (TLS) --> OPEN --> CLOSED
  *                  ^      | next address       |        |
- *                  +------+                    +--------+--> any failure or time-out: `over`,
- * CLOSED
+ *                  +------+                    +--------+--> failure, time-out: `over`, CLOSED
  *
  * In OPEN the session may be draining (GOAWAY, our own wish): then no call is started, and the link
  * closes itself when the last one is over. A server may take its time for that: long polls end when
