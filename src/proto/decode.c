@@ -18,11 +18,12 @@
 
 /*
  * Without limits from the caller, a message may become so much larger than its encoding: real
- * histories grow fivefold, and a run of empty submessages would 76-fold.
+ * histories grow fivefold, and a run of empty submessages would 76-fold. An element
+ * for each byte is what a packed list can have.
  */
-#define MEMORY_FACTOR  16
-#define MEMORY_FLOOR   (256 * 1024)
-#define ELEMENTS_FLOOR 4096
+#define MEMORY_FACTOR 16
+#define MEMORY_FLOOR  (256 * 1024)
+#define ELEMENTS_MORE 4096
 
 #define ARENA_ROOM 64 /* what an arena's chunk needs beside its content, at most */
 
@@ -221,7 +222,9 @@ static const uint8_t *decode_packed(struct decoder *d, const struct frame *frame
 	if (len && !array_reserve(d, field, at, array, *n, packed_count(kind, at, len), size))
 		return NULL;
 	while (at < end) {
-		const uint8_t *behind = read_scalar(kind, at, end, *array + *n * size);
+		/* Still no array: there is not one whole number in the list. */
+		const uint8_t *behind =
+			*array ? read_scalar(kind, at, end, *array + *n * size) : NULL;
 
 		if (!behind)
 			return malformed(d, field, at, "not a list of whole numbers");
@@ -231,9 +234,16 @@ static const uint8_t *decode_packed(struct decoder *d, const struct frame *frame
 	return at;
 }
 
-/* Is it UTF-8 without any NUL? Mostly short ASCII: eight bytes at a time, all the rest in the slow
- * way. */
-static inline bool is_text(const uint8_t *at, size_t len)
+/* What is wrong with a string: it has to be UTF-8 without any NUL. NULL: nothing. */
+static const char *text_fault(const uint8_t *at, size_t len)
+{
+	if (!str_is_utf8((const char *)at, len))
+		return "the string is not UTF-8";
+	return memchr(at, 0, len) ? "the string has a NUL in it" : NULL;
+}
+
+/* Is it plain ASCII without any NUL, as most strings are? Eight bytes at a time. */
+static inline bool is_plain(const uint8_t *at, size_t len)
 {
 	size_t i = 0;
 
@@ -243,14 +253,12 @@ static inline bool is_text(const uint8_t *at, size_t len)
 		memcpy(&word, at + i, 8);
 		/* A byte is above 0x7F itself, or becomes so when 1 is taken from it: NUL. */
 		if ((word | (word - 0x0101010101010101u)) & 0x8080808080808080u)
-			break;
+			return false;
 	}
 	for (; i < len; i++)
 		if (at[i] - 1u >= 0x7F)
-			break;
-	if (i == len)
-		return true;
-	return str_is_utf8((const char *)at + i, len - i) && !memchr(at + i, 0, len - i);
+			return false;
+	return true;
 }
 
 static const uint8_t *decode_string(struct decoder *d, const struct frame *frame,
@@ -261,8 +269,9 @@ static const uint8_t *decode_string(struct decoder *d, const struct frame *frame
 
 	if (!text)
 		return malformed(d, field, at, "the string goes beyond its message");
-	if (!is_text(text, len))
-		return malformed(d, field, at, "the string is not UTF-8, or has a NUL in it");
+	const char *fault = is_plain(text, len) ? NULL : text_fault(text, len);
+	if (fault)
+		return malformed(d, field, at, fault);
 	const char **slot = slot_of(d, frame, field, at);
 	if (!slot)
 		return NULL;
@@ -512,7 +521,7 @@ static void set_limits(struct decoder *d, const struct proto_limits *limits, siz
 	size_t memory;
 
 	d->depth_max = PROTO_DEPTH_MAX;
-	d->elements_left = len / 2 + ELEMENTS_FLOOR;
+	d->elements_left = len + ELEMENTS_MORE;
 	if (__builtin_mul_overflow(len, MEMORY_FACTOR, &memory) ||
 		__builtin_add_overflow(memory, MEMORY_FLOOR, &memory))
 		memory = SIZE_MAX;

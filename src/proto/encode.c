@@ -163,8 +163,7 @@ static ALWAYS_INLINE bool put_repeated(struct encoder *e, struct cursor *c, bool
 	return true;
 }
 
-static ALWAYS_INLINE void put_unknown(
-	struct cursor *c, bool write, const ProtobufCMessage *message)
+static ALWAYS_INLINE void put_unknown(struct cursor *c, bool write, const ProtobufCMessage *message)
 {
 	for (unsigned i = message->n_unknown_fields; i-- > 0;) {
 		const ProtobufCMessageUnknownField *field = &message->unknown_fields[i];

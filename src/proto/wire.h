@@ -28,7 +28,8 @@ static inline uint32_t wire_tag(uint32_t number, enum wire_type type)
 	return number << 3 | (uint32_t)type;
 }
 
-/* A varint of at most 10 bytes, of which the tenth may only carry the last bit. */
+/* A varint of at most 10 bytes; what of the tenth goes beyond 64 bits is dropped, as other
+ * implementations do. */
 static inline const uint8_t *wire_read_long(const uint8_t *at, const uint8_t *end, uint64_t *value)
 {
 	uint64_t sum = 0;
@@ -36,8 +37,6 @@ static inline const uint8_t *wire_read_long(const uint8_t *at, const uint8_t *en
 	for (unsigned shift = 0; shift < 70 && at < end; shift += 7) {
 		uint8_t byte = *at++;
 
-		if (shift == 63 && byte > 1)
-			return NULL;
 		sum |= (uint64_t)(byte & 0x7F) << shift;
 		if (byte < 0x80) {
 			*value = sum;

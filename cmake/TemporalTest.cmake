@@ -1,0 +1,61 @@
+# Tests. `temporal_test(NAME KIND kind [SERVER] [TIMEOUT s] [SERIAL] SOURCES a.c...|SCRIPT a.py|COMMAND ...)`
+#   KIND     the label: unit, replay, scenario, interop, ... (ctest -L unit)
+#   SOURCES  a cmocka program in C that sees all of the library's functions and test/lib
+#   SCRIPT   a Python program; it runs in the Python that has the official SDK
+#   SERVER   it uses the run's shared server, and the official packages
+#   SERIAL   it measures time: nothing runs beside it
+# A test that leaves with 77 is skipped; its last line says why.
+set(TEMPORAL_TEST_PYTHON_DIR ${PROJECT_BINARY_DIR}/test-python CACHE PATH "Where the tests' Python is installed")
+set(TEMPORAL_TEST_SERVER_FILE ${PROJECT_BINARY_DIR}/test-server/address)
+set(TEMPORAL_TEST_ENVIRONMENT
+	TEMPORAL_TEST_PYTHON=${TEMPORAL_TEST_PYTHON_DIR}/bin/python
+	TEMPORAL_TEST_CLI=${TEMPORAL_TEST_PYTHON_DIR}/bin/temporal
+	TEMPORAL_TEST_SERVER_FILE=${TEMPORAL_TEST_SERVER_FILE}
+	TEMPORAL_TEST_BUILD_DIR=${PROJECT_BINARY_DIR}
+	TEMPORAL_TEST_SOURCE_DIR=${PROJECT_SOURCE_DIR}
+	PYTHONPATH=${PROJECT_SOURCE_DIR}/test/lib
+	PYTHONDONTWRITEBYTECODE=1)
+find_program(VALGRIND valgrind)
+if(TEMPORAL_VALGRIND AND NOT VALGRIND)
+	add_test(NAME valgrind COMMAND sh -c "echo 'skipped: no valgrind on this machine'; exit 77")
+	set_tests_properties(valgrind PROPERTIES LABELS valgrind SKIP_RETURN_CODE 77)
+endif()
+if(TEMPORAL_SANITIZE)
+	list(APPEND TEMPORAL_TEST_ENVIRONMENT
+		"ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=0:strict_string_checks=1"
+		"UBSAN_OPTIONS=print_stacktrace=1"
+		"TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:die_after_fork=0")
+endif()
+
+function(temporal_test name)
+	cmake_parse_arguments(PARSE_ARGV 1 test "SERVER;SERIAL" "KIND;TIMEOUT;SCRIPT" "SOURCES;COMMAND")
+	if(test_SOURCES)
+		add_executable(${name} ${test_SOURCES})
+		target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/test ${CMAKE_CURRENT_SOURCE_DIR})
+		target_link_libraries(${name} PRIVATE temporal_internal test_lib PkgConfig::CMOCKA)
+		set(test_COMMAND ${name})
+	elseif(test_SCRIPT)
+		get_filename_component(script ${test_SCRIPT} ABSOLUTE)
+		set(test_COMMAND ${PROJECT_SOURCE_DIR}/test/lib/with-python ${script})
+	endif()
+	if(NOT test_TIMEOUT)
+		set(test_TIMEOUT 120)
+	endif()
+	add_test(NAME ${name} COMMAND ${test_COMMAND})
+	if(TEMPORAL_VALGRIND AND VALGRIND AND test_KIND STREQUAL unit)
+		add_test(NAME valgrind_${name} COMMAND ${PROJECT_SOURCE_DIR}/test/lib/with-valgrind
+			$<TARGET_FILE:${name}>)
+		set_tests_properties(valgrind_${name} PROPERTIES LABELS valgrind TIMEOUT 300 SKIP_RETURN_CODE 77
+			ENVIRONMENT "${TEMPORAL_TEST_ENVIRONMENT}")
+	endif()
+	set_tests_properties(${name} PROPERTIES LABELS "${test_KIND}" TIMEOUT ${test_TIMEOUT} SKIP_RETURN_CODE 77
+		ENVIRONMENT "${TEMPORAL_TEST_ENVIRONMENT}")
+	if(test_SERVER)
+		set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED "python;server")
+	elseif(test_SCRIPT)
+		set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED python)
+	endif()
+	if(test_SERIAL)
+		set_tests_properties(${name} PROPERTIES RUN_SERIAL TRUE)
+	endif()
+endfunction()

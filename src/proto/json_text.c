@@ -1,0 +1,269 @@
+/*
+ * json_text.c: stateless; strings that hold numbers are read by jansson, as it is strict and knows
+ * about locales.
+ */
+#include "proto/json_text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char upper(char c)
+{
+	return c >= 'a' && c <= 'z' ? (char)(c - ('a' - 'A')) : c;
+}
+
+size_t protojson_camel(const char *name, size_t len, char *out)
+{
+	size_t n = 0;
+	bool word = false;
+
+	for (size_t i = 0; i < len; i++) {
+		if (name[i] != '_')
+			out[n++] = word ? upper(name[i]) : name[i];
+		word = name[i] == '_';
+	}
+	return n;
+}
+
+/* Is `json` the lowerCamelCase of the field's name? */
+static bool is_camel_of(const char *json, const char *name)
+{
+	for (; *name; name++) {
+		char c = *name;
+
+		if (c == '_') {
+			while (*name == '_')
+				name++;
+			c = upper(*name);
+		}
+		if (!c || *json++ != c)
+			return false;
+	}
+	return !*json;
+}
+
+const ProtobufCFieldDescriptor *protojson_field_find(
+	const ProtobufCMessageDescriptor *type, const char *name)
+{
+	for (unsigned i = 0; i < type->n_fields; i++)
+		if (is_camel_of(name, type->fields[i].name) || !strcmp(name, type->fields[i].name))
+			return &type->fields[i];
+	return NULL;
+}
+
+/* Is `entry` the name of the field in CamelCase, with "Entry" behind it? */
+static bool is_entry_name(const char *entry, const char *name)
+{
+	size_t len = strlen(entry), tail = strlen("Entry");
+	char camel[128];
+
+	if (strlen(name) >= sizeof(camel) || len <= tail ||
+		strcmp(entry + len - tail, "Entry") != 0)
+		return false;
+	size_t n = protojson_camel(name, strlen(name), camel);
+	camel[0] = upper(camel[0]);
+	return n == len - tail && memcmp(entry, camel, n) == 0;
+}
+
+bool protojson_is_map(const ProtobufCMessageDescriptor *type, const ProtobufCFieldDescriptor *field)
+{
+	const ProtobufCMessageDescriptor *entry = field->descriptor;
+	size_t len = strlen(type->name);
+
+	if (field->label != PROTOBUF_C_LABEL_REPEATED || field->type != PROTOBUF_C_TYPE_MESSAGE)
+		return false;
+	return entry->n_fields == 2 && entry->fields[0].id == 1 && entry->fields[1].id == 2 &&
+	       !strcmp(entry->fields[0].name, "key") && !strcmp(entry->fields[1].name, "value") &&
+	       !strncmp(entry->name, type->name, len) && entry->name[len] == '.' &&
+	       is_entry_name(entry->short_name, field->name);
+}
+
+size_t protojson_base64_room(size_t text_len)
+{
+	return text_len / 4 * 3 + 3;
+}
+
+static int base64_digit(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	if (c == '+' || c == '-')
+		return 62;
+	return c == '/' || c == '_' ? 63 : -1;
+}
+
+bool protojson_base64_decode(struct str text, uint8_t *out, size_t *len)
+{
+	uint32_t bits = 0;
+	unsigned count = 0;
+	size_t n = 0;
+
+	for (unsigned i = 0; i < 2 && text.len % 4 == 0 && text.len; i++)
+		if (text.ptr[text.len - 1] == '=')
+			text.len--; /* twice at most: the length is no multiple of four any more */
+	if (text.len && text.ptr[text.len - 1] == '=')
+		text.len--;
+	for (size_t i = 0; i < text.len; i++) {
+		int digit = base64_digit(text.ptr[i]);
+
+		if (digit < 0)
+			return false;
+		bits = bits << 6 | (uint32_t)digit;
+		count += 6;
+		if (count >= 8) {
+			count -= 8;
+			out[n++] = (uint8_t)(bits >> count);
+		}
+	}
+	*len = n;
+	return text.len % 4 != 1;
+}
+
+size_t protojson_base64_encode(const uint8_t *data, size_t len, char *out)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i += 3) {
+		size_t left = len - i;
+		uint32_t bits = (uint32_t)data[i] << 16 |
+				(left > 1 ? (uint32_t)data[i + 1] << 8 : 0) |
+				(left > 2 ? data[i + 2] : 0);
+
+		out[n++] = digits[bits >> 18];
+		out[n++] = digits[bits >> 12 & 63];
+		out[n++] = left > 1 ? digits[bits >> 6 & 63] : '=';
+		out[n++] = left > 2 ? digits[bits & 63] : '=';
+	}
+	return n;
+}
+
+/* Sign and magnitude of a double that is whole. */
+static bool whole(double value, bool *negative, uint64_t *magnitude)
+{
+	*negative = value < 0;
+	value = fabs(value);
+	if (!(value < 18446744073709551616.0) || value != (double)(uint64_t)value)
+		return false;
+	*magnitude = (uint64_t)value;
+	return true;
+}
+
+/* Nothing but digits, with or without a minus in front. */
+static bool plain_digits(const char *text, bool *negative, uint64_t *magnitude)
+{
+	uint64_t value = 0;
+
+	*negative = *text == '-';
+	text += *negative;
+	if (!*text)
+		return false;
+	for (; *text; text++) {
+		if (*text < '0' || *text > '9' || __builtin_mul_overflow(value, 10u, &value) ||
+			__builtin_add_overflow(value, (uint64_t)(*text - '0'), &value))
+			return false;
+	}
+	*magnitude = value;
+	return true;
+}
+
+/* The number in a string, to be given back; NULL if it holds anything else. */
+static json_t *number_in(const json_t *json)
+{
+	json_t *inner = json_loads(json_string_value(json), JSON_DECODE_ANY, NULL);
+
+	if (inner && !json_is_number(inner)) {
+		json_decref(inner);
+		return NULL;
+	}
+	return inner;
+}
+
+bool protojson_integer(const json_t *json, bool *negative, uint64_t *magnitude)
+{
+	if (json_is_integer(json)) {
+		json_int_t value = json_integer_value(json);
+
+		*negative = value < 0;
+		*magnitude = *negative ? -(uint64_t)value : (uint64_t)value;
+		return true;
+	}
+	if (json_is_real(json))
+		return whole(json_real_value(json), negative, magnitude);
+	if (!json_is_string(json))
+		return false;
+	if (plain_digits(json_string_value(json), negative, magnitude))
+		return true;
+	json_t *inner = number_in(json);
+	bool ok = inner && whole(json_number_value(inner), negative, magnitude);
+	json_decref(inner);
+	return ok;
+}
+
+bool protojson_number(const json_t *json, double *value)
+{
+	static const struct {
+		const char *name;
+		double value;
+	} specials[] = { { "NaN", NAN }, { "Infinity", INFINITY }, { "-Infinity", -INFINITY } };
+
+	if (json_is_number(json)) {
+		*value = json_number_value(json);
+		return true;
+	}
+	if (!json_is_string(json))
+		return false;
+	for (size_t i = 0; i < sizeof(specials) / sizeof(specials[0]); i++)
+		if (!strcmp(specials[i].name, json_string_value(json))) {
+			*value = specials[i].value;
+			return true;
+		}
+	json_t *inner = number_in(json);
+	*value = inner ? json_number_value(inner) : 0;
+	json_decref(inner);
+	return inner;
+}
+
+/* Replaces the locale's decimal point, of whatever bytes, by a dot. */
+static void normalize_point(char *text)
+{
+	size_t n = 0;
+
+	for (const char *at = text; *at; at++) {
+		if (strchr("0123456789+-e", *at))
+			text[n++] = *at;
+		else if (n == 0 || text[n - 1] != '.')
+			text[n++] = '.';
+	}
+	text[n] = '\0';
+}
+
+void protojson_print_number(double value, bool is_float, char out[JSON_NUMBER_TEXT])
+{
+	int last = is_float ? 9 : 17;
+
+	if (!isfinite(value)) {
+		snprintf(out, JSON_NUMBER_TEXT, "\"%s\"",
+			isnan(value) ? "NaN"
+			: value < 0  ? "-Infinity"
+				     : "Infinity");
+		return;
+	}
+	if (value == 0) { /* "-0" would be read as a whole number, which has no sign */
+		snprintf(out, JSON_NUMBER_TEXT, "%s", signbit(value) ? "-0.0" : "0");
+		return;
+	}
+	for (int digits = is_float ? 6 : 15; digits <= last; digits++) {
+		snprintf(out, JSON_NUMBER_TEXT, "%.*g", digits, value);
+		if (is_float ? strtof(out, NULL) == (float)value : strtod(out, NULL) == value)
+			break;
+	}
+	normalize_point(out);
+}
