@@ -178,10 +178,28 @@ static void want_eviction(struct engine_run *run, enum eviction_reason reason, c
 	snprintf(run->evict_message, sizeof(run->evict_message), "%s", text_or_empty(message));
 }
 
+/* A query hears why it gets no answer, unless another worker may have one. */
+static struct engine_step fail_query(struct engine_run *run, struct engine_step step)
+{
+	const struct run_failure *why = &run->task->failure;
+	const Failure__Failure *failure;
+
+	if (!run->task->too_large && (why->reason != EVICTION_UNSPECIFIED || !run->activated))
+		want_eviction(run, why->reason, why->text);
+	if (why->reason == EVICTION_UNSPECIFIED ||
+		why->reason == EVICTION_PAGINATION_OR_HISTORY_FETCH)
+		return step;
+	failure = respond_failure_of(run);
+	if (failure)
+		step.query = respond_query(run, NULL, failure, why->cause);
+	if (step.query)
+		step.action = ENGINE_RESPOND_QUERY;
+	return step;
+}
+
 /*
- * The task cannot be done. A query hears of it, unless it may be tried elsewhere; the server hears
- * of it on the first attempt alone, later ones are left to time out. Nondeterminism may, if
- * configured so, fail the run instead.
+ * The task cannot be done. The server hears of it on the first attempt alone, later ones are left
+ * to time out. Nondeterminism may, if configured so, fail the run instead.
  */
 static struct engine_step step_fail(struct engine_run *run)
 {
@@ -193,22 +211,9 @@ static struct engine_step step_fail(struct engine_run *run)
 	};
 
 	run->outstanding = RESPONSE_OUT;
-	if (task->legacy_query && (why->reason == EVICTION_UNSPECIFIED ||
-					  why->reason == EVICTION_PAGINATION_OR_HISTORY_FETCH)) {
-		if (!run->activated)
-			want_eviction(run, why->reason, why->text);
-		return step;
-	}
+	if (task->legacy_query)
+		return fail_query(run, step);
 	want_eviction(run, why->reason, why->text);
-	if (task->legacy_query) {
-		const Failure__Failure *failure = respond_failure_of(run);
-
-		if (failure)
-			step.query = respond_query(run, NULL, failure, why->cause);
-		if (step.query)
-			step.action = ENGINE_RESPOND_QUERY;
-		return step;
-	}
 	if (task->attempt > 1 || !task->token.len)
 		return step;
 	if (why->reason == EVICTION_NONDETERMINISM && run->config->fail_run_on_nondeterminism) {
