@@ -43,6 +43,7 @@ enum state {
 	STARTED_ASKED,
 };
 
+/* The job that ends the wait. */
 static bool resolve(struct engine_run *run, const struct machine *machine, struct resolution result)
 {
 	struct activation_job *job = job_add(run, JOB_RESOLVE_ACTIVITY);
@@ -124,6 +125,7 @@ static bool resolve_failed(
 		(struct resolution){ .status = RESOLUTION_FAILED, .failure = &all->failure });
 }
 
+/* History from before the flag was not checked, and must not be held to it. */
 static bool on_scheduled(void *self, void *context)
 {
 	struct machine *machine = self;
@@ -149,6 +151,7 @@ static bool on_started(void *self, void *context)
 	return true;
 }
 
+/* The API has a list of results; a function has one. */
 static bool on_completed(void *self, void *context)
 {
 	struct engine_run *run = context;
@@ -203,6 +206,7 @@ static bool on_unsent(void *self, void *context)
 	return resolve_cancelled(context, machine, NULL);
 }
 
+/* Who does not wait for the outcome is told at once, in the next activation of the same task. */
 static bool on_cancel(void *self, void *context)
 {
 	struct machine *machine = self;
@@ -224,6 +228,7 @@ static bool is_waited_for(const struct machine *machine)
 	return machine->cancellation_type == ACTIVITY_WAIT_CANCELLATION_COMPLETED;
 }
 
+/* From here on the workflow knows already, unless it waits. */
 static bool on_late_completed(void *self, void *context)
 {
 	return !is_waited_for(self) || on_completed(self, context);
