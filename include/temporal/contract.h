@@ -157,6 +157,12 @@
 #define TEMPORAL_POINTER_(p_, type_) \
 	_Generic((p_), const type_ *: (p_), type_ *: (p_), void *: (p_))
 
+/* `p_` where it is an X_out *, or NULL: where a result of X is to be stored. */
+#define TEMPORAL_OUT_POINTER_(X_, p_) \
+	((void)TEMPORAL_CHECK_(_Generic((p_), X_##_out *: 1, \
+			default: _Generic((p_), void *: 1, default: 0)), \
+		"the result is stored where a pointer to " #X_ "_out points"), (p_))
+
 /* ---- how it works: nothing below is for use elsewhere ---- */
 
 /*

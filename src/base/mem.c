@@ -1,7 +1,8 @@
 /*
  * mem.c: malloc with a fault point in front.
  *
- * The counter is read without a lock on every allocation; it is negative (off) but in tests. Any thread.
+ * The counter is read without a lock on every allocation; it is negative (off) but in tests. Any
+ * thread.
  */
 #include "base/mem.h"
 

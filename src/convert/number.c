@@ -1,0 +1,151 @@
+/*
+ * number.c: the syntax of JSON's numbers, and integers. Doubles are in double.c.
+ *
+ * Integers never pass through a double: all 64 bits are kept. Called by the decoder and encoder on
+ * every task, so the common case is one loop over the digits. Any thread; no state.
+ */
+#include "convert/number.h"
+
+#include <string.h>
+
+/* Beyond this, an exponent decides alone: the value is 0 or out of range whatever the digits are.
+ */
+#define EXPONENT_MAX 1000000
+
+static bool is_digit(const char *at, const char *end)
+{
+	return at < end && (unsigned char)(*at - '0') < 10;
+}
+
+/*
+ * Adds the digits at `at` to the number, which are before the point (`places` 0) or behind it (1).
+ * Those that the mantissa has no room for (`*full`) may be zeros, which move the point at most;
+ * others make the number inexact. Gives what follows the digits.
+ */
+static const char *scan_digits(
+	const char *at, const char *end, int places, bool *full, struct number *number)
+{
+	for (; is_digit(at, end); at++) {
+		uint64_t digit = (uint64_t)(*at - '0');
+
+		if (*full || number->mantissa > (UINT64_MAX - digit) / 10) {
+			*full = true;
+			number->exact = number->exact && digit == 0;
+			number->exponent += 1 - places;
+		} else {
+			number->mantissa = number->mantissa * 10 + digit;
+			number->exponent -= places;
+		}
+	}
+	return at;
+}
+
+/* The exponent behind 'e'; NULL when no digit is there. */
+static const char *scan_exponent(const char *at, const char *end, struct number *number)
+{
+	int64_t exponent = 0;
+	bool negative = false;
+
+	if (at < end && (*at == '+' || *at == '-'))
+		negative = *at++ == '-';
+	if (!is_digit(at, end))
+		return NULL;
+	for (; is_digit(at, end); at++) {
+		if (exponent < EXPONENT_MAX)
+			exponent = exponent * 10 + (*at - '0');
+	}
+	number->scale = negative ? -exponent : exponent;
+	number->exponent += number->scale;
+	return at;
+}
+
+size_t number_scan(const char *text, const char *end, struct number *number)
+{
+	const char *at = text;
+	bool full = false;
+
+	*number = (struct number){ .text = text, .exact = true };
+	if (at < end && *at == '-') {
+		number->negative = true;
+		at++;
+	}
+	if (!is_digit(at, end))
+		return 0;
+	if (*at == '0' && is_digit(at + 1, end))
+		return 0; /* JSON knows no leading zeros */
+	at = scan_digits(at, end, 0, &full, number);
+	if (at < end && *at == '.') {
+		if (!is_digit(at + 1, end))
+			return 0;
+		at = scan_digits(at + 1, end, 1, &full, number);
+	}
+	if (at < end && (*at == 'e' || *at == 'E')) {
+		at = scan_exponent(at + 1, end, number);
+		if (!at)
+			return 0;
+	}
+	number->len = (size_t)(at - text);
+	return number->len;
+}
+
+/* The value without its sign, if it is integral and fits in 64 bits. */
+static bool number_magnitude(const struct number *number, uint64_t *out)
+{
+	uint64_t mantissa = number->mantissa;
+	int64_t exponent = number->exponent;
+
+	if (!number->exact)
+		return false;
+	if (mantissa == 0)
+		exponent = 0;
+	for (; exponent < 0; exponent++) {
+		if (mantissa % 10)
+			return false;
+		mantissa /= 10;
+	}
+	for (; exponent > 0; exponent--) {
+		if (mantissa > UINT64_MAX / 10)
+			return false;
+		mantissa *= 10;
+	}
+	*out = mantissa;
+	return true;
+}
+
+bool number_to_int(const struct number *number, int64_t *out)
+{
+	uint64_t magnitude;
+
+	if (!number_magnitude(number, &magnitude))
+		return false;
+	if (magnitude > (uint64_t)INT64_MAX + (number->negative ? 1 : 0))
+		return false;
+	*out = (int64_t)(number->negative ? 0 - magnitude : magnitude);
+	return true;
+}
+
+bool number_to_uint(const struct number *number, uint64_t *out)
+{
+	return number_magnitude(number, out) && (!number->negative || *out == 0);
+}
+
+size_t number_write_uint(char *out, uint64_t value)
+{
+	char digits[NUMBER_TEXT_MAX];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	memcpy(out, digits + at, sizeof(digits) - at);
+	return sizeof(digits) - at;
+}
+
+size_t number_write_int(char *out, int64_t value)
+{
+	if (value >= 0)
+		return number_write_uint(out, (uint64_t)value);
+	*out = '-';
+	return 1 + number_write_uint(out + 1, 0 - (uint64_t)value);
+}
