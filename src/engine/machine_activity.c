@@ -1,25 +1,23 @@
 /*
  * machine_activity.c: one activity, from its command to its result.
  *
- *	          schedule
- *	created ------------> commanded --scheduled--> scheduled --started--> started --completed-->
- *completed |                     |   |   \                 |  \----failed-----> failed cancel, give
- *up                  |   |    \--timed out--+  |   \---timed out--> timed out v |   | |  |
- *	                      cancelled       give up  |   | cancel           v  | cancel
- *	                                               v   |              timed  |
- *	                    abandoned <----------------+   |               out   |
- *	                    (its events are passed by)     v                     v
- *	                                  cancel commanded ...      started, cancel commanded
- *	                                           | cancel requested           | cancel requested
- *	                                           v                            v
- *	                                  cancel requested --started--> started, cancel requested
- *	                                           |                            |
- *	                                           +--- canceled, timed out ----+--- completed,
- *failed
+ *	created --schedule--> commanded --scheduled--> scheduled --started--> started
+ *
+ *	commanded  --cancel, give up--> cancelled      it was not sent yet, and never will be
+ *	scheduled  --timed out--> timed out
+ *	started    --completed, failed, timed out--> completed, failed, timed out
+ *
+ *	scheduled  --cancel--> cancelling --cancel requested--> asked to cancel
+ *	                                  asked to cancel --canceled, timed out--> the end
+ *	started    --cancel--> started, cancelling --cancel requested--> started, asked to cancel
+ *	                                  --completed, failed, timed out, canceled--> the end
+ *	asked to cancel --started--> started, asked to cancel
+ *
+ *	scheduled, started --give up--> abandoned      its further events are passed by
  *
  * With TRY_CANCEL the workflow hears of the cancellation at once, and of nothing later; with
- *WAIT_CANCELLATION_COMPLETED it hears of what the activity comes to. An activity that is cancelled
- *before its command was sent never was.
+ * WAIT_CANCELLATION_COMPLETED it hears of what the activity comes to; with ABANDON the server is
+ * not even told.
  */
 #include <stdio.h>
 #include <string.h>

@@ -2,16 +2,15 @@
  * step.c: what the engine says next. step_settle() is the heart: it applies history until the
  * workflow has something to do, a page is missing, or all is done and the answer can go.
  *
- *	jobs have come --------------------------> ACTIVATE
- *	the next sequence is not in hand --------> FETCH_HISTORY
- *	history is used up: queries are unasked -> ACTIVATE (queries alone)
- *	                    else ----------------> RESPOND_COMPLETED, or IDLE where there is nobody
- *to tell anything failed -------------------------> RESPOND_FAILED, RESPOND_QUERY, or the run is
- *failed
+ *	jobs have come                       --> ACTIVATE
+ *	the next sequence is not in hand     --> FETCH_HISTORY
+ *	history is used up, queries unasked  --> ACTIVATE (queries alone)
+ *	history is used up                   --> RESPOND_COMPLETED, or IDLE with nobody to tell
+ *	anything has failed                  --> RESPOND_FAILED, RESPOND_QUERY, or fail the run
  *
  * Order matters: commands are made into messages before a step leaves (the workflow's memory is
- *only borrowed), and queries are asked only when the workflow has seen all of history, since they
- *must show the run as it is after it.
+ * only borrowed), and queries are asked only when the workflow has seen all of history, since they
+ * must show the run as it is after it.
  *
  * The thread that owns the run.
  */

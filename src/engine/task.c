@@ -1,21 +1,14 @@
 /*
- * task.c: a run's way through one workflow task, as steps that the caller carries out (step.c makes
- * them).
+ * task.c: a run's way through one workflow task, from the caller's side. step.c says what is next.
  *
- *	             engine_run_task                                      engine_run_responded
- *	  idle ---------------------------+                      +--------------------------------->
- *idle v                      |
- *	       +--------------------> settle() ----> ACTIVATE    |                        +-------->
- *EVICT |  engine_run_history  |  |  |          |         |                        |
- *	       +-- FETCH_HISTORY <----+  |  |          v         |                        |
- *	                                 |  +<- engine_run_complete                       |
- *	                                 |                       |                        |
- *	                                 +--> RESPOND_* ---------+--> ACTIVATE (REMOVE_FROM_CACHE)
+ *	idle -- engine_run_task --> step_settle()
+ *	FETCH_HISTORY -- engine_run_history --> step_settle()
+ *	ACTIVATE -- engine_run_complete --> step_settle(), or EVICT if that was the job
+ *	RESPOND_* -- engine_run_responded --> idle, the next task, or ACTIVATE with the job to go
  *
- * settle() applies history until the workflow has something to do, history is used up, or a page is
- *missing. Invariants: at most one of activation, page and answer is out (`outstanding`); `task`
- *exists from engine_run_task until the answer has been sent; a command lies in the workflow's
- *memory only during one call.
+ * Invariants: at most one of activation, page and answer is out (`outstanding`); `task` exists from
+ * engine_run_task until the answer has been sent; a command lies in the workflow's memory only
+ * during one call.
  *
  * The thread that owns the run.
  */
