@@ -112,8 +112,8 @@ TEMPORAL_API bool wf_is_done(const struct wf *wf, const struct wf_future *future
 
 /*
  * A future that succeeds when ready(state) is true. It is asked again each time all other
- * coroutines wait, in the order in which such futures were made. `ready` only looks: it calls no
- * function that acts.
+ * coroutines wait, in the order in which such futures were made; it ends, cancelled, with the
+ * coroutine that made it. `ready` only looks: it calls no function that acts.
  */
 TEMPORAL_API struct wf_future *wf_until(
 	struct wf *wf, bool (*ready)(const void *state), const void *state) TEMPORAL_MUST_USE;
@@ -138,7 +138,8 @@ TEMPORAL_API void wf_sleep(struct wf *wf, int64_t ms);
 
 /*
  * Starts fn(wf, arg) on a coroutine of its own, which runs when the caller waits. The future
- * succeeds when it returns, and fails with the failure that it meets. `arg` must live as long.
+ * succeeds when it returns, and fails with the failure that it meets. `arg` must live as long; it
+ * may be a local of a function that waits for the future (a failure does not take it away).
  */
 TEMPORAL_API struct wf_future *wf_go(
 	struct wf *wf, void (*fn)(struct wf *wf, void *arg), void *arg) TEMPORAL_MUST_USE;

@@ -134,6 +134,8 @@ struct wf_future *(wf_go)(struct wf *wf, void (*fn)(struct wf *wf, void *arg), v
 	self->go.fn = fn;
 	self->go.arg = arg;
 	self->go.future = future;
+	self->parent = wf->current;
+	wf->current->children++;
 	future->coroutine = self;
 	return future;
 }
