@@ -11,25 +11,42 @@
 /* What the server said it can do (GetSystemInfo); all false before the first connection. */
 struct client_capabilities {
 	bool known;
-	bool signal_and_query_header, internal_error_differentiation, activity_failure_include_heartbeat;
+	bool signal_and_query_header, internal_error_differentiation,
+		activity_failure_include_heartbeat;
 	bool supports_schedules, encoded_failure_attributes, build_id_based_versioning, upsert_memo;
-	bool eager_workflow_start, sdk_metadata, count_group_by_execution_status, nexus, server_scaled_deployments;
+	bool eager_workflow_start, sdk_metadata, count_group_by_execution_status, nexus,
+		server_scaled_deployments;
 	char server_version[32];
 };
+
+/* Where a client's channels come from instead of the network: a server in the same process. */
+struct client_transport {
+	/* Opens a channel on the loop that sends these headers with every call; any thread. */
+	struct rpc_channel *(*open)(void *user, struct rpc_loop *loop,
+		const struct rpc_header *headers, size_t n_headers, struct temporal_error *err);
+	void *user; /* outlives the client */
+};
+
+/* As temporal_client_connect; of the options, those of the network mean nothing. */
+struct temporal_client *client_connect_through(const struct client_transport *transport,
+	const struct temporal_client_opts *opts, struct temporal_error *err)
+	__attribute__((warn_unused_result));
 
 /* Counted: a worker holds a reference to its client. Any thread. */
 struct temporal_client *client_ref(struct temporal_client *client);
 
 struct rpc_channel *client_channel(const struct temporal_client *client); /* borrowed */
-struct rpc_loop *client_loop(const struct temporal_client *client);       /* borrowed; its thread runs all callbacks */
+struct rpc_loop *client_loop(
+	const struct temporal_client *client); /* borrowed; its thread runs all callbacks */
 const char *client_namespace(const struct temporal_client *client);
 const char *client_identity(const struct temporal_client *client);
 
 /* Copies what is known now. Any thread. */
-void client_capabilities(const struct temporal_client *client, struct client_capabilities *capabilities);
+void client_capabilities(
+	const struct temporal_client *client, struct client_capabilities *capabilities);
 
 /* Connects if need be and asks for the capabilities once; blocks; not on the loop's thread. */
-enum temporal_code client_ensure_connected(struct temporal_client *client, struct temporal_error *err)
-	__attribute__((warn_unused_result));
+enum temporal_code client_ensure_connected(struct temporal_client *client,
+	struct temporal_error *err) __attribute__((warn_unused_result));
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * channel.h: what a client calls methods through. Behind it is a connection to a server (connection.h), or a server in
- * the same process; the caller cannot tell.
+ * channel.h: what a client calls methods through. Behind it is a connection to a server
+ * (connection.h), or a server in the same process; the caller cannot tell.
  */
 #ifndef RPC_CHANNEL_H
 #define RPC_CHANNEL_H
@@ -33,103 +33,121 @@ struct rpc_header {
 /* Which failures are tried again, and how (the official core SDK's policies; see rpc/retry.c). */
 enum rpc_retry {
 	RPC_RETRY_NONE,
-	RPC_RETRY_CALL,      /* 100 ms x 1.7 up to 5 s, 10 tries, 10 s in all; throttled 1 s x 2 up to 10 s */
-	RPC_RETRY_LONG_POLL, /* 200 ms x 2 up to 10 s, for ever; each try has the whole timeout */
+	RPC_RETRY_CALL, /* 100 ms x 1.7 up to 5 s, 10 tries, 10 s in all; throttled 1 s x 2 up to 10
+			   s */
+	RPC_RETRY_LONG_POLL, /* a worker's: 200 ms x 2 up to 10 s, for ever; each try has the whole
+				timeout */
+	RPC_RETRY_USER_POLL, /* a client's long poll: as CALL, but each try has the whole timeout,
+				and the 10 s run from the first failure */
 };
 
-/* The end of a call. It belongs to the callback, which may move the arena out (copy the struct and zero this one). */
+/* The end of a call. It belongs to the callback, which may move the arena out (copy the struct and
+ * zero this one). */
 struct rpc_reply {
 	enum temporal_code code;
 	struct temporal_error error; /* when code is not OK */
 	const void *message;         /* when it is: the response, in `arena`; never NULL then */
-	const void *status;          /* a Rpc__Status or Common__GrpcStatus of grpc-status-details-bin, in `arena`, or NULL */
-	size_t message_size;         /* bytes on the wire, 0 in process */
+	const void *
+		status; /* the Common__GrpcStatus of grpc-status-details-bin, in `arena`, or NULL */
+	size_t message_size; /* bytes on the wire, 0 in process */
 	struct arena arena;
 };
 
 struct rpc_request {
 	const struct rpc_method *method;
-	const void *message;       /* borrowed until rpc_start returns, unless `arena` is set */
-	struct arena *arena;       /* if set: it holds the message and its content is taken over, also on failure */
-	int64_t timeout_ms;        /* of the whole call with its retries (LONG_POLL: of one try); 0: 30 s (70 s) */
+	const void *message; /* borrowed until rpc_start returns, unless `arena` is set */
+	struct arena *arena; /* if set: it holds the message and its content is taken over, also on
+				failure */
+	int64_t timeout_ms;  /* of the whole call with its retries (LONG_POLL: of one try); 0: 30 s
+				(70 s) */
 	enum rpc_retry retry;
-	bool no_status_details;    /* do not decode status details */
-	const struct rpc_header *headers; /* besides the channel's own; borrowed until rpc_start returns */
+	bool no_status_details; /* do not decode status details */
+	const struct rpc_header
+		*headers; /* besides the channel's own; borrowed until rpc_start returns */
 	size_t n_headers;
 	/*
-	 * Called once, on the channel's loop thread, with no lock held, never from within rpc_start. It may start other
-	 * calls and must not block. The call is gone after it.
+	 * Called once, on the channel's loop thread, with no lock held, never from within
+	 * rpc_start. It may start other calls and must not block. The call is gone after it.
 	 */
 	void (*done)(struct rpc_call *call, struct rpc_reply *reply, void *user);
 	void *user;
 };
 
 /*
- * Starts a call. Any thread. NULL when memory is out or the message cannot be encoded (`done` is then never called). The
- * returned handle is valid until `done` was called.
+ * Starts a call. Any thread. NULL when memory is out or the message cannot be encoded (`done` is
+ * then never called). The returned handle is valid until `done` was called.
  */
-struct rpc_call *rpc_start(struct rpc_channel *channel, const struct rpc_request *request, struct temporal_error *err)
-	__attribute__((warn_unused_result));
+struct rpc_call *rpc_start(struct rpc_channel *channel, const struct rpc_request *request,
+	struct temporal_error *err) __attribute__((warn_unused_result));
 
 /*
- * Asks for the call's end; `done` comes with CANCELLED, or with the result that was faster. Loop's thread alone (other
- * threads post a task), and not after `done`.
+ * Asks for the call's end; `done` comes with CANCELLED, or with the result that was faster. Loop's
+ * thread alone (other threads post a task), and not after `done`.
  */
 void rpc_cancel(struct rpc_call *call);
 
 /*
- * Starts a call and waits for its end; the reply is moved to `reply`, whose arena the caller finishes. Not on the loop's
- * thread (FAILED_PRECONDITION). `request->done` and `user` are ignored.
+ * Starts a call and waits for its end; the reply is moved to `reply`, whose arena the caller
+ * finishes. Not on the loop's thread (FAILED_PRECONDITION). `request->done` and `user` are ignored.
  */
-enum temporal_code rpc_wait(struct rpc_channel *channel, const struct rpc_request *request, struct rpc_reply *reply,
-	struct temporal_error *err) __attribute__((warn_unused_result));
+enum temporal_code rpc_wait(struct rpc_channel *channel, const struct rpc_request *request,
+	struct rpc_reply *reply, struct temporal_error *err) __attribute__((warn_unused_result));
 
 struct rpc_loop *rpc_channel_loop(const struct rpc_channel *channel);
 
 /* Channels are counted: the client and each of its workers hold one reference. Any thread. */
 struct rpc_channel *rpc_channel_ref(struct rpc_channel *channel);
-/* Gives up a reference; with the last one all calls end with CANCELLED and the channel closes. NULL is fine. */
+/* Gives up a reference; with the last one all calls end with CANCELLED and the channel closes. NULL
+ * is fine. */
 void rpc_channel_unref(struct rpc_channel *channel);
 
 /*
- * What stands behind a channel: rpc/connection.c (HTTP/2) or an in-process server. All but `destroy` run on the loop's
- * thread.
+ * What stands behind a channel: rpc/connection.c (HTTP/2) or an in-process server. All but
+ * `destroy` run on the loop's thread.
  */
 struct rpc_channel_ops {
 	void (*start)(struct rpc_channel *channel, struct rpc_call *call);
 	void (*cancel)(struct rpc_channel *channel, struct rpc_call *call);
 	void (*destroy)(struct rpc_channel *channel);
+	bool in_process; /* calls keep the message itself (in their arena), not its encoding */
 };
 
-/* Options of a channel over HTTP/2; everything is copied. Durations: 0 is the default, negative is off. */
+/* Options of a channel over HTTP/2; everything is copied. Durations: 0 is the default, negative is
+ * off. */
 struct rpc_connect_opts {
-	const char *target;          /* "host:port", "[v6]:port", optionally with "http://" or "https://" in front */
+	const char *target; /* "host:port", "[v6]:port", optionally with "http://" or "https://" in
+			       front */
 	bool tls;
-	bool no_compression;         /* default: requests are gzip-compressed when that makes them smaller */
-	const char *ca_pem, *cert_pem, *key_pem; /* texts, not paths; NULL: the system's roots; no client certificate */
+	bool no_compression; /* default: requests are gzip-compressed when that makes them smaller
+			      */
+	const char *ca_pem, *cert_pem,
+		*key_pem; /* texts, not paths; NULL: the system's roots; no client certificate */
 	size_t ca_pem_len, cert_pem_len, key_pem_len;
-	const char *server_name;     /* of SNI and the certificate; NULL: the target's host */
-	const char *authority;       /* :authority; NULL: the target */
-	const char *proxy;           /* HTTP CONNECT proxy "host:port"; NULL: none */
+	const char *server_name; /* of SNI and the certificate; NULL: the target's host */
+	const char *authority;   /* :authority; NULL: the target */
+	const char *proxy;       /* HTTP CONNECT proxy "host:port"; NULL: none */
 	const char *proxy_user, *proxy_password;
-	int64_t keep_alive_ms;       /* 30 s */
-	int64_t keep_alive_timeout_ms; /* 15 s */
-	int64_t connect_timeout_ms;  /* 10 s for DNS, TCP, proxy and TLS together */
-	int64_t dns_refresh_ms;      /* 30 s */
-	size_t max_receive_size;     /* of one message after inflation; 128 MiB */
+	int64_t keep_alive_ms;            /* 30 s */
+	int64_t keep_alive_timeout_ms;    /* 15 s */
+	int64_t connect_timeout_ms;       /* 10 s for DNS, TCP, proxy and TLS together */
+	int64_t dns_refresh_ms;           /* 30 s */
+	size_t max_receive_size;          /* of one message after inflation; 128 MiB */
 	const struct rpc_header *headers; /* sent with every call */
 	size_t n_headers;
 };
 
 /*
- * A channel over HTTP/2 on the loop. It does not connect before its first call (rpc_channel_connect does), and connects
- * again by itself, with back-off, for as long as it lives. Bad options: INVALID_ARGUMENT, NULL.
+ * A channel over HTTP/2 on the loop. It does not connect before its first call (rpc_channel_connect
+ * does), and connects again by itself, with back-off, for as long as it lives. Bad options:
+ * INVALID_ARGUMENT, NULL.
  */
-struct rpc_channel *rpc_channel_new(struct rpc_loop *loop, const struct rpc_connect_opts *opts, struct temporal_error *err)
-	__attribute__((warn_unused_result));
-
-/* Replaces one of the headers that are sent with every call from the next call on; NULL value removes it. Any thread. */
-enum temporal_code rpc_channel_set_header(struct rpc_channel *channel, const struct rpc_header *header,
+struct rpc_channel *rpc_channel_new(struct rpc_loop *loop, const struct rpc_connect_opts *opts,
 	struct temporal_error *err) __attribute__((warn_unused_result));
+
+/* Replaces one of the headers that are sent with every call from the next call on; NULL value
+ * removes it. Any thread. */
+enum temporal_code rpc_channel_set_header(
+	struct rpc_channel *channel, const struct rpc_header *header, struct temporal_error *err)
+	__attribute__((warn_unused_result));
 
 #endif

@@ -110,13 +110,13 @@ static struct wf_future *start_activity(
 	start->command = &encoded;
 	memory_on_thread(wf, encode_call, start);
 	if (start->err.code == TEMPORAL_NO_MEMORY)
-		run_no_memory(wf);
+		run_lacks_memory(wf);
 	if (start->err.code)
 		run_fault(wf, "BadPayload", "activity %s: %s", start->type, start->err.message);
 	struct wf_future *future = future_new(wf, FUTURE_ACTIVITY);
 	struct command *command = run_command(wf, COMMAND_SCHEDULE_ACTIVITY);
 	if (!future || !command || !pending_put(&wf->activities, wf->activity_seq + 1, future))
-		run_no_memory(wf);
+		run_lacks_memory(wf);
 	future->seq = ++wf->activity_seq;
 	future->what = start->type;
 	encoded.schedule_activity.seq = future->seq;
@@ -138,7 +138,7 @@ struct wf_future *wf_start_activity_raw_(struct wf *wf, const char *type,
 	const char *copy = arena_strdup(&wf->arena, type);
 
 	if (!copy)
-		run_no_memory(wf);
+		run_lacks_memory(wf);
 	struct start start = { .wf = wf, .type = copy, .raw = in };
 	return start_activity(wf, &start, opts, opts_size);
 }
@@ -188,13 +188,13 @@ static const void *result_of(
 	};
 	decode.out = arena_zalloc(decode.arena, contract->out_size);
 	if (!decode.out)
-		run_no_memory(wf);
+		run_lacks_memory(wf);
 	if (future->kind != FUTURE_ACTIVITY)
 		run_fault(wf, "InvalidArgument", "wf_await of %s: the future has no result",
 			contract->name);
 	memory_on_thread(wf, decode_call, &decode);
 	if (decode.err.code == TEMPORAL_NO_MEMORY)
-		run_no_memory(wf);
+		run_lacks_memory(wf);
 	if (decode.err.code)
 		run_fault(wf, "BadPayload", "Failed decoding the result of %s: %s", future->what,
 			decode.err.message);
@@ -242,10 +242,10 @@ const struct temporal_payload *(wf_await_raw)(struct wf *wf, struct wf_future *f
 	struct decode decode = { .wf = wf, .future = future, .arena = run_arena(wf) };
 	decode.out = arena_zalloc(decode.arena, sizeof(struct temporal_payload));
 	if (!decode.out)
-		run_no_memory(wf);
+		run_lacks_memory(wf);
 	memory_on_thread(wf, decode_raw_call, &decode);
 	if (decode.err.code)
-		run_no_memory(wf);
+		run_lacks_memory(wf);
 	future->value = decode.out;
 	future->payload = NULL;
 	return future->value;

@@ -82,7 +82,7 @@ static struct waiter *waiter_new(struct wf *wf)
 	else
 		waiter = arena_alloc(&wf->arena, sizeof(*waiter));
 	if (!waiter)
-		run_no_memory(wf);
+		run_lacks_memory(wf);
 	return waiter;
 }
 
@@ -162,7 +162,7 @@ struct wf_future *(wf_until)(struct wf *wf, bool (*ready)(const void *state), co
 	struct wf_future *future = future_new(wf, FUTURE_CONDITION);
 
 	if (!future)
-		run_no_memory(wf);
+		run_lacks_memory(wf);
 	future->ready = ready;
 	future->state = state;
 	future->listed = true;

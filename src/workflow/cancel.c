@@ -130,7 +130,7 @@ struct wf_future *(wf_go)(struct wf *wf, void (*fn)(struct wf *wf, void *arg), v
 	struct coroutine *self = future ? coroutine_new(wf, &class) : NULL;
 
 	if (!self)
-		run_no_memory(wf);
+		run_lacks_memory(wf);
 	self->go.fn = fn;
 	self->go.arg = arg;
 	self->go.future = future;
@@ -146,7 +146,7 @@ void(wf_defer)(struct wf *wf, void (*action)(struct wf *wf, void *arg), void *ar
 	struct deferred *deferred = arena_alloc(&wf->arena, sizeof(*deferred));
 
 	if (!deferred)
-		run_no_memory(wf);
+		run_lacks_memory(wf);
 	*deferred = (struct deferred){ action, arg, wf->current->deferred };
 	wf->current->deferred = deferred;
 }

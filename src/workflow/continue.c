@@ -76,11 +76,11 @@ static _Noreturn void end_with(struct wf *wf, struct prepare *prepare,
 		run_fault(wf, "InvalidArgument", "wf_continue_as_new: a timeout is negative");
 	prepare->command = ARENA_NEW(&wf->arena, struct command);
 	if (!prepare->command)
-		run_no_memory(wf);
+		run_lacks_memory(wf);
 	prepare->command->kind = COMMAND_CONTINUE_AS_NEW;
 	memory_on_thread(wf, prepare_call, prepare);
 	if (prepare->err.code == TEMPORAL_NO_MEMORY)
-		run_no_memory(wf);
+		run_lacks_memory(wf);
 	if (prepare->err.code)
 		run_fault(wf, "BadPayload", "wf_continue_as_new: %s", prepare->err.message);
 	wf->next_run = prepare->command;

@@ -88,7 +88,7 @@ _Noreturn void run_fault(struct wf *wf, const char *type, const char *format, ..
 	coroutine_leave(wf);
 }
 
-_Noreturn void run_no_memory(struct wf *wf)
+_Noreturn void run_lacks_memory(struct wf *wf)
 {
 	run_out_of_memory(wf);
 	coroutine_leave(wf);
@@ -158,7 +158,7 @@ static struct temporal_failure *application(
 	const char *message = memory_vprintf(wf, arena, format, args);
 
 	if (!failure || !copy || !message)
-		run_no_memory(wf);
+		run_lacks_memory(wf);
 	failure->kind = TEMPORAL_FAILURE_APPLICATION;
 	failure->type = copy;
 	failure->message = message;
@@ -218,6 +218,6 @@ void(wf_raise)(struct wf *wf, const struct temporal_failure *failure)
 
 	memory_on_thread(wf, copy_call, &call);
 	if (!call.failure)
-		run_no_memory(wf);
+		run_lacks_memory(wf);
 	coroutine_raise(wf, call.failure);
 }

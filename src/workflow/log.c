@@ -115,7 +115,7 @@ const void *wf_last_result_(const struct wf *constant, const struct temporal_con
 		return NULL;
 	memory_on_thread(wf, last_call, &call);
 	if (call.err.code == TEMPORAL_NO_MEMORY)
-		run_no_memory(wf);
+		run_lacks_memory(wf);
 	if (call.err.code)
 		run_fault(
 			wf, "BadPayload", "Failed decoding the last result: %s", call.err.message);

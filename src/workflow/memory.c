@@ -68,7 +68,7 @@ void *wf_alloc(const struct wf *constant, size_t size)
 	void *memory = arena_zalloc(run_arena(wf), size);
 
 	if (!memory)
-		run_no_memory(wf);
+		run_lacks_memory(wf);
 	return memory;
 }
 
@@ -90,7 +90,7 @@ char *wf_vprintf(const struct wf *constant, const char *format, va_list args)
 	char *text = memory_vprintf(wf, run_arena(wf), format, args);
 
 	if (!text)
-		run_no_memory(wf);
+		run_lacks_memory(wf);
 	return text;
 }
 
@@ -112,7 +112,7 @@ struct wf_mark wf_mark(struct wf *wf)
 	struct scope *scope = mem_zalloc(sizeof(*scope));
 
 	if (!scope)
-		run_no_memory(wf);
+		run_lacks_memory(wf);
 	arena_init(&scope->arena, SCOPE_CHUNK, wf->arena.budget);
 	scope->outer = self->scope;
 	scope->started = self->started;

@@ -248,7 +248,7 @@ void run_out_of_memory(struct wf *wf);
 /* Coroutine: as these, and ends it. */
 _Noreturn void run_fault(struct wf *wf, const char *type, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-_Noreturn void run_no_memory(struct wf *wf);
+_Noreturn void run_lacks_memory(struct wf *wf);
 
 /* Coroutine: ends it, unless it may act. `verb` is the function's name. */
 void run_acts(struct wf *wf, const char *verb);

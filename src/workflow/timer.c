@@ -8,7 +8,7 @@ static struct wf_future *timer_start(struct wf *wf, int64_t ms, const struct wf_
 	struct wf_future *future = future_new(wf, FUTURE_TIMER);
 
 	if (!future)
-		run_no_memory(wf);
+		run_lacks_memory(wf);
 	if (ms == 0) {
 		future_settle(wf, future, NULL);
 		return future;
@@ -16,7 +16,7 @@ static struct wf_future *timer_start(struct wf *wf, int64_t ms, const struct wf_
 	future->seq = ++wf->timer_seq;
 	struct command *command = run_command(wf, COMMAND_START_TIMER);
 	if (!command || !pending_put(&wf->timers, future->seq, future))
-		run_no_memory(wf);
+		run_lacks_memory(wf);
 	command->start_timer.seq = future->seq;
 	command->start_timer.start_to_fire_ns = ms * 1000000;
 	return future;
@@ -50,7 +50,7 @@ struct wf_future *wf_timer_with_(
 	struct summary_call call = { .wf = wf, .summary = opts.summary };
 	memory_on_thread(wf, summary_call, &call);
 	if (!call.metadata)
-		run_no_memory(wf);
+		run_lacks_memory(wf);
 	wf->commands[wf->n_commands - 1].user_metadata = call.metadata;
 	return future;
 }

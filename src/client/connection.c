@@ -1,0 +1,280 @@
+/*
+ * connection.c: the life of a client: connect, references, headers, the fork, the end.
+ *
+ * A client is its options and a link (link.c) for the process. Every call enters through
+ * client_enter, which compares process ids and makes a new link in a forked child. All that is
+ * not atomic is written under one lock for all clients of the process. A fork takes that lock, so
+ * that the child finds no client half changed.
+ *
+ * The last reference may be given up on the client's own thread, by a callback. A thread cannot
+ * join itself, so the end is then left to a short-lived thread.
+ */
+#include "client/connection.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "client/call.h"
+
+static pthread_mutex_t links_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+
+static void lock_links(void)
+{
+	pthread_mutex_lock(&links_lock);
+}
+
+static void unlock_links(void)
+{
+	pthread_mutex_unlock(&links_lock);
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(lock_links, unlock_links, unlock_links);
+}
+
+static struct client_link *current_link(const struct temporal_client *client)
+{
+	return atomic_load_explicit(&client->link, memory_order_acquire);
+}
+
+/* In a forked child: a link of its own in front of the parent's. */
+static struct client_link *renew_link(struct temporal_client *client, struct temporal_error *err)
+{
+	struct client_link *link;
+
+	lock_links();
+	link = current_link(client);
+	if (link->pid != getpid()) {
+		struct client_link *fresh = client_link_new(client, err);
+
+		if (fresh) {
+			fresh->older = link;
+			atomic_store_explicit(&client->link, fresh, memory_order_release);
+		}
+		link = fresh;
+	}
+	unlock_links();
+	return link;
+}
+
+struct client_link *client_enter(struct temporal_client *client, struct temporal_error *err)
+{
+	struct client_link *link = current_link(client);
+
+	if (atomic_load_explicit(&client->closing, memory_order_relaxed)) {
+		error_set(err, TEMPORAL_FAILED_PRECONDITION,
+			"the client of %s is closing: its last reference was given up",
+			client->opts.target);
+		return NULL;
+	}
+	return link->pid == getpid() ? link : renew_link(client, err);
+}
+
+static void client_free(struct temporal_client *client)
+{
+	client_link_free(current_link(client));
+	for (struct client_header *header = client->headers, *next; header; header = next) {
+		next = header->next;
+		mem_free(header->name);
+		mem_free(header->value);
+		mem_free(header);
+	}
+	arena_finish(&client->arena);
+	mem_free(client);
+}
+
+static struct temporal_client *client_new(const struct client_transport *transport,
+	const struct temporal_client_opts *opts, size_t size, struct temporal_error *err)
+{
+	struct temporal_client *client = mem_zalloc(sizeof(*client));
+	struct client_link *link;
+
+	if (!client) {
+		error_no_memory(err, "a client");
+		return NULL;
+	}
+	pthread_once(&fork_once, watch_forks);
+	atomic_init(&client->refs, 1);
+	arena_init(&client->arena, 512, ARENA_NO_BUDGET);
+	if (transport)
+		client->transport = *transport;
+	if (client_take_options(client, opts, size, err))
+		goto fail;
+	link = client_link_new(client, err);
+	if (!link)
+		goto fail;
+	atomic_store_explicit(&client->link, link, memory_order_release);
+	if (!client->opts.lazy && client_ensure_connected(client, err))
+		goto fail;
+	return client;
+fail:
+	client_free(client);
+	return NULL;
+}
+
+struct temporal_client *temporal_client_connect_(
+	struct temporal_error *err, const struct temporal_client_opts *opts, size_t size)
+{
+	return client_new(NULL, opts, size, err);
+}
+
+struct temporal_client *client_connect_through(const struct client_transport *transport,
+	const struct temporal_client_opts *opts, struct temporal_error *err)
+{
+	return client_new(transport, opts, opts ? sizeof(*opts) : 0, err);
+}
+
+struct temporal_client *temporal_client_ref(struct temporal_client *client)
+{
+	atomic_fetch_add_explicit(&client->refs, 1, memory_order_relaxed);
+	return client;
+}
+
+struct temporal_client *client_ref(struct temporal_client *client)
+{
+	return temporal_client_ref(client);
+}
+
+static void *free_elsewhere(void *arg)
+{
+	client_free(arg);
+	return NULL;
+}
+
+void temporal_client_unref(struct temporal_client *client)
+{
+	struct client_link *link;
+	pthread_t thread;
+
+	if (!client || atomic_fetch_sub_explicit(&client->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	atomic_store(&client->closing, true);
+	link = current_link(client);
+	if (link->pid != getpid() || !rpc_loop_here(link->loop)) {
+		client_free(client);
+		return;
+	}
+	/* Without a thread for it the client stays: a leak, but nothing that crashes. */
+	if (pthread_create(&thread, NULL, free_elsewhere, client) == 0)
+		pthread_detach(thread);
+}
+
+/* ---- headers of a live client ---- */
+
+static struct client_header *find_header(struct temporal_client *client, const char *name)
+{
+	struct client_header *header = client->headers;
+
+	while (header && strcmp(header->name, name) != 0)
+		header = header->next;
+	if (header)
+		return header;
+	header = mem_zalloc(sizeof(*header));
+	if (!header)
+		return NULL;
+	header->name = mem_strdup(name);
+	if (!header->name) {
+		mem_free(header);
+		return NULL;
+	}
+	header->next = client->headers;
+	client->headers = header;
+	return header;
+}
+
+/* Remembers the header for links to come and gives it to the present one. Under the lock. */
+static enum temporal_code set_header(struct temporal_client *client, struct client_link *link,
+	const char *name, const char *value, struct temporal_error *err)
+{
+	struct rpc_header header = { name, value, value ? strlen(value) : 0 };
+	struct client_header *mine = find_header(client, name);
+	char *copy = value ? mem_strdup(value) : NULL;
+	enum temporal_code code;
+
+	if (!mine || (value && !copy))
+		code = error_no_memory(err, "a header");
+	else
+		code = rpc_channel_set_header(link->channel, &header, err);
+	if (code) {
+		mem_free(copy);
+		return code;
+	}
+	mem_free(mine->value);
+	mine->value = copy;
+	return TEMPORAL_OK;
+}
+
+enum temporal_code temporal_client_set_header(struct temporal_client *client, const char *name,
+	const char *value, struct temporal_error *err)
+{
+	struct temporal_error own = { 0 };
+	struct client_link *link;
+	enum temporal_code code = client_check_header(name, value, &own);
+
+	if (!code) {
+		link = client_enter(client, &own);
+		if (link) {
+			lock_links();
+			code = set_header(client, link, name, value, &own);
+			unlock_links();
+		}
+	}
+	if (own.code && err)
+		*err = own;
+	return own.code;
+}
+
+enum temporal_code temporal_client_set_api_key(
+	struct temporal_client *client, const char *api_key, struct temporal_error *err)
+{
+	struct arena scratch;
+	const char *value = NULL;
+	enum temporal_code code;
+
+	arena_init(&scratch, 256, ARENA_NO_BUDGET);
+	if (api_key)
+		value = arena_printf(&scratch, "Bearer %s", api_key);
+	if (api_key && !value)
+		code = error_no_memory(err, "an API key");
+	else
+		code = temporal_client_set_header(client, "authorization", value, err);
+	arena_finish(&scratch);
+	return code;
+}
+
+/* ---- what others ask ---- */
+
+const char *temporal_client_namespace(const struct temporal_client *client)
+{
+	return client->opts.namespace_;
+}
+
+const char *temporal_client_identity(const struct temporal_client *client)
+{
+	return current_link(client)->identity;
+}
+
+const char *client_namespace(const struct temporal_client *client)
+{
+	return client->opts.namespace_;
+}
+
+const char *client_identity(const struct temporal_client *client)
+{
+	return current_link(client)->identity;
+}
+
+struct rpc_channel *client_channel(const struct temporal_client *client)
+{
+	return current_link(client)->channel;
+}
+
+struct rpc_loop *client_loop(const struct temporal_client *client)
+{
+	return current_link(client)->loop;
+}

@@ -1,0 +1,180 @@
+/*
+ * options.c: what a client is told when it connects: checked, defaults filled in, copied.
+ *
+ * The copy lives in the client's arena and never changes, so any thread may read it, also in a
+ * forked child.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "client/call.h"
+#include "client/connection.h"
+
+#define DEFAULT_TARGET    "localhost:7233"
+#define DEFAULT_NAMESPACE "default"
+
+enum temporal_code client_check_header(
+	const char *name, const char *value, struct temporal_error *err)
+{
+	size_t len = name ? strlen(name) : 0;
+
+	if (!len)
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT, "a header has no name");
+	for (size_t i = 0; i < len; i++) {
+		char c = name[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || strchr("-_.", c)))
+			return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+				"header \"%s\": names are of a-z, 0-9, '-', '_' and '.'", name);
+	}
+	if (len > 4 && strcmp(name + len - 4, "-bin") == 0)
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+			"header \"%s\": binary headers are not supported here", name);
+	if (strncmp(name, "grpc-", 5) == 0)
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+			"header \"%s\": gRPC keeps such names", name);
+	for (; value && *value; value++) {
+		if (*value < ' ' || *value > '~')
+			return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+				"header \"%s\": its value has to be printable ASCII", name);
+	}
+	return TEMPORAL_OK;
+}
+
+static enum temporal_code check_durations(
+	const struct temporal_client_opts *opts, struct temporal_error *err)
+{
+	const struct {
+		const char *name;
+		int64_t value;
+		int64_t least; /* TEMPORAL_OFF: may be off */
+	} all[] = {
+		{ "connect_timeout_ms", opts->connect_timeout_ms, 0 },
+		{ "rpc_timeout_ms", opts->rpc_timeout_ms, 0 },
+		{ "keep_alive_ms", opts->keep_alive_ms, TEMPORAL_OFF },
+		{ "keep_alive_timeout_ms", opts->keep_alive_timeout_ms, 0 },
+		{ "dns_refresh_ms", opts->dns_refresh_ms, TEMPORAL_OFF },
+		{ "max_receive_bytes", opts->max_receive_bytes, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (all[i].value < all[i].least)
+			return error_set(err, TEMPORAL_INVALID_ARGUMENT, "%s is %lld: expected %s",
+				all[i].name, (long long)all[i].value,
+				all[i].least ? "0, TEMPORAL_OFF or more" : "0 or more");
+	}
+	return TEMPORAL_OK;
+}
+
+static enum temporal_code check(const struct temporal_client_opts *opts, struct temporal_error *err)
+{
+	const struct temporal_tls_opts *tls = opts->tls;
+	enum temporal_code code = check_durations(opts, err);
+
+	if (code)
+		return code;
+	if (tls && opts->no_tls)
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT, "tls and no_tls are both set");
+	if (tls && !tls->cert_pem != !tls->key_pem)
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+			"tls: %s is set without the other one: a client's certificate needs both "
+			"cert_pem and key_pem",
+			tls->cert_pem ? "cert_pem" : "key_pem");
+	if (opts->proxy && str_empty(opts->proxy->address))
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT, "proxy: address is not set");
+	if (opts->n_headers && !opts->headers)
+		return error_set(
+			err, TEMPORAL_INVALID_ARGUMENT, "n_headers is set without headers");
+	for (size_t i = 0; i < opts->n_headers; i++) {
+		code = client_check_header(opts->headers[i].name, opts->headers[i].value, err);
+		if (code)
+			return code;
+	}
+	return client_check_header("authorization", opts->api_key, err);
+}
+
+/* Replaces the string by a copy of it; NULL stays. */
+static void own(struct arena *arena, const char **text, bool *failed)
+{
+	if (!*text)
+		return;
+	*text = arena_strdup(arena, *text);
+	if (!*text)
+		*failed = true;
+}
+
+static void own_tls(struct arena *arena, const struct temporal_tls_opts **tls, bool *failed)
+{
+	struct temporal_tls_opts *copy = arena_memdup(arena, *tls, sizeof(**tls));
+
+	*tls = copy;
+	if (!copy) {
+		*failed = true;
+		return;
+	}
+	own(arena, &copy->ca_pem, failed);
+	own(arena, &copy->cert_pem, failed);
+	own(arena, &copy->key_pem, failed);
+	own(arena, &copy->server_name, failed);
+}
+
+static void own_proxy(struct arena *arena, const struct temporal_proxy_opts **proxy, bool *failed)
+{
+	struct temporal_proxy_opts *copy = arena_memdup(arena, *proxy, sizeof(**proxy));
+
+	*proxy = copy;
+	if (!copy) {
+		*failed = true;
+		return;
+	}
+	own(arena, &copy->address, failed);
+	own(arena, &copy->user, failed);
+	own(arena, &copy->password, failed);
+}
+
+static void own_headers(struct arena *arena, struct temporal_client_opts *opts, bool *failed)
+{
+	struct temporal_header *copy =
+		arena_memdup(arena, opts->headers, opts->n_headers * sizeof(*opts->headers));
+
+	opts->headers = copy;
+	if (!copy) {
+		*failed = true;
+		return;
+	}
+	for (size_t i = 0; i < opts->n_headers; i++) {
+		own(arena, &copy[i].name, failed);
+		own(arena, &copy[i].value, failed);
+	}
+}
+
+enum temporal_code client_take_options(struct temporal_client *client,
+	const struct temporal_client_opts *given, size_t size, struct temporal_error *err)
+{
+	struct temporal_client_opts *opts = &client->opts;
+	struct arena *arena = &client->arena;
+	bool failed = false;
+	enum temporal_code code = client_opts_copy(opts, sizeof(*opts), given, size, err);
+
+	if (!code)
+		code = check(opts, err);
+	if (code)
+		return code;
+	if (!opts->target)
+		opts->target = DEFAULT_TARGET;
+	if (str_empty(opts->namespace_))
+		opts->namespace_ = DEFAULT_NAMESPACE;
+	own(arena, &opts->target, &failed);
+	own(arena, &opts->namespace_, &failed);
+	own(arena, &opts->identity, &failed);
+	own(arena, &opts->api_key, &failed);
+	own(arena, &opts->authority, &failed);
+	if (opts->tls)
+		own_tls(arena, &opts->tls, &failed);
+	if (opts->proxy)
+		own_proxy(arena, &opts->proxy, &failed);
+	if (opts->n_headers)
+		own_headers(arena, opts, &failed);
+	return failed ? error_no_memory(err, "a client's options") : TEMPORAL_OK;
+}

@@ -1,0 +1,213 @@
+/*
+ * signal.c: what is sent to a run and needs no answer: signals, the request to cancel, termination.
+ *
+ * Each is one request. Signals and requests to cancel carry a request id, so that a retry after a
+ * lost reply is not a second one.
+ */
+#include <temporal/api/workflowservice/v1/request_response.pb-c.h>
+
+#include "base/error.h"
+#include "client/call.h"
+#include "client/request.h"
+#include "client/run.h"
+
+/* Blocks until the call is done; NULL: it could not be made, `err` says why. */
+static enum temporal_code wait_done(
+	struct client_call *call, const struct temporal_error *why, struct temporal_error *err)
+{
+	if (call)
+		return client_call_wait(call, NULL, err);
+	if (err)
+		*err = *why;
+	return why->code;
+}
+
+static enum temporal_code start_done(struct client_call *call, const struct temporal_error *why,
+	temporal_done_fn *done, void *user, struct temporal_error *err)
+{
+	if (call)
+		return client_call_done_async(call, done, user, err);
+	if (err)
+		*err = *why;
+	return why->code;
+}
+
+/* The call, or NULL if its request could not be built. */
+static struct client_call *built(
+	struct client_call *call, const struct client_request *builder, struct temporal_error *err)
+{
+	call->took = client_took_nothing;
+	if (!builder->code)
+		return call;
+	if (call->what)
+		error_prefix(err, "%s", call->what);
+	client_call_free(call);
+	return NULL;
+}
+
+static struct client_call *prepare_signal(struct temporal_run *run,
+	const struct client_input *signal, const struct temporal_signal_opts *given, size_t size,
+	struct temporal_error *err)
+{
+	struct temporal_signal_opts opts;
+	struct client_request builder;
+	struct client_call *call;
+	Workflowservice__SignalWorkflowExecutionRequest *message;
+
+	if (client_opts_copy(&opts, sizeof(opts), given, size, err))
+		return NULL;
+	call = client_call_new(run->client, CLIENT_CALL_OPTS(&opts), err);
+	if (!call)
+		return NULL;
+	client_call_name(call, "signal \"%s\" to workflow \"%s\"", signal->name ? signal->name : "",
+		run->workflow_id);
+	client_request_init(&builder, &call->arena, err);
+	message = REQUEST_NEW(&builder, Workflowservice__SignalWorkflowExecutionRequest,
+		workflowservice__signal_workflow_execution_request);
+	message->namespace_ = client_namespace(call->client);
+	message->identity = client_identity(call->client);
+	message->workflow_execution =
+		client_request_execution(&builder, run->workflow_id, run->bound_run_id);
+	message->signal_name = signal->name;
+	message->input = client_request_input_payloads(&builder, signal, TEMPORAL_DEFINES_SIGNAL);
+	message->request_id = client_request_id(&builder, opts.request_id);
+	message->header = client_request_header(&builder, opts.headers);
+	call->method = &rpc_workflow_signal_workflow_execution;
+	call->message = message;
+	return built(call, &builder, err);
+}
+
+enum temporal_code temporal_signal_contract_(struct temporal_run *run,
+	const struct temporal_contract *contract, const void *in, struct temporal_error *err)
+{
+	struct temporal_error why = { 0 };
+
+	return wait_done(
+		prepare_signal(run, &REQUEST_TYPED(contract, in), NULL, 0, &why), &why, err);
+}
+
+enum temporal_code temporal_signal_contract_async_(struct temporal_run *run,
+	const struct temporal_contract *contract, const void *in, temporal_done_fn *done,
+	void *user, struct temporal_error *err)
+{
+	struct temporal_error why = { 0 };
+
+	return start_done(prepare_signal(run, &REQUEST_TYPED(contract, in), NULL, 0, &why), &why,
+		done, user, err);
+}
+
+enum temporal_code temporal_signal_named_(struct temporal_run *run, const char *name,
+	struct temporal_payloads arguments, const struct temporal_signal_opts *opts, size_t size,
+	struct temporal_error *err)
+{
+	struct temporal_error why = { 0 };
+
+	return wait_done(prepare_signal(run, &REQUEST_UNTYPED(name, arguments), opts, size, &why),
+		&why, err);
+}
+
+enum temporal_code temporal_signal_named_async_(struct temporal_run *run, const char *name,
+	struct temporal_payloads arguments, const struct temporal_signal_opts *opts, size_t size,
+	temporal_done_fn *done, void *user, struct temporal_error *err)
+{
+	struct temporal_error why = { 0 };
+
+	return start_done(prepare_signal(run, &REQUEST_UNTYPED(name, arguments), opts, size, &why),
+		&why, done, user, err);
+}
+
+/* ---- cancel ---- */
+
+static struct client_call *prepare_cancel(struct temporal_run *run,
+	const struct temporal_cancel_opts *given, size_t size, struct temporal_error *err)
+{
+	struct temporal_cancel_opts opts;
+	struct client_request builder;
+	struct client_call *call;
+	Workflowservice__RequestCancelWorkflowExecutionRequest *message;
+
+	if (client_opts_copy(&opts, sizeof(opts), given, size, err))
+		return NULL;
+	call = client_call_new(run->client, CLIENT_CALL_OPTS(&opts), err);
+	if (!call)
+		return NULL;
+	client_call_name(call, "cancel of workflow \"%s\"", run->workflow_id);
+	client_request_init(&builder, &call->arena, err);
+	message = REQUEST_NEW(&builder, Workflowservice__RequestCancelWorkflowExecutionRequest,
+		workflowservice__request_cancel_workflow_execution_request);
+	message->namespace_ = client_namespace(call->client);
+	message->identity = client_identity(call->client);
+	message->workflow_execution =
+		client_request_execution(&builder, run->workflow_id, run->bound_run_id);
+	message->first_execution_run_id = run->first_run_id;
+	message->reason = opts.reason;
+	message->request_id = client_request_id(&builder, NULL);
+	call->method = &rpc_workflow_request_cancel_workflow_execution;
+	call->message = message;
+	return built(call, &builder, err);
+}
+
+enum temporal_code temporal_run_cancel_(struct temporal_run *run,
+	const struct temporal_cancel_opts *opts, size_t size, struct temporal_error *err)
+{
+	struct temporal_error why = { 0 };
+
+	return wait_done(prepare_cancel(run, opts, size, &why), &why, err);
+}
+
+enum temporal_code temporal_run_cancel_async_(struct temporal_run *run,
+	const struct temporal_cancel_opts *opts, size_t size, temporal_done_fn *done, void *user,
+	struct temporal_error *err)
+{
+	struct temporal_error why = { 0 };
+
+	return start_done(prepare_cancel(run, opts, size, &why), &why, done, user, err);
+}
+
+/* ---- terminate ---- */
+
+static struct client_call *prepare_terminate(struct temporal_run *run,
+	const struct temporal_terminate_opts *given, size_t size, struct temporal_error *err)
+{
+	struct temporal_terminate_opts opts;
+	struct client_request builder;
+	struct client_call *call;
+	Workflowservice__TerminateWorkflowExecutionRequest *message;
+
+	if (client_opts_copy(&opts, sizeof(opts), given, size, err))
+		return NULL;
+	call = client_call_new(run->client, CLIENT_CALL_OPTS(&opts), err);
+	if (!call)
+		return NULL;
+	client_call_name(call, "termination of workflow \"%s\"", run->workflow_id);
+	client_request_init(&builder, &call->arena, err);
+	message = REQUEST_NEW(&builder, Workflowservice__TerminateWorkflowExecutionRequest,
+		workflowservice__terminate_workflow_execution_request);
+	message->namespace_ = client_namespace(call->client);
+	message->identity = client_identity(call->client);
+	message->workflow_execution =
+		client_request_execution(&builder, run->workflow_id, run->bound_run_id);
+	message->first_execution_run_id = run->first_run_id;
+	message->reason = opts.reason;
+	message->details = client_request_payloads(&builder, opts.details);
+	call->method = &rpc_workflow_terminate_workflow_execution;
+	call->message = message;
+	return built(call, &builder, err);
+}
+
+enum temporal_code temporal_run_terminate_(struct temporal_run *run,
+	const struct temporal_terminate_opts *opts, size_t size, struct temporal_error *err)
+{
+	struct temporal_error why = { 0 };
+
+	return wait_done(prepare_terminate(run, opts, size, &why), &why, err);
+}
+
+enum temporal_code temporal_run_terminate_async_(struct temporal_run *run,
+	const struct temporal_terminate_opts *opts, size_t size, temporal_done_fn *done, void *user,
+	struct temporal_error *err)
+{
+	struct temporal_error why = { 0 };
+
+	return start_done(prepare_terminate(run, opts, size, &why), &why, done, user, err);
+}

@@ -1,0 +1,310 @@
+/*
+ * start.c: starting workflows, alone or with a signal; start and wait in one.
+ *
+ * A start carries a random request id, so that a retry of the request after a lost reply finds the
+ * run that it has started itself. Runs on the caller's thread up to the send; the reply is taken on
+ * the loop's.
+ */
+#include <temporal/api/workflowservice/v1/request_response.pb-c.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "client/call.h"
+#include "client/request.h"
+#include "client/run.h"
+
+struct start_state {
+	const char *workflow_id; /* in the call's arena: the reply does not repeat it */
+};
+
+static struct temporal_run *started_run(struct client_call *call, const char *run_id,
+	const char *first_run_id, bool started, struct temporal_error *err)
+{
+	const struct start_state *state = call->state;
+	struct temporal_run *run;
+
+	/* Servers before 1.30 do not name the first run. A run that was just started is the first.
+	 */
+	if (str_empty(first_run_id) && started)
+		first_run_id = run_id;
+	run = client_run_new(call->client, state->workflow_id, run_id, first_run_id, err);
+	if (run)
+		run->started = started;
+	return run;
+}
+
+static void took_start(struct client_call *call, struct rpc_reply *reply)
+{
+	const Workflowservice__StartWorkflowExecutionResponse *response = reply->message;
+	struct temporal_error *err = &reply->error;
+	struct temporal_run *run = NULL;
+
+	if (!reply->code)
+		run = started_run(call, response->run_id, response->first_execution_run_id,
+			response->started, err);
+	client_call_end(call, run, run ? NULL : err);
+}
+
+static void took_signal_with_start(struct client_call *call, struct rpc_reply *reply)
+{
+	const Workflowservice__SignalWithStartWorkflowExecutionResponse *response = reply->message;
+	struct temporal_error *err = &reply->error;
+	struct temporal_run *run = NULL;
+
+	if (!reply->code)
+		run = started_run(call, response->run_id, response->first_execution_run_id,
+			response->started, err);
+	client_call_end(call, run, run ? NULL : err);
+}
+
+static void check_policies(struct client_request *builder, const struct temporal_start_opts *opts)
+{
+	if ((unsigned)opts->id_reuse_policy > TEMPORAL_ID_REUSE_REJECT_DUPLICATE)
+		client_request_fail(builder,
+			"id_reuse_policy is %d: expected one of TEMPORAL_ID_REUSE_...",
+			(int)opts->id_reuse_policy);
+	if ((unsigned)opts->id_conflict_policy > TEMPORAL_ID_CONFLICT_TERMINATE_EXISTING)
+		client_request_fail(builder,
+			"id_conflict_policy is %d: expected one of "
+			"TEMPORAL_ID_CONFLICT_...",
+			(int)opts->id_conflict_policy);
+	if (opts->id_reuse_policy == TEMPORAL_ID_REUSE_REJECT_DUPLICATE &&
+		opts->id_conflict_policy == TEMPORAL_ID_CONFLICT_TERMINATE_EXISTING)
+		client_request_fail(builder,
+			"id_conflict_policy TERMINATE_EXISTING needs an id_reuse_policy "
+			"that lets another run start");
+	if (opts->start_delay_ms > 0 && !str_empty(opts->cron_schedule))
+		client_request_fail(builder, "start_delay_ms and cron_schedule exclude each other");
+}
+
+/* What both requests have in common; their fields have the same names. */
+#define FILL_IN(builder_, message_, client_, input_, opts_) \
+	do { \
+		(message_)->namespace_ = client_namespace(client_); \
+		(message_)->identity = client_identity(client_); \
+		(message_)->workflow_id = client_request_id((builder_), (opts_)->id); \
+		(message_)->request_id = client_request_id((builder_), (opts_)->request_id); \
+		(message_)->workflow_type = client_request_type((builder_), (input_)->name); \
+		(message_)->task_queue = \
+			client_request_task_queue((builder_), (opts_)->task_queue); \
+		(message_)->input = client_request_input_payloads( \
+			(builder_), (input_), TEMPORAL_DEFINES_WORKFLOW); \
+		(message_)->workflow_execution_timeout = client_request_duration( \
+			(builder_), (opts_)->execution_timeout_ms, "execution_timeout_ms"); \
+		(message_)->workflow_run_timeout = client_request_duration( \
+			(builder_), (opts_)->run_timeout_ms, "run_timeout_ms"); \
+		(message_)->workflow_task_timeout = client_request_duration( \
+			(builder_), (opts_)->task_timeout_ms, "task_timeout_ms"); \
+		(message_)->workflow_start_delay = client_request_duration( \
+			(builder_), (opts_)->start_delay_ms, "start_delay_ms"); \
+		(message_)->workflow_id_reuse_policy = \
+			(Enums__WorkflowIdReusePolicy)(opts_)->id_reuse_policy; \
+		(message_)->workflow_id_conflict_policy = \
+			(Enums__WorkflowIdConflictPolicy)(opts_)->id_conflict_policy; \
+		(message_)->retry_policy = \
+			client_request_retry_policy((builder_), (opts_)->retry_policy); \
+		(message_)->cron_schedule = (opts_)->cron_schedule; \
+		(message_)->memo = client_request_memo((builder_), (opts_)->memo); \
+		(message_)->search_attributes = \
+			client_request_search_attributes((builder_), (opts_)->search_attributes); \
+		(message_)->header = client_request_header((builder_), (opts_)->headers); \
+		(message_)->user_metadata = client_request_user_metadata( \
+			(builder_), (opts_)->summary, (opts_)->details); \
+		(message_)->versioning_override = \
+			client_request_versioning((builder_), (opts_)->versioning_override); \
+		(message_)->priority = client_request_priority((builder_), (opts_)->priority); \
+	} while (0)
+
+static const char *fill_in_start(struct client_request *builder, struct client_call *call,
+	const struct client_input *input, const struct temporal_start_opts *opts)
+{
+	Workflowservice__StartWorkflowExecutionRequest *message =
+		REQUEST_NEW(builder, Workflowservice__StartWorkflowExecutionRequest,
+			workflowservice__start_workflow_execution_request);
+
+	FILL_IN(builder, message, call->client, input, opts);
+	call->method = &rpc_workflow_start_workflow_execution;
+	call->message = message;
+	call->took = took_start;
+	return message->workflow_id;
+}
+
+static const char *fill_in_signal_with_start(struct client_request *builder,
+	struct client_call *call, const struct client_input *input,
+	const struct client_input *signal, const struct temporal_start_opts *opts)
+{
+	Workflowservice__SignalWithStartWorkflowExecutionRequest *message =
+		REQUEST_NEW(builder, Workflowservice__SignalWithStartWorkflowExecutionRequest,
+			workflowservice__signal_with_start_workflow_execution_request);
+
+	FILL_IN(builder, message, call->client, input, opts);
+	message->signal_name = signal->name;
+	message->signal_input =
+		client_request_input_payloads(builder, signal, TEMPORAL_DEFINES_SIGNAL);
+	call->method = &rpc_workflow_signal_with_start_workflow_execution;
+	call->message = message;
+	call->took = took_signal_with_start;
+	return message->workflow_id;
+}
+
+#undef FILL_IN
+
+/* A call that is ready to be sent. `signal` is NULL for a plain start. */
+static struct client_call *prepare(struct temporal_client *client, const struct client_input *input,
+	const struct client_input *signal, const struct temporal_start_opts *given, size_t size,
+	struct temporal_error *err)
+{
+	struct temporal_start_opts opts;
+	struct client_request builder;
+	struct start_state *state;
+	struct client_call *call;
+	const char *id;
+
+	if (client_opts_copy(&opts, sizeof(opts), given, size, err))
+		return NULL;
+	call = client_call_new(client, CLIENT_CALL_OPTS(&opts), err);
+	if (!call)
+		return NULL;
+	client_request_init(&builder, &call->arena, err);
+	check_policies(&builder, &opts);
+	state = arena_alloc(&call->arena, sizeof(*state));
+	if (!state)
+		builder.code = error_no_memory(err, "a start");
+	if (!builder.code && signal)
+		id = fill_in_signal_with_start(&builder, call, input, signal, &opts);
+	else if (!builder.code)
+		id = fill_in_start(&builder, call, input, &opts);
+	if (!builder.code)
+		state->workflow_id = client_request_text(&builder, id);
+	if (builder.code) {
+		error_prefix(err, "start of workflow \"%s\"", input->name ? input->name : "");
+		client_call_free(call);
+		return NULL;
+	}
+	call->state = state;
+	client_call_name(call, "start of workflow \"%s\" with id \"%s\"", input->name, id);
+	return call;
+}
+
+static struct temporal_run *start_and_wait(struct client_call *call, struct temporal_error *err)
+{
+	void *run;
+
+	return call && client_call_wait(call, &run, err) == TEMPORAL_OK ? run : NULL;
+}
+
+static enum temporal_code start_async(struct client_call *call, const struct temporal_error *why,
+	temporal_run_fn *done, void *user, struct temporal_error *err)
+{
+	if (call)
+		return client_call_run_async(call, done, user, err);
+	if (err)
+		*err = *why;
+	return why->code;
+}
+
+/* ---- the public forms ---- */
+
+struct temporal_run *temporal_start_contract_(struct temporal_client *client,
+	const struct temporal_contract *contract, const void *in,
+	const struct temporal_start_opts *opts, size_t size, struct temporal_error *err)
+{
+	return start_and_wait(
+		prepare(client, &REQUEST_TYPED(contract, in), NULL, opts, size, err), err);
+}
+
+struct temporal_run *temporal_start_named_(struct temporal_client *client, const char *type,
+	struct temporal_payloads arguments, const struct temporal_start_opts *opts, size_t size,
+	struct temporal_error *err)
+{
+	return start_and_wait(
+		prepare(client, &REQUEST_UNTYPED(type, arguments), NULL, opts, size, err), err);
+}
+
+enum temporal_code temporal_start_contract_async_(struct temporal_client *client,
+	const struct temporal_contract *contract, const void *in,
+	const struct temporal_start_opts *opts, size_t size, temporal_run_fn *done, void *user,
+	struct temporal_error *err)
+{
+	struct temporal_error why = { 0 };
+
+	return start_async(prepare(client, &REQUEST_TYPED(contract, in), NULL, opts, size, &why),
+		&why, done, user, err);
+}
+
+enum temporal_code temporal_start_named_async_(struct temporal_client *client, const char *type,
+	struct temporal_payloads arguments, const struct temporal_start_opts *opts, size_t size,
+	temporal_run_fn *done, void *user, struct temporal_error *err)
+{
+	struct temporal_error why = { 0 };
+
+	return start_async(
+		prepare(client, &REQUEST_UNTYPED(type, arguments), NULL, opts, size, &why), &why,
+		done, user, err);
+}
+
+struct temporal_run *temporal_signal_with_start_contract_(struct temporal_client *client,
+	const struct temporal_contract *contract, const void *in,
+	const struct temporal_start_opts *opts, size_t size, const struct temporal_contract *signal,
+	const void *signal_in, struct temporal_error *err)
+{
+	return start_and_wait(prepare(client, &REQUEST_TYPED(contract, in),
+				      &REQUEST_TYPED(signal, signal_in), opts, size, err),
+		err);
+}
+
+struct temporal_run *temporal_signal_with_start_named_(struct temporal_client *client,
+	const char *type, struct temporal_payloads arguments,
+	const struct temporal_start_opts *opts, size_t size, const char *signal,
+	struct temporal_payloads signal_arguments, struct temporal_error *err)
+{
+	return start_and_wait(prepare(client, &REQUEST_UNTYPED(type, arguments),
+				      &REQUEST_UNTYPED(signal, signal_arguments), opts, size, err),
+		err);
+}
+
+enum temporal_code temporal_signal_with_start_contract_async_(struct temporal_client *client,
+	const struct temporal_contract *contract, const void *in,
+	const struct temporal_start_opts *opts, size_t size, const struct temporal_contract *signal,
+	const void *signal_in, temporal_run_fn *done, void *user, struct temporal_error *err)
+{
+	struct temporal_error why = { 0 };
+
+	return start_async(prepare(client, &REQUEST_TYPED(contract, in),
+				   &REQUEST_TYPED(signal, signal_in), opts, size, &why),
+		&why, done, user, err);
+}
+
+enum temporal_code temporal_signal_with_start_named_async_(struct temporal_client *client,
+	const char *type, struct temporal_payloads arguments,
+	const struct temporal_start_opts *opts, size_t size, const char *signal,
+	struct temporal_payloads signal_arguments, temporal_run_fn *done, void *user,
+	struct temporal_error *err)
+{
+	struct temporal_error why = { 0 };
+
+	return start_async(prepare(client, &REQUEST_UNTYPED(type, arguments),
+				   &REQUEST_UNTYPED(signal, signal_arguments), opts, size, &why),
+		&why, done, user, err);
+}
+
+enum temporal_code temporal_execute_(struct temporal_client *client,
+	const struct temporal_contract *contract, const void *in,
+	const struct temporal_start_opts *opts, size_t size, void *out,
+	struct temporal_result **keep, struct temporal_error *err)
+{
+	struct temporal_error own = { 0 };
+	struct temporal_run *run = temporal_start_contract_(client, contract, in, opts, size, &own);
+	enum temporal_code code = own.code;
+
+	if (keep)
+		*keep = NULL;
+	if (!run) {
+		if (err)
+			*err = own;
+		return code;
+	}
+	code = temporal_result_(run, contract, out, NULL, 0, keep, err);
+	temporal_run_unref(run);
+	return code;
+}

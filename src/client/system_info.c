@@ -1,0 +1,100 @@
+/*
+ * system_info.c: what the server can do, asked once for each link (GetSystemInfo).
+ *
+ * An eager connect asks at once, which proves the connection, and does so without retries: a wrong
+ * address should be told now. A lazy client asks when its first worker is made. Servers too old to
+ * know the method can do nothing of what it tells.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <temporal/api/workflowservice/v1/request_response.pb-c.h>
+
+#include "base/error.h"
+#include "client/connection.h"
+#include "rpc/channel.h"
+#include "rpc/methods.h"
+
+#define CONNECT_TIMEOUT_MS 10000
+
+/* The names of the API and ours are the same. */
+#define TAKE(name_) capabilities->name_ = from->name_
+
+static void take(struct client_capabilities *capabilities,
+	const Workflowservice__GetSystemInfoResponse *response)
+{
+	const Workflowservice__GetSystemInfoResponse__Capabilities *from = response->capabilities;
+
+	capabilities->known = true;
+	snprintf(capabilities->server_version, sizeof(capabilities->server_version), "%s",
+		response->server_version ? response->server_version : "");
+	if (!from)
+		return;
+	TAKE(signal_and_query_header);
+	TAKE(internal_error_differentiation);
+	TAKE(activity_failure_include_heartbeat);
+	TAKE(supports_schedules);
+	TAKE(encoded_failure_attributes);
+	TAKE(build_id_based_versioning);
+	TAKE(upsert_memo);
+	TAKE(eager_workflow_start);
+	TAKE(sdk_metadata);
+	TAKE(count_group_by_execution_status);
+	TAKE(nexus);
+	TAKE(server_scaled_deployments);
+}
+
+#undef TAKE
+
+void client_capabilities(
+	const struct temporal_client *client, struct client_capabilities *capabilities)
+{
+	struct client_link *link = atomic_load_explicit(&client->link, memory_order_acquire);
+
+	pthread_mutex_lock(&link->lock);
+	*capabilities = link->capabilities;
+	pthread_mutex_unlock(&link->lock);
+}
+
+enum temporal_code client_ensure_connected(
+	struct temporal_client *client, struct temporal_error *err)
+{
+	struct temporal_error own = { 0 };
+	struct client_link *link = client_enter(client, &own);
+	struct client_capabilities capabilities;
+	Workflowservice__GetSystemInfoRequest message =
+		WORKFLOWSERVICE__GET_SYSTEM_INFO_REQUEST__INIT;
+	struct rpc_request request = {
+		.method = &rpc_workflow_get_system_info,
+		.message = &message,
+		.timeout_ms = client->opts.connect_timeout_ms ? client->opts.connect_timeout_ms
+							      : CONNECT_TIMEOUT_MS,
+	};
+	struct rpc_reply reply = { 0 };
+	enum temporal_code code;
+
+	if (!link) {
+		if (err)
+			*err = own;
+		return own.code;
+	}
+	client_capabilities(client, &capabilities);
+	if (capabilities.known)
+		return TEMPORAL_OK;
+	code = rpc_wait(link->channel, &request, &reply, err);
+	if (code == TEMPORAL_OK)
+		take(&capabilities, reply.message);
+	if (code == TEMPORAL_UNIMPLEMENTED) {
+		capabilities.known = true;
+		code = TEMPORAL_OK;
+	}
+	arena_finish(&reply.arena);
+	if (code) {
+		error_prefix(err, "connect to %s", client->opts.target);
+		return code;
+	}
+	pthread_mutex_lock(&link->lock);
+	link->capabilities = capabilities;
+	pthread_mutex_unlock(&link->lock);
+	return TEMPORAL_OK;
+}
