@@ -391,8 +391,8 @@ static inline struct wf_future *wf_timer_with(
 	TEMPORAL_RESULT_(X_, wf_activity_(WF_ACTS_(wf_), TEMPORAL_CONTRACT_OF_(X_, ACTIVITY), \
 		TEMPORAL_ARGUMENTS_(X_, __VA_ARGS__), WF_OPTS_(opts_, activity)))
 #define wf_activity_0(wf_, X_, opts_) \
-	TEMPORAL_RESULT_(X_, wf_activity_(WF_ACTS_(wf_), WF_WITHOUT_ARGUMENTS_(X_, ACTIVITY), NULL, \
-		WF_OPTS_(opts_, activity)))
+	TEMPORAL_RESULT_(X_, wf_activity_(WF_ACTS_(wf_), WF_WITHOUT_ARGUMENTS_(X_, ACTIVITY), \
+		NULL, WF_OPTS_(opts_, activity)))
 #define WF_ACTIVITY_OPTS(...) (&(const struct wf_activity_opts){ __VA_ARGS__ })
 
 /* As wf_wait, then the result, of type X_out. */
@@ -453,14 +453,17 @@ static inline struct wf_future *wf_timer_with(
  * Binds W_H_run to the contract W_H, for the workflow W, and defines
  * `const struct temporal_handler W_H_handler`:
  *
- *	static void W_H_run(struct wf *wf, struct W *state, const struct W_H_in *in)          (signal)
- *	static W_H_out W_H_run(const struct wf *wf, const struct W *state,
- *		const struct W_H_in *in)                                                       (query)
- *	static W_H_out W_H_run(struct wf *wf, struct W *state, const struct W_H_in *in)       (update)
- *	static const struct temporal_failure *W_H_check(const struct wf *wf,
- *		const struct W *state, const struct W_H_in *in)                               (update)
+ *	void W_H_run(struct wf *wf, struct W *state, const struct W_H_in *in)               a signal
+ *
+ *	W_H_out W_H_run(const struct wf *wf, const struct W *state,
+ *		const struct W_H_in *in)                                                     a query
+ *
+ *	W_H_out W_H_run(struct wf *wf, struct W *state, const struct W_H_in *in)           an update
+ *	const struct temporal_failure *W_H_check(const struct wf *wf, const struct W *state,
+ *		const struct W_H_in *in)
  *
  * An update's check comes first and returns why it refuses (wf_failure), or NULL.
+ *
  * In the ..._0 forms, for contracts without arguments, the function has no `in`.
  */
 #define TEMPORAL_SIGNAL(W_, H_) WF_SIGNAL_(W_, W_##_##H_)
@@ -474,12 +477,14 @@ static inline struct wf_future *wf_timer_with(
 /*
  * Untyped, for whatever has no definition of its own; they define X_workflow or W_H_handler:
  *
- *	static const struct temporal_payload *X_run(struct wf *wf, const char *type,
- *		const struct temporal_payloads *in)                           (with a state: after wf)
- *	static void W_H_run(struct wf *wf, struct W *state, const char *name,
- *		const struct temporal_payloads *in)                                           (signal)
- *	static const struct temporal_payload *W_H_run(const struct wf *wf, const struct W *state,
- *		const char *name, const struct temporal_payloads *in)                          (query)
+ *	const struct temporal_payload *X_run(struct wf *wf, [struct X *state,] const char *type,
+ *		const struct temporal_payloads *in)
+ *
+ *	void W_H_run(struct wf *wf, struct W *state, const char *name,
+ *		const struct temporal_payloads *in)                                         a signal
+ *
+ *	const struct temporal_payload *W_H_run(const struct wf *wf, const struct W *state,
+ *		const char *name, const struct temporal_payloads *in)                        a query
  */
 #define TEMPORAL_DYNAMIC_WORKFLOW(X_) \
 	WF_RAW_BIND_(X_, const struct temporal_payload *, \
@@ -518,7 +523,8 @@ static inline struct wf_future *wf_timer_with(
 		TEMPORAL_STORE_RESULT_(X_, out_, call_); \
 	} \
 	const struct temporal_workflow X_##_workflow = { \
-		.contract = &X_, .state_size = state_size_, .handlers = handlers_, .run = X_##_entry_ \
+		.contract = &X_, .state_size = state_size_, .handlers = handlers_, \
+		.run = X_##_entry_ \
 	}
 #define WF_RAW_BIND_(X_, returns_, parameters_) \
 	typedef returns_ X_##_run_type_ parameters_; \
@@ -560,7 +566,8 @@ static inline struct wf_future *wf_timer_with(
 	WF_SIGNAL_ENTRY_(W_, X_, X_##_run(wf_, (struct W_ *)state_))
 
 #define WF_QUERY_ENTRY_(W_, X_, call_) \
-	static void X_##_entry_(const struct wf *wf_, const void *state_, const void *in_, void *out_) \
+	static void X_##_entry_( \
+		const struct wf *wf_, const void *state_, const void *in_, void *out_) \
 	{ \
 		(void)in_; \
 		(void)out_; \
@@ -624,9 +631,10 @@ static inline struct wf_future *wf_timer_with(
 	WF_RAW_HANDLER_(W_, X_, SIGNAL, signal_raw)
 #define WF_RAW_QUERY_(W_, X_) \
 	WF_RAW_BIND_(X_, const struct temporal_payload *, \
-		(const struct wf *, const struct W_ *, const char *, const struct temporal_payloads *)); \
-	static const struct temporal_payload *X_##_entry_(const struct wf *wf_, const void *state_, \
-		const char *name_, const struct temporal_payloads *in_) \
+		(const struct wf *, const struct W_ *, const char *, \
+			const struct temporal_payloads *)); \
+	static const struct temporal_payload *X_##_entry_(const struct wf *wf_, \
+		const void *state_, const char *name_, const struct temporal_payloads *in_) \
 	{ \
 		return X_##_run(wf_, (const struct W_ *)state_, name_, in_); \
 	} \

@@ -17,7 +17,9 @@ static void (*body)(struct wf *wf, struct script *self);
 
 static void note(struct script *self, const char *text)
 {
-	strncat(self->trace, text, sizeof(self->trace) - strlen(self->trace) - 1);
+	size_t used = strlen(self->trace);
+
+	snprintf(self->trace + used, sizeof(self->trace) - used, "%s", text);
 }
 
 static script_out script_run(struct wf *wf, struct script *self)
