@@ -207,9 +207,12 @@ TEMPORAL_API struct wf_future *wf_until_signal_raw(
 /* How many signals of that name wait to be received. */
 TEMPORAL_API size_t wf_signals_waiting(const struct wf *wf, const char *name);
 
-/* Is no signal's handler in the middle of its work? To be waited for before the run's function
- * returns. */
+/*
+ * Is no signal's or update's handler in the middle of its work? wf_wait_handlers waits until that
+ * is so: for the end of the run's function (a run that ends drops them; the log warns of it).
+ */
 TEMPORAL_API bool wf_handlers_are_done(const struct wf *wf);
+TEMPORAL_API void wf_wait_handlers(struct wf *wf);
 
 /* Ends a query's handler, or an update's check: it fails with an application failure of that type.
  */
@@ -660,6 +663,7 @@ static inline struct wf_future *wf_timer_with(
 #define wf_await_raw(wf_, future_) (wf_await_raw)(WF_ACTS_(wf_), future_)
 #define wf_receive_raw(wf_, name_) (wf_receive_raw)(WF_ACTS_(wf_), name_)
 #define wf_until_signal_raw(wf_, name_) (wf_until_signal_raw)(WF_ACTS_(wf_), name_)
+#define wf_wait_handlers(wf_) (wf_wait_handlers)(WF_ACTS_(wf_))
 #define wf_fail(wf_, ...) (wf_fail)(WF_ACTS_(wf_), __VA_ARGS__)
 #define wf_raise(wf_, failure_) (wf_raise)(WF_ACTS_(wf_), failure_)
 #define wf_continue_as_new_raw(wf_, type_, in_, opts_) \

@@ -59,7 +59,8 @@ static void cancel_listed(struct wf *wf, struct coroutine *list)
 			continue;
 		for (struct wf_future *each = target->started; each; each = each->next_started) {
 			future_excuse(wf, each);
-			cancel_one(wf, each, &list);
+			if (!each->shielded)
+				cancel_one(wf, each, &list);
 		}
 	}
 }

@@ -287,12 +287,18 @@ const struct completion *wf_instance_activate(
 		coroutine_end_all(wf);
 		return &wf->completion;
 	}
+	bool was_finished = wf->finished;
 	initialize_now(wf, activation);
 	if (ready_to_apply(wf, activation)) {
 		for (int set = 0; set <= 3 && !wf->broken; set++)
 			apply_set(wf, activation, set);
 	}
 	future_keep_results(wf);
+	if (wf->finished && !was_finished && wf->handlers_running)
+		wf_log(wf, TEMPORAL_LOG_WARN,
+			"The run ends while %u of its handlers are at work: wf_wait_handlers waits "
+			"for them",
+			wf->handlers_running);
 	if (!wf->completion.failed) {
 		wf->completion.commands = wf->commands;
 		wf->completion.n_commands = wf->n_commands;

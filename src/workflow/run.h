@@ -46,6 +46,7 @@ struct wf_future {
 	bool done;
 	bool cancelled;   /* wf_cancel or a cancelled coroutine has asked for its end */
 	bool excused;     /* its failure concerns nobody, or somebody has seen it */
+	bool shielded;    /* started by a deferred action: not cancelled with its starter */
 	bool fresh;       /* `payload` belongs to the activation */
 	bool listed;      /* in wf->conditions */
 	bool orphan;      /* and to be recycled when it is not any more */
