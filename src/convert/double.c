@@ -244,8 +244,9 @@ static void fraction_times_ten(struct fraction *fraction)
 /* Is value + higher beyond the scale, or on it where that counts? */
 static bool fraction_is_high(const struct fraction *fraction)
 {
-	struct big sum = fraction->value;
+	struct big sum;
 
+	big_copy(&sum, &fraction->value);
 	big_add(&sum, &fraction->higher);
 	int order = big_compare(&sum, &fraction->scale);
 	return fraction->even ? order >= 0 : order > 0;

@@ -35,9 +35,9 @@
 #define POOL_MAX       32U
 #define REFUSALS_MAX \
 	3U /* refused streams are sent again at once so often; then the policy decides */
-#define DEADLINE_TEXT_SIZE 160
-#define SAME_TIME_NS       (5 * RPC_MS_NS) /* between two clocks that time the same deadline */
-#define DECODED_FACTOR     24U /* memory of a decoded message against its size on the wire */
+#define DECODED_FACTOR    24U /* memory of a decoded message against its size on the wire */
+#define DEADLINE_SLACK_NS (50 * RPC_MS_NS)
+#define LATE_TEXT_SIZE    160
 
 static struct rpc_call *call_of_task(struct rpc_task *task)
 {
@@ -292,20 +292,32 @@ static bool is_malformed(struct rpc_call *call, struct rpc_end *end)
 	return end->message != NULL;
 }
 
-/* The end of a try whose time is over; `text` is what its message is written to. */
-static struct rpc_end deadline_end(const struct rpc_call *call, char text[DEADLINE_TEXT_SIZE])
+/*
+ * A server whose clock of the deadline runs out a little before ours drops the stream without a
+ * status: that is the deadline, not somebody's wish to cancel.
+ */
+static bool ran_out(const struct rpc_call *call, const struct rpc_end *end)
 {
-	snprintf(text, DEADLINE_TEXT_SIZE, "%s did not answer within %lld ms", call->method->path,
+	return end->dropped && rpc_now_ns() >= call->try_deadline_ns - DEADLINE_SLACK_NS;
+}
+
+static const char *late(const struct rpc_call *call, char text[LATE_TEXT_SIZE])
+{
+	snprintf(text, LATE_TEXT_SIZE, "%s did not answer within %lld ms", call->method->path,
 		(long long)(call->timeout_ns / RPC_MS_NS));
-	return (struct rpc_end){ .code = TEMPORAL_DEADLINE_EXCEEDED, .message = text };
+	return text;
 }
 
 void rpc_call_end_try(struct rpc_call *call, const struct rpc_end *end)
 {
-	char text[DEADLINE_TEXT_SIZE];
-	struct rpc_end malformed;
+	struct rpc_end malformed, timed_out = { .code = TEMPORAL_DEADLINE_EXCEEDED };
+	char text[LATE_TEXT_SIZE];
 	int64_t now_ns;
 
+	if (ran_out(call, end)) {
+		timed_out.message = late(call, text);
+		end = &timed_out;
+	}
 	if (end->code == TEMPORAL_OK) {
 		if (!is_malformed(call, &malformed)) {
 			call->reply.code = TEMPORAL_OK;
@@ -315,11 +327,6 @@ void rpc_call_end_try(struct rpc_call *call, const struct rpc_end *end)
 		end = &malformed;
 	}
 	now_ns = rpc_now_ns();
-	/* The server keeps the same deadline, and may reset the stream before our timer fires. */
-	if (end->code == TEMPORAL_CANCELLED && now_ns >= call->try_deadline_ns - SAME_TIME_NS) {
-		malformed = deadline_end(call, text);
-		end = &malformed;
-	}
 	if (end->refused && ++call->refusals <= REFUSALS_MAX && now_ns < call->try_deadline_ns) {
 		try_start(call);
 		return;
@@ -342,11 +349,11 @@ void rpc_call_end_try(struct rpc_call *call, const struct rpc_end *end)
 static void on_deadline(struct rpc_timer *timer)
 {
 	struct rpc_call *call = call_of_timer(timer);
-	char text[DEADLINE_TEXT_SIZE];
-	const struct rpc_end end = deadline_end(call, text);
+	char text[LATE_TEXT_SIZE];
 
 	call->channel->ops->cancel(call->channel, call);
-	rpc_call_end_try(call, &end);
+	rpc_call_end_try(call, &(struct rpc_end){ .code = TEMPORAL_DEADLINE_EXCEEDED,
+				       .message = late(call, text) });
 }
 
 void rpc_call_message(struct rpc_call *call, const uint8_t *data, size_t len, size_t wire_len)

@@ -1,8 +1,9 @@
 /*
  * instance.h: one run's workflow code, as the worker sees it: an activation in, a completion out.
  *
- * An instance is made with the run's first activation (which holds INITIALIZE_WORKFLOW), is activated by one and the same
- * thread until it is freed there, and owns the run's arena and coroutines.
+ * An instance is made with the run's first activation (which holds INITIALIZE_WORKFLOW), is
+ * activated by one and the same thread until it is freed there, and owns the run's arena and
+ * coroutines.
  */
 #ifndef WORKFLOW_INSTANCE_H
 #define WORKFLOW_INSTANCE_H
@@ -18,9 +19,10 @@ struct wf_log_record;
 /* What all instances of a worker share; borrowed, must outlive them. */
 struct wf_config {
 	const char *namespace_, *task_queue;
-	const struct temporal_workflow *const *workflows; /* NULL-terminated; one without a contract is the dynamic one */
-	size_t stack_size;       /* reserved for a coroutine; 0: 64 KiB */
-	size_t memory_max;       /* budget of one run's arena; 0: 128 MiB */
+	const struct temporal_workflow *const
+		*workflows; /* NULL-terminated; one without a contract is the dynamic one */
+	size_t stack_size;  /* reserved for a coroutine; 0: 64 KiB */
+	size_t memory_max;  /* budget of one run's arena; 0: 128 MiB */
 	/* Logs of workflow code that is not replaying; on the workflow's thread. NULL: none. */
 	void (*log)(const struct wf_log_record *record, void *user);
 	void *log_user;
@@ -31,19 +33,30 @@ struct wf_log_record {
 	const char *message, *workflow_type, *workflow_id, *run_id;
 };
 
-/* A thread that runs instances: its scheduler's stack and its pool of coroutine stacks. One a thread, used by it alone. */
+/* A thread that runs instances: its scheduler's stack and its pool of coroutine stacks. One a
+ * thread, used by it alone. */
 struct wf_thread *wf_thread_new(const struct wf_config *config) __attribute__((warn_unused_result));
 void wf_thread_free(struct wf_thread *thread);
 
-/* The workflow type is looked up with the first activation; an unknown one fails the task. NULL: no memory. */
-struct wf_instance *wf_instance_new(struct wf_thread *thread, const char *run_id) __attribute__((warn_unused_result));
-void wf_instance_free(struct wf_instance *instance); /* ends all its coroutines where they are; runs no wf_defer action */
+/* The workflow type is looked up with the first activation; an unknown one fails the task. NULL: no
+ * memory. */
+struct wf_instance *wf_instance_new(struct wf_thread *thread, const char *run_id)
+	__attribute__((warn_unused_result));
+void wf_instance_free(struct wf_instance
+		*instance); /* ends all its coroutines where they are; runs no wf_defer action */
 
 /*
- * Applies the jobs and runs the coroutines until all of them wait. The completion is the instance's, valid until the next
- * call. An activation with REMOVE_FROM_CACHE gives an empty one.
+ * Applies the jobs and runs the coroutines until all of them wait. The completion is the
+ * instance's, valid until the next call. An activation with REMOVE_FROM_CACHE gives an empty one.
  */
-const struct completion *wf_instance_activate(struct wf_instance *instance, const struct activation *activation);
+const struct completion *wf_instance_activate(
+	struct wf_instance *instance, const struct activation *activation);
+
+/*
+ * The completion is no longer needed: frees what it held, so that a run which waits in the cache is
+ * small. Optional.
+ */
+void wf_instance_done(struct wf_instance *instance);
 
 /* Bytes that it holds: arena, touched stacks, bookkeeping. */
 size_t wf_instance_memory(const struct wf_instance *instance);

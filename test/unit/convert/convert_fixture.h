@@ -60,7 +60,7 @@ static inline Common__Payload *json_payload(struct fixture *fixture, const char 
 static inline enum temporal_code decode_texts(struct fixture *fixture,
 	const struct temporal_contract *contract, void *in, const char *const *texts)
 {
-	Common__Payload *payloads[32];
+	Common__Payload *payloads[32] = { NULL };
 	size_t count = 0;
 
 	for (; texts[count]; count++)

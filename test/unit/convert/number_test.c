@@ -186,27 +186,33 @@ static void the_nearest_double_is_read(void **state)
 	assert_reads("1e-99999999999999999999", 0.0);
 }
 
-static void long_decimals_are_read(void **state)
+/* `head`, so many zeros, and `tail`. */
+static void assert_long_reads(const char *head, size_t zeros, const char *tail, double expected)
 {
 	char text[4000];
+	size_t len = strlen(head);
+
+	assert_true(len + zeros + strlen(tail) < sizeof(text));
+	memcpy(text, head, len);
+	memset(text + len, '0', zeros);
+	memcpy(text + len + zeros, tail, strlen(tail) + 1);
+	assert_reads(text, expected);
+}
+
+static void long_decimals_are_read(void **state)
+{
+	static const char middle[] = "1.00000000000000011102230246251565404236316680908203125";
 	double value;
 
-	/* 1 and many zeros, as exponents up and down, are 1. */
-	memset(text, '0', sizeof(text));
-	text[0] = '1';
-	strcpy(text + 2000, "e-1999");
-	assert_reads(text, 1.0);
-	memset(text, '0', sizeof(text));
-	text[1] = '.';
-	strcpy(text + 3000, "1e2999");
-	assert_reads(text, 1.0);
-	/* A digit far behind the middle still counts. */
-	strcpy(text, "1.00000000000000011102230246251565404236316680908203125");
-	size_t len = strlen(text);
-	memset(text + len, '0', 2000);
-	strcpy(text + len + 2000, "1");
-	assert_reads(text, 1.0000000000000002);
+	assert_long_reads("1", 1999, "e-1999", 1.0);
+	assert_long_reads("0.", 2998, "1e2999", 1.0);
+	/* A digit far behind the middle of two doubles still counts. */
+	assert_long_reads(middle, 2000, "", 1.0);
+	assert_long_reads(middle, 2000, "1", 1.0000000000000002);
 	assert_false(read_text("1e309", &value));
+	assert_false(read_text("1e310", &value));
+	assert_false(read_text("2e308", &value));
+	assert_false(read_text("9.9e308", &value));
 	assert_false(read_text("1.7976931348623159e308", &value));
 	assert_false(read_text("-1e99999999999999999999", &value));
 }

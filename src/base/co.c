@@ -1,0 +1,206 @@
+/*
+ * co.c: coroutines over co_switch() and co_stack.h.
+ *
+ * The bookkeeping of a coroutine lies at the top of its own stack, so that a parked one has a
+ * single touched page. A switch goes always between the thread's side and a coroutine's. A
+ * coroutine that asks for the thread's stack parks with `call` set; co_resume runs the call and
+ * switches back, before its caller sees anything.
+ *
+ * All of it runs on the pool's thread.
+ */
+#include "base/co.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/co_hooks.h"
+#include "base/co_stack.h"
+#include "base/co_switch.h"
+#include "base/mem.h"
+
+struct co_pool {
+	struct co_side thread;
+	struct co *running;
+	co_fn *call; /* to be run on the thread's stack for the coroutine that has just parked */
+	void *call_arg;
+	size_t in_use;
+	struct co_stacks stacks;
+};
+
+struct co {
+	struct co_side side;
+	struct co_pool *pool;
+	struct co_stack *stack;
+	co_fn *fn;
+	void *arg;
+	bool ended;
+};
+
+struct co_pool *co_pool_new(size_t stack_size)
+{
+	struct co_pool *pool = mem_zalloc(sizeof(*pool));
+
+	if (pool && !co_stacks_init(&pool->stacks, stack_size)) {
+		mem_free(pool);
+		return NULL;
+	}
+	return pool;
+}
+
+void co_pool_free(struct co_pool *pool)
+{
+	if (!pool)
+		return;
+	co_stacks_finish(&pool->stacks);
+	mem_free(pool);
+}
+
+/* Stops the process: a neighbour's memory may be damaged, and no code of ours may be trusted to go
+ * on. */
+static _Noreturn void overflowed(void)
+{
+	static const char text[] = "temporal: a coroutine's stack has overflowed\n";
+
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+	abort();
+}
+
+static void switch_sides(struct co_side *from, struct co_side *to, bool last)
+{
+	co_hook_leave(from, to, last);
+	co_switch(&from->point, to->point);
+	co_hook_arrive(from, to);
+}
+
+static void leave(struct co *co, bool last)
+{
+	struct co_pool *pool = co->pool;
+
+	pool->running = NULL;
+	switch_sides(&co->side, &pool->thread, last);
+	pool->running = co;
+}
+
+static void main_of(void *arg)
+{
+	struct co *co = arg;
+
+	co_hook_arrive(&co->side, &co->pool->thread);
+	co->pool->running = co;
+	co->fn(co->arg);
+	co_exit(co->pool);
+}
+
+struct co *co_new(struct co_pool *pool, co_fn *fn, void *arg)
+{
+	struct co_stack *stack = co_stack_take(&pool->stacks);
+
+	if (!stack)
+		return NULL;
+	uintptr_t at = ((uintptr_t)stack->top - sizeof(struct co)) & ~(uintptr_t)63;
+	struct co *co = (struct co *)(stack->top - ((uintptr_t)stack->top - at));
+	*co = (struct co){ .pool = pool, .stack = stack, .fn = fn, .arg = arg };
+	co->side.bottom = stack->bottom;
+	co->side.size = (size_t)(stack->top - stack->bottom);
+	co->side.point = co_prepare(stack->bottom, (char *)co, main_of, co);
+	co_hook_new(&co->side);
+	pool->in_use++;
+	return co;
+}
+
+void co_free(struct co *co)
+{
+	if (!co)
+		return;
+	struct co_pool *pool = co->pool;
+	struct co_stack *stack = co->stack;
+
+	if (co->ended)
+		co->side.fake = NULL; /* went with the last switch */
+	co_hook_free(&co->side, &pool->thread);
+	pool->in_use--;
+	co_stack_give(&pool->stacks, stack);
+}
+
+static void run_call(struct co_pool *pool)
+{
+	co_fn *call = pool->call;
+
+	pool->call = NULL;
+	call(pool->call_arg);
+}
+
+enum co_state co_resume(struct co *co)
+{
+	struct co_pool *pool = co->pool;
+
+	if (!pool->thread.fiber)
+		co_hook_thread(&pool->thread);
+	for (;;) {
+		switch_sides(&pool->thread, &co->side, false);
+		if (!co_stack_intact(co->stack))
+			overflowed();
+		if (!pool->call)
+			return co->ended ? CO_ENDED : CO_PARKED;
+		run_call(pool);
+	}
+}
+
+void co_park(struct co_pool *pool)
+{
+	leave(pool->running, false);
+}
+
+_Noreturn void co_exit(struct co_pool *pool)
+{
+	struct co *co = pool->running;
+
+	co->ended = true;
+#ifdef SANITIZE_ADDRESS
+	__asan_handle_no_return();
+#endif
+	leave(co, true);
+	abort();
+}
+
+void co_on_thread_stack(struct co_pool *pool, co_fn *fn, void *arg)
+{
+	if (!pool->running) {
+		fn(arg);
+		return;
+	}
+	pool->call = fn;
+	pool->call_arg = arg;
+	leave(pool->running, false);
+}
+
+struct co *co_running(const struct co_pool *pool)
+{
+	return pool->running;
+}
+
+size_t co_trim(struct co *co)
+{
+	return co_stack_trim(&co->pool->stacks, co->stack, co->side.point);
+}
+
+struct co_stats co_pool_stats(const struct co_pool *pool)
+{
+	return (struct co_stats){
+		.in_use = pool->in_use,
+		.pooled = pool->stacks.n_idle,
+		.unguarded = pool->stacks.n_unguarded,
+		.size = pool->stacks.size,
+	};
+}
+
+bool co_is_overflow(const struct co_pool *pool, const void *address)
+{
+	const struct co *co = pool->running;
+
+	if (!co)
+		return false;
+	const char *at = address, *bottom = co->stack->bottom;
+	return at < bottom && at >= bottom - pool->stacks.guard;
+}

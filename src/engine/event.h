@@ -1,0 +1,68 @@
+/*
+ * event.h: what the engine knows of each type of history event, as one table, and small helpers
+ * over events.
+ */
+#ifndef ENGINE_EVENT_H
+#define ENGINE_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <temporal/api/history/v1/message.pb-c.h>
+
+/* The kinds of machines. Those below MACHINE_KINDS are built. */
+enum machine_type {
+	MACHINE_ACTIVITY,
+	MACHINE_TIMER,
+	MACHINE_COMPLETE,
+	MACHINE_FAIL,
+	MACHINE_CANCEL,
+	MACHINE_CONTINUE_AS_NEW,
+	MACHINE_WORKFLOW_TASK,
+	MACHINE_KINDS,
+	MACHINE_NONE =
+		MACHINE_KINDS, /* events that the engine turns into a job, or passes by, itself */
+	MACHINE_NOT_BUILT,
+};
+
+enum event_flags {
+	EVENT_COMMAND = 1,   /* was made from a command of the workflow */
+	EVENT_FINAL = 2,     /* ends the run */
+	EVENT_IGNORABLE = 4, /* may be passed by when the server says so */
+	EVENT_ENDS_TASK = 8, /* right behind WorkflowTaskStarted: that task has not completed */
+};
+
+struct event_info {
+	uint8_t flags;
+	uint8_t machine; /* enum machine_type */
+	uint8_t event;   /* that machine's event */
+};
+
+/* Of a type that this table does not know: MACHINE_NOT_BUILT. Never NULL. */
+const struct event_info *event_info(const History__HistoryEvent *event);
+
+/* Is its type in the table? */
+bool event_is_known(const History__HistoryEvent *event);
+
+/* The id of the event that began what this one goes on with (scheduled, started, initiated); 0 if
+ * it goes on with none. */
+int64_t event_initial_id(const History__HistoryEvent *event);
+
+/* Are the attributes there, and those of its type? Everything behind this check may follow the
+ * pointer. */
+bool event_has_attributes(const History__HistoryEvent *event);
+
+/* ns since the epoch, clamped to the range of int64_t; 0 if NULL. */
+int64_t timestamp_ns(const Google__Timestamp *time);
+
+/* ms, clamped; 0 if NULL. */
+int64_t duration_ms(const Google__Duration *duration);
+
+/* "" for NULL. */
+static inline const char *text_or_empty(const char *text)
+{
+	return text ? text : "";
+}
+
+#endif

@@ -1,0 +1,122 @@
+/*
+ * machine.h: the state machines of a run. One machine follows one thing that the workflow has asked
+ * for, from its command over the events that history records of it to the job that tells the
+ * workflow of its end.
+ *
+ * Each kind has its own file (machine_activity.c, ...) with the drawing, the table and the actions.
+ * An action's context is the run; `run->event` is the event that is being applied.
+ */
+#ifndef ENGINE_MACHINE_H
+#define ENGINE_MACHINE_H
+
+#include "base/fsm.h"
+#include "engine/command.h"
+#include "engine/event.h"
+
+struct engine_run;
+struct machine;
+
+struct machine_kind {
+	const char *name; /* in messages: "activity" */
+	const struct fsm_table *table;
+	uint32_t final_states;    /* bit mask: nothing can come any more */
+	const char *command_name; /* the API's name of the command that makes it */
+};
+
+struct machine {
+	const struct machine_kind *kind; /* NULL: on the free list */
+	struct machine *next_free;
+	uint32_t seq;
+	uint8_t type; /* enum machine_type */
+	uint8_t state;
+	uint8_t cancellation_type; /* activity */
+	bool cancelled_before_sent;
+	uint8_t n_queued; /* its commands that wait for their event */
+	int64_t initial_event_id;
+	int64_t started_event_id;
+	char *id; /* activity: its id, and behind the terminator its type; own allocation */
+	const char *activity_type;
+};
+
+extern const struct machine_kind machine_activity, machine_timer, machine_complete, machine_fail,
+	machine_cancel, machine_continue_as_new, machine_workflow_task;
+
+/* By enum machine_type; MACHINE_KINDS of them. */
+extern const struct machine_kind *const machine_kinds[];
+
+/* The events of each kind, and its states, as the tables have them. */
+enum activity_event {
+	ACTIVITY_SCHEDULE,
+	ACTIVITY_CANCEL,
+	ACTIVITY_GIVE_UP, /* cancel, with cancellation type ABANDON */
+	ACTIVITY_SCHEDULED,
+	ACTIVITY_STARTED,
+	ACTIVITY_COMPLETED,
+	ACTIVITY_FAILED,
+	ACTIVITY_TIMED_OUT,
+	ACTIVITY_CANCEL_REQUESTED,
+	ACTIVITY_CANCELED,
+};
+
+enum timer_event {
+	TIMER_START,
+	TIMER_CANCEL,
+	TIMER_STARTED,
+	TIMER_FIRED,
+	TIMER_CANCELED
+};
+
+enum terminal_event {
+	TERMINAL_ISSUE,
+	TERMINAL_RECORDED
+};
+
+enum workflow_task_event {
+	WORKFLOW_TASK_SCHEDULED,
+	WORKFLOW_TASK_STARTED,
+	WORKFLOW_TASK_COMPLETED,
+	WORKFLOW_TASK_FAILED,
+	WORKFLOW_TASK_TIMED_OUT,
+};
+
+/*
+ * A machine for a command of the workflow, in its first state. Refuses a sequence number that is in
+ * use. NULL: the run has failed and says why.
+ */
+struct machine *machine_new(struct engine_run *run, enum machine_type type, uint32_t seq);
+
+/* The machine with this number; NULL if there is none (any more). */
+struct machine *machine_find(struct engine_run *run, enum machine_type type, uint32_t seq);
+
+/* The machine that the event with this id began; NULL if there is none. */
+struct machine *machine_of_event(struct engine_run *run, int64_t initial_event_id);
+
+/* The event being applied began the machine. */
+bool machine_began(struct engine_run *run, struct machine *machine);
+
+/* Gives an event of its kind to the machine; false: the run has failed and says why. */
+bool machine_step(struct engine_run *run, struct machine *machine, unsigned event);
+
+/* Takes it off if nothing can come to it any more. */
+void machine_release_if_done(struct engine_run *run, struct machine *machine);
+
+void machines_finish(struct engine_run *run);
+
+/* How a command or machine is spoken of: "ScheduleActivityTask (activity 3, type charge)"; in the
+ * task's arena. */
+const char *machine_describe(struct engine_run *run, const struct machine *machine);
+
+/* Likewise an event: "event 5 ActivityTaskScheduled (activity 3, type charge)". */
+const char *event_describe(struct engine_run *run, const History__HistoryEvent *event);
+
+/* What machine_new does not do for these kinds. */
+bool machine_activity_schedule(struct engine_run *run, const struct command *command);
+bool machine_activity_cancel(struct engine_run *run, uint32_t seq);
+bool machine_timer_start(struct engine_run *run, const struct command *command);
+bool machine_timer_cancel(struct engine_run *run, uint32_t seq);
+/* An event of the workflow task; the run's current one. */
+bool machine_workflow_task_event(struct engine_run *run, unsigned event);
+bool machine_terminal_issue(
+	struct engine_run *run, enum machine_type type, const struct command *command);
+
+#endif

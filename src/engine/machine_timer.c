@@ -1,0 +1,113 @@
+/*
+ * machine_timer.c: one timer.
+ *
+ *	         start             started            fired
+ *	created -------> commanded -------> running --------> fired
+ *	                     |                 |
+ *	                     | cancel          | cancel
+ *	                     v                 v         canceled
+ *	                 cancelled     cancel commanded ----------> cancelled
+ *
+ * Nothing tells the workflow that a timer was cancelled: only it can cancel one, so it knows. A
+ *timer that is cancelled before its command was sent never was.
+ */
+#include <stdio.h>
+
+#include "engine/run.h"
+
+enum state {
+	CREATED,
+	COMMANDED,
+	RUNNING,
+	FIRED,
+	CANCEL_COMMANDED,
+	CANCELLED
+};
+
+static bool on_started(void *self, void *context)
+{
+	return machine_began(context, self);
+}
+
+static bool on_fired(void *self, void *context)
+{
+	const struct machine *machine = self;
+	struct engine_run *run = context;
+	char id[16];
+
+	snprintf(id, sizeof(id), "%u", machine->seq);
+	if (!str_same(run->event->timer_fired_event_attributes->timer_id, id))
+		return run_nondeterminism(run, "%s does not match %s",
+			event_describe(run, run->event), machine_describe(run, machine));
+
+	struct activation_job *job = job_add(run, JOB_FIRE_TIMER);
+
+	if (!job)
+		return false;
+	job->fire_timer.seq = machine->seq;
+	return true;
+}
+
+static bool on_unsent(void *self, void *context)
+{
+	struct machine *machine = self;
+
+	machine->cancelled_before_sent = true;
+	return true;
+}
+
+static bool on_cancel(void *self, void *context)
+{
+	return queue_push(context, self, COMMAND_CANCEL_TIMER, NULL);
+}
+
+/* clang-format off */
+static const struct fsm_row rows[] = {
+	{ CREATED,          TIMER_START,    COMMANDED,        NULL },
+
+	{ COMMANDED,        TIMER_STARTED,  RUNNING,          on_started },
+	{ COMMANDED,        TIMER_CANCEL,   CANCELLED,        on_unsent },
+
+	{ RUNNING,          TIMER_FIRED,    FIRED,            on_fired },
+	{ RUNNING,          TIMER_CANCEL,   CANCEL_COMMANDED, on_cancel },
+
+	{ CANCEL_COMMANDED, TIMER_CANCELED, CANCELLED,        NULL },
+	{ CANCEL_COMMANDED, TIMER_CANCEL,   CANCEL_COMMANDED, NULL },
+};
+/* clang-format on */
+
+static const char *const states[] = { "created", "commanded", "running", "fired", "being cancelled",
+	"cancelled" };
+static const char *const events[] = { "start", "cancel", "TimerStarted", "TimerFired",
+	"TimerCanceled" };
+
+static const struct fsm_table table = FSM_TABLE("timer", rows, states, events);
+
+const struct machine_kind machine_timer = {
+	.name = "timer",
+	.table = &table,
+	.final_states = 1U << FIRED | 1U << CANCELLED,
+	.command_name = "StartTimer",
+};
+
+bool machine_timer_start(struct engine_run *run, const struct command *command)
+{
+	struct machine *machine = machine_new(run, MACHINE_TIMER, command->start_timer.seq);
+
+	return machine && queue_push(run, machine, COMMAND_START_TIMER, command) &&
+	       machine_step(run, machine, TIMER_START);
+}
+
+bool machine_timer_cancel(struct engine_run *run, uint32_t seq)
+{
+	struct machine *machine = machine_find(run, MACHINE_TIMER, seq);
+
+	if (!machine && seq && seq <= run->seq_max[MACHINE_TIMER])
+		return true; /* it has fired or was cancelled */
+	if (!machine)
+		return run_nondeterminism(
+			run, "the workflow cancels timer %u, which it has not started", seq);
+	if (machine->kind->final_states & 1U << machine->state)
+		return true;
+	return machine_step(run, machine, TIMER_CANCEL);
+}

@@ -1,0 +1,221 @@
+/*
+ * replay.c: applies history, one workflow task's sequence at a time, to the machines of a run,
+ * which give jobs for the workflow. Used alike for replay and for what is new.
+ *
+ * Invariants: every event is applied once and in the order of its id; an event of a command is
+ * given to the machine of the oldest command that waits for one; an event that goes on with an
+ * earlier one to the machine that began there. What does not fit is nondeterminism; what this SDK
+ * cannot handle fails the task and names the event.
+ *
+ * The thread that owns the run.
+ */
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/run.h"
+
+/* Servers still read the fields of the older ways of versioning workers. */
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+/* What a completed task says of the flags in force and of the worker that did it. */
+static bool apply_completed(
+	struct engine_run *run, const History__WorkflowTaskCompletedEventAttributes *completed)
+{
+	const Common__WorkerVersionStamp *stamp = completed->worker_version;
+	const Deployment__WorkerDeploymentVersion *version = completed->deployment_version;
+	const char *name = completed->worker_deployment_name;
+	const char *build_id = stamp ? stamp->build_id : "";
+
+	if (version) {
+		name = version->deployment_name;
+		build_id = version->build_id;
+	}
+	if (!flags_from_completed(&run->flags, completed))
+		return run_no_memory(run);
+	if (str_empty(name) && str_empty(build_id))
+		return true;
+	return (run_set_text(&run->deployment_name, name) &&
+		       run_set_text(&run->build_id, build_id)) ||
+	       run_no_memory(run);
+}
+
+/* Of all tasks completed in the sequence and, since it tells what the sequence's own task came to,
+ * of the next one. */
+static bool apply_all_completed(struct engine_run *run, const struct history_sequence *sequence)
+{
+	for (size_t i = 0; i < sequence->count; i++) {
+		const History__HistoryEvent *event = sequence->events[i];
+
+		if (event->event_type == ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_COMPLETED &&
+			event_has_attributes(event) &&
+			!apply_completed(run, event->workflow_task_completed_event_attributes))
+			return false;
+	}
+	const History__WorkflowTaskCompletedEventAttributes *next =
+		history_next_completed(&run->task->history);
+
+	return !next || apply_completed(run, next);
+}
+
+static void note_task_started(struct engine_run *run)
+{
+	const History__WorkflowTaskStartedEventAttributes *started =
+		run->event->workflow_task_started_event_attributes;
+	size_t n = started->n_suggest_continue_as_new_reasons;
+
+	if (n > CAN_REASONS_MAX)
+		n = CAN_REASONS_MAX;
+	run->n_continue_as_new_reasons = (uint8_t)n;
+	for (size_t i = 0; i < n; i++)
+		run->continue_as_new_reasons[i] = started->suggest_continue_as_new_reasons[i];
+	run->continue_as_new_suggested = started->suggest_continue_as_new;
+	run->target_version_changed = started->target_worker_deployment_version_changed;
+	run->history_size_bytes =
+		started->history_size_bytes > 0 ? (uint64_t)started->history_size_bytes : 0;
+}
+
+static bool apply_command_event(struct engine_run *run, const struct event_info *info)
+{
+	struct machine *machine = queue_pop(run);
+
+	if (!machine)
+		return run_nondeterminism(run,
+			"%s was made by a command that the workflow has not given",
+			event_describe(run, run->event));
+	if (machine->type != info->machine)
+		return run_nondeterminism(run, "%s does not match %s",
+			event_describe(run, run->event), machine_describe(run, machine));
+	if (!machine_step(run, machine, info->event))
+		return false;
+	machine_release_if_done(run, machine);
+	return true;
+}
+
+static bool apply_further_event(struct engine_run *run, const struct event_info *info)
+{
+	int64_t initial_id = event_initial_id(run->event);
+	struct machine *machine = initial_id > 0 ? machine_of_event(run, initial_id) : NULL;
+
+	if (!machine)
+		return run_nondeterminism(run,
+			"%s goes on with event %lld, from which the workflow expects nothing",
+			event_describe(run, run->event), (long long)initial_id);
+	if (machine->type != info->machine)
+		return run_nondeterminism(run, "%s goes on with event %lld, which began %s",
+			event_describe(run, run->event), (long long)initial_id,
+			machine_describe(run, machine));
+	if (!machine_step(run, machine, info->event))
+		return false;
+	machine_release_if_done(run, machine);
+	return true;
+}
+
+/* Events that no machine follows. */
+static bool apply_plain_event(struct engine_run *run, bool more_follows)
+{
+	switch (run->event->event_type) {
+	case ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
+		return job_add_initialize(run);
+	case ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
+		return job_add_signal(run);
+	case ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
+		return job_add_cancel(run);
+	default: /* terminated, or timed out */
+		return !more_follows ||
+		       run_fatal(run, "history goes on behind %s", event_describe(run, run->event));
+	}
+}
+
+static bool apply_event(struct engine_run *run, bool more_follows)
+{
+	const struct event_info *info = event_info(run->event);
+
+	if (info->flags & EVENT_FINAL)
+		run->seen_final_event = true;
+	if (info->flags & EVENT_IGNORABLE && run->event->worker_may_ignore)
+		return true;
+	if (!event_has_attributes(run->event)) {
+		if (run->event->worker_may_ignore)
+			return true;
+		return run_fatal(run,
+			"%s is of a type that this SDK does not know, or has no attributes",
+			event_describe(run, run->event));
+	}
+	if (info->machine == MACHINE_NOT_BUILT)
+		return run_fatal(
+			run, "this SDK cannot handle %s yet", event_describe(run, run->event));
+	if (info->flags & EVENT_COMMAND)
+		return apply_command_event(run, info);
+	if (info->machine == MACHINE_NONE)
+		return apply_plain_event(run, more_follows);
+	if (run->event->event_type == ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_STARTED)
+		note_task_started(run);
+	if (info->machine == MACHINE_WORKFLOW_TASK)
+		return machine_workflow_task_event(run, info->event);
+	return apply_further_event(run, info);
+}
+
+/*
+ * Replay ends with the first event of the last sequence that the workflow has not seen and did not
+ * make: neither one of its commands nor the completion that brought them.
+ */
+static bool is_news(const struct engine_run *run, const History__HistoryEvent *event)
+{
+	return run->task->last_sequence &&
+	       event->event_id > run->task->history.previous_started_id &&
+	       event->event_type != ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_COMPLETED &&
+	       !(event_info(event)->flags & EVENT_COMMAND);
+}
+
+static bool apply_sequence(struct engine_run *run, const struct history_sequence *sequence)
+{
+	for (size_t i = 0; i < sequence->count; i++) {
+		const History__HistoryEvent *event = sequence->events[i];
+		bool ok;
+
+		if (event->event_id != run->last_event_id + 1)
+			return run_fatal(run,
+				"history is out of order: event %lld follows event %lld",
+				(long long)event->event_id, (long long)run->last_event_id);
+		if (run->replaying && is_news(run, event))
+			run->replaying = false;
+		run->event = event;
+		ok = apply_event(run, i + 1 < sequence->count || !sequence->is_last);
+		run->event = NULL;
+		if (!ok)
+			return false;
+		run->last_event_id = event->event_id;
+	}
+	return true;
+}
+
+bool replay_apply_next(struct engine_run *run, size_t *applied)
+{
+	struct history *history = &run->task->history;
+
+	*applied = 0;
+	if (run->seen_final_event) {
+		run->replaying = false;
+		return true;
+	}
+	struct history_sequence sequence = history_take(history, run->current_started_id);
+
+	while (sequence.count && sequence.events[0]->event_id <= run->last_event_id) {
+		sequence.events++;
+		sequence.count--;
+	}
+	*applied = sequence.count;
+	if (!sequence.count) {
+		run->replaying = false;
+		return true;
+	}
+	if (!apply_all_completed(run, &sequence))
+		return false;
+
+	const History__HistoryEvent *last = sequence.events[sequence.count - 1];
+
+	if (last->event_type == ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_STARTED)
+		run->next_started_id = last->event_id;
+	run->task->last_sequence = sequence.is_last;
+	return apply_sequence(run, &sequence);
+}

@@ -1,0 +1,201 @@
+/*
+ * run.h: the state of one run, shared by the files of this folder alone.
+ *
+ * What lives as long as the run is in struct engine_run and small; what a workflow task needs is in
+ * struct task, which exists only while one is worked on. So an idle cached run costs its live
+ * machines and little more.
+ */
+#ifndef ENGINE_RUN_H
+#define ENGINE_RUN_H
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "engine/engine.h"
+#include "engine/flags.h"
+#include "engine/history.h"
+#include "engine/machine.h"
+
+#define LEGACY_QUERY_ID     "legacy_query"
+#define TASK_FAILED(CAUSE_) ENUMS__WORKFLOW_TASK_FAILED_CAUSE__WORKFLOW_TASK_FAILED_CAUSE_##CAUSE_
+#define CAN_REASONS_MAX     4
+
+/* A command that waits to be sent, or, once sent, for its event. */
+struct queued_command {
+	struct machine *machine;
+	enum command_kind kind;
+	const struct command
+		*source; /* the workflow's, borrowed during one call; NULL: made here, or sent */
+	Command__Command *message; /* in the task's arena; NULL: not built yet, or sent */
+	bool sent;
+};
+
+struct command_queue {
+	struct queued_command *items; /* from `head` on */
+	uint32_t head, count, capacity;
+};
+
+enum outstanding {
+	NOTHING_OUT,
+	ACTIVATION_OUT,
+	QUERIES_OUT,
+	LEGACY_QUERY_OUT,
+	EVICTION_OUT,
+	FETCH_OUT,
+	RESPONSE_OUT
+};
+
+struct run_failure {
+	bool set;
+	Enums__WorkflowTaskFailedCause cause;
+	enum eviction_reason reason;
+	const char *text;                /* in the task's arena or static */
+	const Failure__Failure *failure; /* NULL: made of the text */
+};
+
+struct task {
+	struct arena arena; /* the poll's response, and what must live until the answer is sent */
+	struct arena activations[2]; /* of the activation that is out, and of the one before or to
+					come */
+	unsigned activation;         /* which of them is being filled */
+	const Workflowservice__PollWorkflowTaskQueueResponse
+		*response; /* NULL: replay of a history */
+	struct bytes token;
+	struct bytes page_token;
+	unsigned n_pages;
+	int32_t attempt;
+	struct history history;
+	const struct activation_job *queries; /* not yet answered */
+	size_t n_queries;
+	bool legacy_query, queries_asked;
+	struct activation_job *jobs; /* in the arena of the activation to come */
+	size_t n_jobs, jobs_capacity;
+	Workflowservice__RespondWorkflowTaskCompletedRequest__QueryResultsEntry **query_results;
+	size_t n_query_results;
+	Enums__VersioningBehavior versioning_behavior;
+	struct run_failure failure;
+	bool last_sequence;     /* of history; while one is applied */
+	bool forced_completion; /* answers by failing the run */
+	bool too_large;         /* the first answer was */
+};
+
+struct machine_slab {
+	struct machine_slab *next;
+	struct machine machines[4];
+};
+
+struct engine_run {
+	const struct engine_config *config;
+	char *run_id, *workflow_id, *workflow_type;
+	const History__HistoryEvent *event; /* being applied */
+
+	/* Progress in history. */
+	int64_t last_event_id;      /* applied */
+	int64_t current_started_id; /* WorkflowTaskStarted of the task that the workflow has seen */
+	int64_t next_started_id;    /* that the sequence being applied ends with */
+	int64_t time_ns;
+	bool replaying, finished, seen_final_event, activated;
+
+	/* What the newest WorkflowTaskStarted said. */
+	bool continue_as_new_suggested, target_version_changed;
+	uint8_t n_continue_as_new_reasons;
+	Enums__SuggestContinueAsNewReason continue_as_new_reasons[CAN_REASONS_MAX];
+	uint64_t history_size_bytes;
+	char *deployment_name, *build_id; /* of the worker that did this task; NULL: "" */
+
+	struct flags flags;
+	struct command_queue queue;
+	struct map machines; /* by number and kind, and by the event that began them */
+	struct machine_slab *slabs;
+	struct machine *free_machines;
+	uint32_t n_machines;
+	uint32_t seq_max[2]; /* highest number yet, of activities and timers */
+	struct {
+		uint8_t state;
+		int64_t scheduled_id, target_id, started_id, started_ns;
+	} workflow_task;
+	struct arena *
+		started; /* what continue-as-new takes over from the started event; NULL: nothing */
+	Common__Memo *memo;
+	Common__RetryPolicy *retry_policy;
+	Common__SearchAttributes *search_attributes;
+
+	struct task *task; /* NULL: idle */
+	enum outstanding outstanding;
+	enum eviction_reason evict_reason;
+	bool evicting;
+	char evict_message[160];
+};
+
+/* The current arena for what the next activation needs. */
+static inline struct arena *run_activation_arena(struct engine_run *run)
+{
+	return &run->task->activations[run->task->activation];
+}
+
+/* Fails the task: NON_DETERMINISTIC_ERROR, or another failure. Return false, so that one can return
+ * them. The first stays. */
+bool run_nondeterminism(struct engine_run *run, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+bool run_fatal(struct engine_run *run, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+bool run_no_memory(struct engine_run *run);
+
+/* replay.c: applies the next sequence; `applied` is the number of its events. False: the run has
+ * failed. */
+bool replay_apply_next(struct engine_run *run, size_t *applied);
+
+/* commands.c: gives the workflow's commands to their machines, and takes its query results. */
+bool commands_apply(struct engine_run *run, const struct completion *completion);
+bool queue_push(struct engine_run *run, struct machine *machine, enum command_kind kind,
+	const struct command *source);
+/* The machine of the command that the next event of a command belongs to; NULL: there is none. */
+struct machine *queue_pop(struct engine_run *run);
+void queue_remove_cancelled(struct engine_run *run);
+/* Makes own messages of all commands that still lie in the workflow's memory. */
+bool queue_materialize(struct engine_run *run);
+
+/* emit.c: the command as the API's message. It points into the source; in the arena. NULL: no
+ * memory. */
+Command__Command *emit_command(
+	struct engine_run *run, const struct queued_command *queued, struct arena *arena);
+
+/* job.c: jobs for the activation to come. NULL or false: the run has failed. */
+struct activation_job *job_add(struct engine_run *run, enum activation_job_kind kind);
+bool job_add_initialize(struct engine_run *run);
+bool job_add_signal(struct engine_run *run);
+bool job_add_cancel(struct engine_run *run);
+bool jobs_sort(struct engine_run *run);
+bool queries_take(
+	struct engine_run *run, const Workflowservice__PollWorkflowTaskQueueResponse *response);
+struct activation_payloads job_payloads(const Common__Payloads *payloads);
+uint64_t randomness_seed(const char *run_id);
+
+/* respond.c: the requests, in the task's arena. False or NULL: no memory. */
+Workflowservice__RespondWorkflowTaskCompletedRequest *respond_completed(struct engine_run *run);
+Workflowservice__RespondWorkflowTaskFailedRequest *respond_failed(struct engine_run *run);
+Workflowservice__RespondQueryTaskCompletedRequest *respond_query(struct engine_run *run,
+	const struct command_query_result *result, const Failure__Failure *failure,
+	Enums__WorkflowTaskFailedCause cause);
+const Failure__Failure *respond_failure_of(struct engine_run *run);
+bool respond_add_query_result(struct engine_run *run, const struct command_query_result *result);
+
+/* protocol.c: the answers to the task's messages, that are sent with the completion. */
+bool protocol_reject_all(
+	struct engine_run *run, Workflowservice__RespondWorkflowTaskCompletedRequest *request);
+bool protocol_check(struct engine_run *run);
+
+/* `text` in place of the owned `*old`; "" is NULL. False when memory is out. */
+bool run_set_text(char **old, const char *text);
+
+/* Drops const where protobuf-c's structs cannot say it; nobody writes through it. */
+static inline void *unconst(const void *ptr)
+{
+	union {
+		const void *from;
+		void *to;
+	} both = { .from = ptr };
+
+	return both.to;
+}
+
+#endif

@@ -1,0 +1,641 @@
+/*
+ * task.c: a run's way through one workflow task, as steps that the caller carries out.
+ *
+ *	             engine_run_task                                      engine_run_responded
+ *	  idle ---------------------------+                      +--------------------------------->
+ *idle v                      |
+ *	       +--------------------> settle() ----> ACTIVATE    |                        +-------->
+ *EVICT |  engine_run_history  |  |  |          |         |                        |
+ *	       +-- FETCH_HISTORY <----+  |  |          v         |                        |
+ *	                                 |  +<- engine_run_complete                       |
+ *	                                 |                       |                        |
+ *	                                 +--> RESPOND_* ---------+--> ACTIVATE (REMOVE_FROM_CACHE)
+ *
+ * settle() applies history until the workflow has something to do, history is used up, or a page is
+ *missing. Invariants: at most one of activation, page and answer is out (`outstanding`); `task`
+ *exists from engine_run_task until the answer has been sent; a command lies in the workflow's
+ *memory only during one call.
+ *
+ * The thread that owns the run.
+ */
+#include "engine/task.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "proto/codec.h"
+
+#define ACTIVATION_ARENA_FIRST 1024
+#define TASK_ARENA_FIRST       1024
+
+void task_end(struct engine_run *run)
+{
+	struct task *task = run->task;
+
+	if (!task)
+		return;
+	history_finish(&task->history);
+	arena_finish(&task->activations[0]);
+	arena_finish(&task->activations[1]);
+	arena_finish(&task->arena);
+	mem_free(task);
+	run->task = NULL;
+	if (run->queue.head == run->queue.count && run->queue.capacity > 4) {
+		mem_free(run->queue.items);
+		run->queue = (struct command_queue){ 0 };
+	}
+	if (!run->n_machines)
+		machines_finish(run);
+}
+
+size_t task_memory(const struct task *task)
+{
+	if (!task)
+		return 0;
+	return sizeof(*task) + task->arena.held + task->activations[0].held +
+	       task->activations[1].held + history_memory(&task->history);
+}
+
+/* The run's new task; the arena, if any, is taken over. NULL when memory is out: the arena is freed
+ * then. */
+static struct task *task_new(struct engine_run *run, struct arena *arena)
+{
+	struct task *task = mem_zalloc(sizeof(*task));
+
+	if (!task) {
+		if (arena)
+			arena_finish(arena);
+		return NULL;
+	}
+	if (arena) {
+		task->arena = *arena;
+		arena_init(arena, TASK_ARENA_FIRST, ARENA_NO_BUDGET);
+		task->arena.budget = ARENA_NO_BUDGET; /* that was for what came from the network */
+	} else {
+		arena_init(&task->arena, TASK_ARENA_FIRST, ARENA_NO_BUDGET);
+	}
+	arena_init(&task->activations[0], ACTIVATION_ARENA_FIRST, ARENA_NO_BUDGET);
+	arena_init(&task->activations[1], ACTIVATION_ARENA_FIRST, ARENA_NO_BUDGET);
+	task->attempt = 1;
+	run->task = task;
+	return task;
+}
+
+/* Without even a task to say it with. The server lets the task time out. */
+static struct engine_step step_no_memory(struct engine_run *run)
+{
+	run->evicting = true;
+	run->evict_reason = EVICTION_FATAL;
+	snprintf(run->evict_message, sizeof(run->evict_message), "out of memory");
+	run->outstanding = RESPONSE_OUT;
+	return (struct engine_step){
+		.action = ENGINE_RESPOND_FAILED,
+		.failure_text = "out of memory",
+	};
+}
+
+static bool only_queries(const struct task *task)
+{
+	for (size_t i = 0; i < task->n_jobs; i++)
+		if (task->jobs[i].kind != JOB_QUERY_WORKFLOW)
+			return false;
+	return true;
+}
+
+static void fill_activation(struct engine_run *run, struct activation *activation)
+{
+	const struct task *task = run->task;
+	bool replaying = run->replaying || only_queries(task);
+	const char *name = run->deployment_name, *build_id = run->build_id;
+
+	if (!replaying) {
+		name = run->config->deployment_name;
+		build_id = run->config->build_id;
+	}
+	*activation = (struct activation){
+		.run_id = run->run_id,
+		.time_ns = run->time_ns,
+		.is_replaying = replaying,
+		.history_length = (uint32_t)run->last_event_id,
+		.history_size_bytes = run->history_size_bytes,
+		.continue_as_new_suggested = run->continue_as_new_suggested,
+		.continue_as_new_reasons = run->continue_as_new_reasons,
+		.n_continue_as_new_reasons = run->n_continue_as_new_reasons,
+		.internal_flags = run->flags.lang.items,
+		.n_internal_flags = run->flags.lang.count,
+		.deployment_name = text_or_empty(name),
+		.build_id = text_or_empty(build_id),
+		.last_sdk_version = text_or_empty(run->flags.sdk_version),
+		.target_deployment_version_changed = run->target_version_changed,
+		.jobs = task->jobs,
+		.n_jobs = task->n_jobs,
+	};
+}
+
+/* Hands the jobs that have come together to the workflow. False: the run has failed. */
+static bool step_activate(struct engine_run *run, enum outstanding what, struct engine_step *step)
+{
+	struct activation *activation = ARENA_NEW(run_activation_arena(run), struct activation);
+
+	if (!activation)
+		return run_no_memory(run);
+	if (!jobs_sort(run))
+		return false;
+	fill_activation(run, activation);
+	run->outstanding = what;
+	run->activated = true;
+	*step = (struct engine_step){ .action = ENGINE_ACTIVATE, .activation = activation };
+	return true;
+}
+
+/* The job to go; or EVICT at once, if no workflow was ever made. */
+static struct engine_step step_evict(struct engine_run *run)
+{
+	struct engine_step step = { .action = ENGINE_EVICT };
+
+	task_end(run);
+	run->outstanding = EVICTION_OUT;
+	if (!run->activated || !task_new(run, NULL))
+		return step;
+
+	struct activation_job *job = job_add(run, JOB_REMOVE_FROM_CACHE);
+
+	if (!job)
+		return step;
+	job->remove_from_cache.message = run->evict_message;
+	job->remove_from_cache.reason = run->evict_reason;
+	if (!step_activate(run, EVICTION_OUT, &step))
+		return (struct engine_step){ .action = ENGINE_EVICT };
+	return step;
+}
+
+static void want_eviction(struct engine_run *run, enum eviction_reason reason, const char *message)
+{
+	run->evicting = true;
+	run->evict_reason = reason;
+	snprintf(run->evict_message, sizeof(run->evict_message), "%s", text_or_empty(message));
+}
+
+/*
+ * The task cannot be done. A query hears of it, unless it may be tried elsewhere; the server hears
+ * of it on the first attempt alone, later ones are left to time out. Nondeterminism may, if
+ * configured so, fail the run instead.
+ */
+static struct engine_step step_fail(struct engine_run *run)
+{
+	struct task *task = run->task;
+	const struct run_failure *why = &task->failure;
+	struct engine_step step = {
+		.action = ENGINE_RESPOND_FAILED,
+		.failure_text = why->text,
+	};
+
+	run->outstanding = RESPONSE_OUT;
+	if (task->legacy_query && (why->reason == EVICTION_UNSPECIFIED ||
+					  why->reason == EVICTION_PAGINATION_OR_HISTORY_FETCH)) {
+		if (!run->activated)
+			want_eviction(run, why->reason, why->text);
+		return step;
+	}
+	want_eviction(run, why->reason, why->text);
+	if (task->legacy_query) {
+		const Failure__Failure *failure = respond_failure_of(run);
+
+		if (failure)
+			step.query = respond_query(run, NULL, failure, why->cause);
+		if (step.query)
+			step.action = ENGINE_RESPOND_QUERY;
+		return step;
+	}
+	if (task->attempt > 1 || !task->token.len)
+		return step;
+	if (why->reason == EVICTION_NONDETERMINISM && run->config->fail_run_on_nondeterminism) {
+		task->forced_completion = true;
+		step.completed = respond_completed(run);
+		if (step.completed)
+			step.action = ENGINE_RESPOND_COMPLETED;
+		return step;
+	}
+	step.failed = respond_failed(run);
+	return step;
+}
+
+static struct engine_step step_fetch(struct engine_run *run)
+{
+	run->outstanding = FETCH_OUT;
+	return (struct engine_step){
+		.action = ENGINE_FETCH_HISTORY,
+		.page_token = run->task->page_token,
+	};
+}
+
+/* Are there commands that no answer has taken along? The run is then not what history says. */
+static bool has_unsent(const struct engine_run *run)
+{
+	for (uint32_t i = run->queue.head; i < run->queue.count; i++)
+		if (!run->queue.items[i].sent)
+			return true;
+	return false;
+}
+
+/* The task is over. */
+static struct engine_step step_idle(struct engine_run *run)
+{
+	if (has_unsent(run) && !run->evicting)
+		want_eviction(
+			run, EVICTION_UNSPECIFIED, "the run has commands that cannot be sent");
+	if (run->finished && !run->evicting)
+		want_eviction(run, EVICTION_WORKFLOW_EXECUTION_ENDING, "the run has ended");
+	if (!run->config->sticky_queue && !run->evicting)
+		want_eviction(run, EVICTION_CACHE_FULL, "nothing is cached");
+	if (run->evicting)
+		return step_evict(run);
+	task_end(run);
+	run->outstanding = NOTHING_OUT;
+	return (struct engine_step){ .action = ENGINE_IDLE };
+}
+
+static bool ask_queries(struct engine_run *run, struct engine_step *step)
+{
+	struct task *task = run->task;
+
+	for (size_t i = 0; i < task->n_queries; i++) {
+		struct activation_job *job = job_add(run, JOB_QUERY_WORKFLOW);
+
+		if (!job)
+			return false;
+		*job = task->queries[i];
+	}
+	task->queries_asked = true;
+	return step_activate(run, task->legacy_query ? LEGACY_QUERY_OUT : QUERIES_OUT, step);
+}
+
+/* History is used up and the workflow waits: ask what was asked, then answer. False: the run has
+ * failed. */
+static bool conclude(struct engine_run *run, struct engine_step *step)
+{
+	struct task *task = run->task;
+
+	if (task->n_queries && !task->queries_asked)
+		return ask_queries(run, step);
+	if (!task->response) { /* the replay of a history */
+		task_end(run);
+		run->outstanding = NOTHING_OUT;
+		*step = (struct engine_step){ .action = ENGINE_IDLE };
+		return true;
+	}
+	if (run->seen_final_event && !task->n_query_results) {
+		*step = step_idle(run);
+		return true;
+	}
+	*step = (struct engine_step){
+		.action = ENGINE_RESPOND_COMPLETED,
+		.completed = respond_completed(run),
+	};
+	run->outstanding = RESPONSE_OUT;
+	return step->completed;
+}
+
+/* Applies history until the workflow has something to do or history ends. False: the run has
+ * failed. */
+static bool advance(struct engine_run *run, bool *missing_page)
+{
+	size_t applied;
+
+	*missing_page = false;
+	while (!run->task->n_jobs) {
+		if (!history_ready(&run->task->history, run->current_started_id)) {
+			*missing_page = true;
+			return true;
+		}
+		if (!replay_apply_next(run, &applied))
+			return false;
+		if (!applied || !run->replaying)
+			break;
+	}
+	return true;
+}
+
+static struct engine_step settle(struct engine_run *run)
+{
+	struct engine_step step;
+	bool missing_page;
+
+	if (run->task->failure.set || !advance(run, &missing_page) || !queue_materialize(run))
+		return step_fail(run);
+	if (missing_page)
+		return step_fetch(run);
+	if (run->task->n_jobs) {
+		if (!step_activate(run, ACTIVATION_OUT, &step))
+			return step_fail(run);
+		return step;
+	}
+	if (!conclude(run, &step))
+		return step_fail(run);
+	return step;
+}
+
+static bool keep_token(struct task *task, ProtobufCBinaryData token)
+{
+	task->page_token = (struct bytes){ 0 };
+	if (!token.len)
+		return true;
+	task->page_token.ptr = arena_memdup(&task->arena, token.data, token.len);
+	task->page_token.len = token.len;
+	return task->page_token.ptr;
+}
+
+static bool end_of_history(struct engine_run *run)
+{
+	struct history *history = &run->task->history;
+	int64_t last_id = run->last_event_id;
+
+	if (!history_end(history))
+		return run_no_memory(run);
+	if (history->head < history->count &&
+		history->events[history->count - 1]->event_id > last_id)
+		last_id = history->events[history->count - 1]->event_id;
+	if (last_id < history->started_id)
+		return run_fatal(run,
+			"history ends with event %lld, but the task was started with event %lld",
+			(long long)last_id, (long long)history->started_id);
+	return true;
+}
+
+/* Takes the events of the poll, or sees that history has to come from its start. */
+static bool begin_history(struct engine_run *run)
+{
+	struct task *task = run->task;
+	const History__History *history = task->response->history;
+	size_t count = history ? history->n_events : 0;
+	int64_t first_id = count ? history->events[0]->event_id : 0;
+	bool from_start =
+		run->last_event_id == 0 ? first_id != 1 : first_id > run->last_event_id + 1;
+
+	if (!count && !task->n_queries)
+		return run_fatal(run, "the task has neither history nor queries");
+	if (from_start) {
+		task->history.held = count ? history->events : NULL;
+		task->history.n_held = count;
+		return true;
+	}
+	if (!keep_token(task, task->response->next_page_token) ||
+		(count && !history_add(&task->history, history->events, count, NULL)))
+		return run_no_memory(run);
+	return task->page_token.len || end_of_history(run);
+}
+
+static bool begin_task(
+	struct engine_run *run, const Workflowservice__PollWorkflowTaskQueueResponse *response)
+{
+	struct task *task = run->task;
+	const Common__WorkflowExecution *execution = response->workflow_execution;
+
+	task->response = response;
+	task->attempt = response->attempt;
+	task->token = (struct bytes){ response->task_token.data, response->task_token.len };
+	task->history.previous_started_id = response->previous_started_event_id;
+	task->history.started_id = response->started_event_id;
+	run->replaying = response->previous_started_event_id > 0;
+	if (execution && !run_set_text(&run->workflow_id, execution->workflow_id))
+		return run_no_memory(run);
+	if (!task->token.len)
+		return run_fatal(run, "the task has no token");
+	if (!queries_take(run, response) || !protocol_check(run))
+		return false;
+	if (task->legacy_query && !response->started_event_id &&
+		response->previous_started_event_id < run->current_started_id) {
+		run_fatal(run, "the query has expired: the run has gone on since");
+		task->failure.reason = EVICTION_UNSPECIFIED;
+		return false;
+	}
+	return begin_history(run);
+}
+
+struct engine_step engine_run_task(struct engine_run *run,
+	const Workflowservice__PollWorkflowTaskQueueResponse *response, struct arena *arena)
+{
+	assert(!run->task && run->outstanding == NOTHING_OUT);
+	if (!task_new(run, arena))
+		return step_no_memory(run);
+	if (!begin_task(run, response))
+		return step_fail(run);
+	return settle(run);
+}
+
+static bool add_page(struct engine_run *run,
+	const Workflowservice__GetWorkflowExecutionHistoryResponse *page, struct arena *arena)
+{
+	struct task *task = run->task;
+	unsigned pages_max =
+		run->config->history_pages_max ? run->config->history_pages_max : ENGINE_PAGES_MAX;
+	const History__History *history = page->history;
+	bool ok;
+
+	if (++task->n_pages > pages_max)
+		return run_fatal(run, "history has more than %u pages", pages_max);
+	if (!keep_token(task, page->next_page_token))
+		return run_no_memory(run);
+	ok = history_add(&task->history, history ? history->events : NULL,
+		history ? history->n_events : 0, arena);
+	if (!ok)
+		return run_no_memory(run);
+	return task->page_token.len || end_of_history(run);
+}
+
+struct engine_step engine_run_history(struct engine_run *run,
+	const Workflowservice__GetWorkflowExecutionHistoryResponse *page, struct arena *arena,
+	enum temporal_code code)
+{
+	assert(run->outstanding == FETCH_OUT);
+	run->outstanding = NOTHING_OUT;
+	if (!page) {
+		run_fatal(run, "history could not be fetched (error code %d)", (int)code);
+		run->task->failure.reason = EVICTION_PAGINATION_OR_HISTORY_FETCH;
+		return step_fail(run);
+	}
+	if (!add_page(run, page, arena))
+		return step_fail(run);
+	return settle(run);
+}
+
+/* What the workflow says why it could not do the activation. */
+static void note_failed_completion(struct engine_run *run, const struct completion *completion)
+{
+	struct task *task = run->task;
+	const char *message = completion->failure ? completion->failure->message : NULL;
+
+	run_fatal(run, "%s", str_empty(message) ? "the workflow's code failed" : message);
+	if (completion->cause)
+		task->failure.cause = completion->cause;
+	task->failure.reason = task->failure.cause == TASK_FAILED(NON_DETERMINISTIC_ERROR)
+				       ? EVICTION_NONDETERMINISM
+				       : EVICTION_LANG_FAIL;
+	if (completion->failure)
+		task->failure.failure = proto_copy(&task->arena, completion->failure);
+}
+
+static struct engine_step answer_legacy_query(
+	struct engine_run *run, const struct completion *completion)
+{
+	const struct command_query_result *result = NULL;
+
+	for (size_t i = 0; i < completion->n_commands; i++)
+		if (completion->commands[i].kind == COMMAND_QUERY_RESULT)
+			result = &completion->commands[i].query_result;
+	if (!result) {
+		run_fatal(run, "the workflow gave no answer to the query");
+		return step_fail(run);
+	}
+	run->outstanding = RESPONSE_OUT;
+	return (struct engine_step){
+		.action = ENGINE_RESPOND_QUERY,
+		.query = respond_query(run, result, NULL, 0),
+	};
+}
+
+/* From here on jobs are for the next activation; the last one's memory stays until that one was
+ * answered in turn. */
+static void turn_activation(struct task *task)
+{
+	task->activation ^= 1;
+	arena_reset(&task->activations[task->activation]);
+	task->jobs = NULL;
+	task->n_jobs = task->jobs_capacity = 0;
+}
+
+struct engine_step engine_run_complete(struct engine_run *run, const struct completion *completion)
+{
+	enum outstanding was = run->outstanding;
+	int64_t next_event_id = run->last_event_id + 1;
+
+	assert(was == ACTIVATION_OUT || was == QUERIES_OUT || was == LEGACY_QUERY_OUT ||
+		was == EVICTION_OUT);
+	if (was == EVICTION_OUT)
+		return (struct engine_step){ .action = ENGINE_EVICT };
+	run->outstanding = NOTHING_OUT;
+	turn_activation(run->task);
+	if (completion->failed)
+		note_failed_completion(run, completion);
+	else if (was == LEGACY_QUERY_OUT)
+		return answer_legacy_query(run, completion);
+	else if (!flags_add_lang(&run->flags, completion->used_flags, completion->n_used_flags))
+		run_no_memory(run);
+	else
+		commands_apply(run, completion);
+	run->task->versioning_behavior = completion->versioning_behavior;
+
+	struct engine_step step = settle(run);
+
+	if (run->task)
+		history_release(&run->task->history, next_event_id);
+	return step;
+}
+
+static bool is_too_large(enum temporal_code code, const char *message)
+{
+	return code == TEMPORAL_RESOURCE_EXHAUSTED && message && strstr(message, "larger than max");
+}
+
+/* The answer was too large for the server: say that instead, once. */
+static struct engine_step step_too_large(struct engine_run *run)
+{
+	struct task *task = run->task;
+
+	task->failure.set = false;
+	run_fatal(run, "the answer to the workflow task is larger than the server takes");
+	task->failure.failure = NULL;
+	task->failure.cause = TASK_FAILED(GRPC_MESSAGE_TOO_LARGE);
+	task->too_large = true;
+	return step_fail(run);
+}
+
+static void note_refused(struct engine_run *run, enum temporal_code code, const char *message)
+{
+	enum eviction_reason reason = EVICTION_FATAL;
+
+	if (code == TEMPORAL_INVALID_ARGUMENT && str_same(message, "UnhandledCommand"))
+		reason = EVICTION_UNHANDLED_COMMAND;
+	else if (code == TEMPORAL_NOT_FOUND)
+		reason = EVICTION_TASK_NOT_FOUND;
+	want_eviction(run, reason, "the server did not take the workflow task's answer");
+}
+
+/* The task was a speculative one that left no trace: history goes on behind the event `id`. */
+static void reset_to(struct engine_run *run, int64_t id)
+{
+	run->current_started_id = id;
+	/* Its scheduled and started events are not in history. */
+	run->last_event_id -= run->last_event_id >= 2 ? 2 : run->last_event_id;
+	run->workflow_task.scheduled_id = 0;
+}
+
+struct engine_step engine_run_responded(struct engine_run *run, enum temporal_code code,
+	const char *message, const Workflowservice__RespondWorkflowTaskCompletedResponse *response,
+	struct arena *arena)
+{
+	assert(run->outstanding == RESPONSE_OUT);
+	if (!run->task || run->evicting)
+		return step_evict(run);
+
+	bool legacy_query = run->task->legacy_query;
+
+	if (is_too_large(code, message) && !run->task->too_large)
+		return step_too_large(run);
+	if (code && !legacy_query)
+		note_refused(run, code, message);
+	if (!code && response && response->reset_history_event_id > 0)
+		reset_to(run, response->reset_history_event_id);
+	if (code || !response || !response->workflow_task || run->evicting || run->finished)
+		return step_idle(run);
+	task_end(run);
+	run->outstanding = NOTHING_OUT;
+	return engine_run_task(run, response->workflow_task, arena);
+}
+
+struct engine_step engine_run_evict(
+	struct engine_run *run, enum eviction_reason reason, const char *message)
+{
+	assert(run->outstanding == NOTHING_OUT);
+	want_eviction(run, reason, message);
+	return step_evict(run);
+}
+
+/*
+ * The newest task that history shows as completed; what came up to it is replay. A task that is
+ * only started is new, as if a server had handed it out.
+ */
+static int64_t last_completed_start(const History__History *history)
+{
+	int64_t started = 0, completed = 0;
+
+	for (size_t i = 0; i < history->n_events; i++) {
+		const History__HistoryEvent *event = history->events[i];
+
+		if (event->event_type == ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_STARTED)
+			started = event->event_id;
+		else if (event->event_type == ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_COMPLETED)
+			completed = started;
+	}
+	return completed;
+}
+
+struct engine_step engine_run_replay(struct engine_run *run, const History__History *history,
+	const char *workflow_id, struct arena *arena)
+{
+	assert(!run->task && run->outstanding == NOTHING_OUT);
+
+	struct task *task = task_new(run, arena);
+
+	if (!task)
+		return step_no_memory(run);
+	task->history.previous_started_id = last_completed_start(history);
+	run->replaying = task->history.previous_started_id > 0;
+	if (!run_set_text(&run->workflow_id, workflow_id) ||
+		!history_add(&task->history, history->events, history->n_events, NULL) ||
+		!history_end(&task->history))
+		run_no_memory(run);
+	return settle(run);
+}

@@ -1,0 +1,293 @@
+/*
+ * act.c: the functions that activity code calls.
+ *
+ * act_alloc and its like work on the attempt's arena, which is the activity's thread's alone until the function returns.
+ * What other threads of the activity may call too takes the attempt's lock, which is never held across a call.
+ */
+#include "worker/act.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "convert/convert.h"
+#include "proto/codec.h"
+#include "worker/worker.h"
+
+const struct act_info *act_info(const struct act *act)
+{
+	return &act->info;
+}
+
+void *act_alloc(struct act *act, size_t size)
+{
+	return arena_zalloc(&act->arena, size);
+}
+
+char *act_printf(struct act *act, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	char *text = arena_vprintf(&act->arena, format, args);
+
+	va_end(args);
+	return text;
+}
+
+/* ---- cancellation ---- */
+
+/* The lock is no part of what const protects. */
+static pthread_mutex_t *lock_of(const struct act *act)
+{
+	union {
+		const pthread_mutex_t *given;
+		pthread_mutex_t *taken;
+	} lock = { &act->lock };
+
+	return lock.taken;
+}
+
+enum act_cancel_reason act_cancel_reason(const struct act *act)
+{
+	pthread_mutex_lock(lock_of(act));
+	enum act_cancel_reason reason = act->reason;
+
+	pthread_mutex_unlock(lock_of(act));
+	return reason;
+}
+
+bool act_cancelled(const struct act *act)
+{
+	return act_cancel_reason(act) != ACT_NOT_CANCELLED;
+}
+
+bool act_wait(struct act *act, int64_t timeout_ms)
+{
+	struct timespec until;
+	int over = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	if (timeout_ms > 0) {
+		until.tv_sec += (time_t)(timeout_ms / 1000);
+		until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+		if (until.tv_nsec >= 1000000000) {
+			until.tv_sec++;
+			until.tv_nsec -= 1000000000;
+		}
+	}
+	pthread_mutex_lock(&act->lock);
+	while (act->reason == ACT_NOT_CANCELLED && over != ETIMEDOUT) {
+		if (timeout_ms < 0)
+			pthread_cond_wait(&act->cancelled, &act->lock);
+		else
+			over = pthread_cond_timedwait(&act->cancelled, &act->lock, &until);
+	}
+	bool cancelled = act->reason != ACT_NOT_CANCELLED;
+
+	pthread_mutex_unlock(&act->lock);
+	return cancelled;
+}
+
+/* ---- heartbeats ---- */
+
+/* The details as messages in beat_arena; with the lock held. NULL: none, or no memory for them. */
+static Common__Payloads *details_message(struct act *act, const struct temporal_payloads *details)
+{
+	arena_finish(&act->beat_arena);
+	if (details->count == 0)
+		return NULL;
+	Common__Payloads *message = PROTO_NEW(&act->beat_arena, Common__Payloads, common__payloads);
+
+	if (!message)
+		return NULL;
+	message->payloads = arena_array(&act->beat_arena, details->count, sizeof(message->payloads[0]));
+	if (!message->payloads)
+		return NULL;
+	for (size_t i = 0; i < details->count; i++) {
+		message->payloads[i] = convert_payload_to_api(&act->beat_arena, &details->items[i]);
+		if (!message->payloads[i])
+			return NULL;
+	}
+	message->n_payloads = details->count;
+	return message;
+}
+
+/* There is a new heartbeat; with the lock held. */
+static void beat(struct act *act, Common__Payloads *details)
+{
+	act->beat_details = details;
+	act->beat_new = true;
+	act->beat_made_ns = rpc_now_ns();
+	if (act->beat_state != WORKER_BEAT_IDLE || act->beat_posted)
+		return;
+	act->beat_posted = true;
+	rpc_loop_post(act->worker->loop, &act->beat_task);
+}
+
+void act_heartbeat_payloads(struct act *act, const struct temporal_payloads *details)
+{
+	pthread_mutex_lock(&act->lock);
+	beat(act, details_message(act, details));
+	pthread_mutex_unlock(&act->lock);
+}
+
+void act_heartbeat_0(struct act *act)
+{
+	act_heartbeat_payloads(act, &(const struct temporal_payloads){ 0 });
+}
+
+union value {
+	bool boolean;
+	int64_t integer;
+	uint64_t natural;
+	double real;
+	const char *string;
+};
+
+/* A contract of one result, to use the converter for a single value. */
+static struct temporal_contract contract_of(enum temporal_kind kind, size_t size)
+{
+	return (struct temporal_contract){ .name = "heartbeat",
+		.out = { .name = "heartbeat", .kind = kind, .size = size },
+		.out_size = size };
+}
+
+static size_t value_read(union value *value, enum temporal_kind kind, size_t size, va_list args)
+{
+	switch (kind) {
+	case TEMPORAL_KIND_BOOL:
+		value->boolean = va_arg(args, int) != 0;
+		return sizeof(value->boolean);
+	case TEMPORAL_KIND_INT:
+		value->integer = size > sizeof(int) ? va_arg(args, int64_t) : va_arg(args, int);
+		return sizeof(value->integer);
+	case TEMPORAL_KIND_UINT:
+		value->natural = size > sizeof(int) ? va_arg(args, uint64_t) : va_arg(args, unsigned);
+		return sizeof(value->natural);
+	case TEMPORAL_KIND_FLOAT:
+		value->real = va_arg(args, double);
+		return sizeof(value->real);
+	default:
+		value->string = va_arg(args, const char *);
+		return sizeof(value->string);
+	}
+}
+
+void act_heartbeat_value(struct act *act, enum temporal_kind kind, size_t size, ...)
+{
+	union value value;
+	va_list args;
+
+	va_start(args, size);
+	const struct temporal_contract contract = contract_of(kind, value_read(&value, kind, size, args));
+
+	va_end(args);
+	pthread_mutex_lock(&act->lock);
+	arena_finish(&act->beat_arena);
+	Common__Payloads *details = PROTO_NEW(&act->beat_arena, Common__Payloads, common__payloads);
+
+	if (details) {
+		details->payloads = arena_array(&act->beat_arena, 1, sizeof(details->payloads[0]));
+		/* What cannot be encoded (a NaN, a broken string) is a heartbeat without details. */
+		if (details->payloads && convert_encode_result(&act->beat_arena, &contract, &value, details->payloads,
+						 NULL) == TEMPORAL_OK)
+			details->n_payloads = 1;
+	}
+	beat(act, details);
+	pthread_mutex_unlock(&act->lock);
+}
+
+struct temporal_payloads act_last_heartbeat_payloads(const struct act *act)
+{
+	return act->last_details;
+}
+
+bool act_last_heartbeat_value(struct act *act, size_t index, enum temporal_kind kind, size_t size, void *variable)
+{
+	const struct temporal_contract contract = contract_of(kind, size);
+	const Common__Payloads *details = act->task->heartbeat_details;
+
+	return details && index < details->n_payloads &&
+		convert_decode_result(&act->arena, &contract, details->payloads[index], variable, NULL) == TEMPORAL_OK;
+}
+
+/* ---- failures ---- */
+
+/* What is returned when there is no memory for a failure. */
+static const struct temporal_failure *no_memory(void)
+{
+	static const struct temporal_failure failure = {
+		.kind = TEMPORAL_FAILURE_APPLICATION,
+		.message = "no memory for the failure's text",
+		.type = "NO_MEMORY",
+	};
+
+	return &failure;
+}
+
+static const struct temporal_failure *failure_new(struct act *act, const struct act_failure_opts *opts,
+	const char *format, va_list args) __attribute__((format(printf, 3, 0)));
+
+static const struct temporal_failure *failure_new(struct act *act, const struct act_failure_opts *opts,
+	const char *format, va_list args)
+{
+	struct temporal_failure *failure = ARENA_NEW(&act->arena, struct temporal_failure);
+	char *message = arena_vprintf(&act->arena, format, args);
+
+	if (!failure || !message)
+		return no_memory();
+	failure->kind = TEMPORAL_FAILURE_APPLICATION;
+	failure->message = message;
+	failure->type = opts->type ? arena_strdup(&act->arena, opts->type) : "";
+	failure->non_retryable = opts->non_retryable;
+	failure->next_retry_delay_ms = opts->next_retry_delay_ms;
+	failure->category = opts->category;
+	failure->details = opts->details;
+	failure->cause = opts->cause;
+	return failure->type ? failure : no_memory();
+}
+
+const struct temporal_failure *act_failure(struct act *act, const char *type, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	const struct temporal_failure *failure =
+		failure_new(act, &(const struct act_failure_opts){ .type = type }, format, args);
+
+	va_end(args);
+	return failure;
+}
+
+const struct temporal_failure *act_failure_with(struct act *act, const struct act_failure_opts *opts, const char *format,
+	...)
+{
+	va_list args;
+
+	va_start(args, format);
+	const struct temporal_failure *failure = failure_new(act, opts, format, args);
+
+	va_end(args);
+	/* Details and cause may lie on the caller's stack. */
+	const struct temporal_failure *copy = convert_failure_copy(&act->arena, failure);
+
+	return copy ? copy : no_memory();
+}
+
+const struct temporal_failure *act_cancelled_failure(struct act *act)
+{
+	static const struct temporal_failure failure = {
+		.kind = TEMPORAL_FAILURE_CANCELLED,
+		.message = "the activity was cancelled",
+	};
+
+	return &failure;
+}
+
+struct temporal_bytes act_complete_later(struct act *act)
+{
+	act->later = true;
+	return act->info.task_token;
+}

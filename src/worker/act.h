@@ -1,0 +1,76 @@
+/*
+ * act.h: one attempt of an activity.
+ */
+#ifndef WORKER_ACT_H
+#define WORKER_ACT_H
+
+#include <pthread.h>
+
+#include <temporal/activity.h>
+#include <temporal/api/workflowservice/v1/request_response.pb-c.h>
+
+#include "base/arena.h"
+#include "rpc/channel.h"
+
+struct temporal_worker;
+
+/* What the loop does about heartbeats; see heartbeat.c. */
+enum worker_beat_state {
+	WORKER_BEAT_IDLE,    /* nothing; the next heartbeat has to wake it */
+	WORKER_BEAT_WATCHED, /* a call is on its way or a timer is armed: it will look by itself */
+	WORKER_BEAT_CLOSED,  /* the attempt has ended */
+};
+
+struct act {
+	/* constant while the attempt lives */
+	struct temporal_worker *worker;
+	const struct temporal_activity *definition; /* NULL: there is none for its type */
+	const Workflowservice__PollActivityTaskQueueResponse *task;
+	struct act_info info;
+	struct temporal_payloads last_details; /* of the attempt before */
+	int64_t beat_interval_ns;
+
+	/* the activity's thread; the loop's before and after */
+	struct arena arena; /* holds the task, this struct, and all that the activity allocates */
+	struct act *queue_next; /* worker_pool.first */
+	bool later;             /* act_complete_later was called */
+
+	/* loop */
+	struct act *next, **link;   /* temporal_worker.acts */
+	struct rpc_timer beat_timer;
+	struct rpc_timer timeout_timer;
+	struct rpc_call *beat_call; /* NULL: none is on its way */
+	struct rpc_task beat_task, end_task;
+	int64_t beat_sent_ns;       /* 0: never */
+	bool ended;                 /* reported: to be freed when the last call and task are gone */
+
+	/* lock */
+	pthread_mutex_t lock;
+	pthread_cond_t cancelled;
+	enum act_cancel_reason reason;
+	bool unknown;               /* the server does not know the attempt any more: nothing is reported */
+	enum worker_beat_state beat_state;
+	bool beat_posted;           /* beat_task is queued */
+	bool beat_new;              /* `beat_details` have not been sent */
+	int64_t beat_made_ns;       /* when the activity gave its last heartbeat, or began */
+	struct arena beat_arena;    /* of beat_details */
+	Common__Payloads *beat_details;
+};
+
+/* The pool's thread: runs the function and sends what came of it. */
+void worker_activity_execute(struct act *act);
+
+/* heartbeat.c; loop. */
+void worker_heartbeat_begin(struct act *act);
+/* Stops timers and refuses new heartbeats. */
+void worker_heartbeat_end(struct act *act);
+/* May the attempt be freed? */
+bool worker_heartbeat_over(struct act *act);
+
+/* Any thread: the first reason stays. `unknown`: the server will not take its answer. */
+void worker_act_cancel(struct act *act, enum act_cancel_reason reason, bool unknown);
+
+/* Loop: frees the attempt if it has been reported and nothing of it is on its way. */
+void worker_activity_try_free(struct act *act);
+
+#endif

@@ -1,0 +1,20 @@
+/*
+ * activity.h: activity tasks, from the poll to the answer. The loop's thread.
+ */
+#ifndef WORKER_ACTIVITY_H
+#define WORKER_ACTIVITY_H
+
+#include <temporal/api/workflowservice/v1/request_response.pb-c.h>
+
+#include "base/arena.h"
+
+struct temporal_worker;
+
+/* An activity task, with the slot that was taken for it. The content of `arena`, in which it lies, is taken over. */
+void worker_activity_task(struct temporal_worker *worker, const Workflowservice__PollActivityTaskQueueResponse *task,
+	struct arena *arena);
+
+/* Cancels all that run, because the worker stops. */
+void worker_activities_cancel(struct temporal_worker *worker);
+
+#endif

@@ -1,0 +1,258 @@
+/*
+ * options.c: from what the caller wrote to what the worker works with.
+ *
+ * One table says of every number where it is, what its default is, and what is allowed: the checks and their messages
+ * cannot drift apart. Called by temporal_worker_new_opts on the caller's thread; pure but for the arena.
+ */
+#include "worker/options.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "worker/limits.h"
+
+enum number_type { INT32, INT64, DOUBLE };
+
+struct number {
+	const char *name;
+	size_t offset;
+	enum number_type type;
+	bool can_be_off;
+	double standard, min, max; /* all limits are exact in a double */
+};
+
+#define NUMBER(member_, type_, off_, standard_, min_, max_) \
+	{ #member_, offsetof(struct temporal_worker_opts, member_), type_, off_, standard_, min_, max_ }
+
+/* clang-format off */
+static const struct number numbers[] = {
+	NUMBER(max_cached_workflows,                    INT32,  true,  WORKER_CACHED_WORKFLOWS,     1, INT32_MAX),
+	NUMBER(max_cached_bytes,                        INT64,  true,  0,                           1, 1e15),
+	NUMBER(max_concurrent_workflow_tasks,           INT32,  false, WORKER_WORKFLOW_TASKS,       1, WORKER_TASKS_MAX),
+	NUMBER(max_concurrent_activities,               INT32,  false, WORKER_ACTIVITIES,           1, WORKER_TASKS_MAX),
+	NUMBER(workflow_task_pollers,                   INT32,  false, WORKER_POLLERS,              1, WORKER_POLLERS_MAX),
+	NUMBER(activity_task_pollers,                   INT32,  false, WORKER_POLLERS,              1, WORKER_POLLERS_MAX),
+	NUMBER(nonsticky_to_sticky_poll_ratio,          DOUBLE, true,  WORKER_POLL_RATIO,           0, 1),
+	NUMBER(sticky_schedule_to_start_timeout_ms,     INT64,  false, WORKER_STICKY_TIMEOUT_MS,    1, WORKER_DURATION_MAX_MS),
+	NUMBER(max_heartbeat_throttle_interval_ms,      INT64,  true,  WORKER_HEARTBEAT_MAX_MS,     1, WORKER_DURATION_MAX_MS),
+	NUMBER(default_heartbeat_throttle_interval_ms,  INT64,  true,  WORKER_HEARTBEAT_DEFAULT_MS, 1, WORKER_DURATION_MAX_MS),
+	NUMBER(max_activities_per_second,               DOUBLE, true,  0,                           0, 1e9),
+	NUMBER(max_task_queue_activities_per_second,    DOUBLE, true,  0,                           0, 1e9),
+	NUMBER(max_eager_activities_per_workflow_task,  INT32,  true,  WORKER_EAGER_ACTIVITIES,     1, WORKER_TASKS_MAX),
+	NUMBER(workflow_threads,                        INT32,  false, WORKER_WORKFLOW_THREADS,     1, WORKER_WORKFLOW_THREADS_MAX),
+	NUMBER(workflow_stack_size,                     INT64,  false, 0,                           WORKER_STACK_MIN, WORKER_STACK_MAX),
+	NUMBER(activity_stack_size,                     INT64,  false, WORKER_ACTIVITY_STACK,       WORKER_STACK_MIN, WORKER_STACK_MAX),
+};
+/* clang-format on */
+
+static double number_get(const struct number *number, const struct temporal_worker_opts *opts)
+{
+	const char *at = (const char *)opts + number->offset;
+
+	switch (number->type) {
+	case INT32:
+		return *(const int32_t *)(const void *)at;
+	case INT64:
+		return (double)*(const int64_t *)(const void *)at;
+	case DOUBLE:
+		break;
+	}
+	return *(const double *)(const void *)at;
+}
+
+static void number_set(const struct number *number, struct temporal_worker_opts *opts, double value)
+{
+	char *at = (char *)opts + number->offset;
+
+	switch (number->type) {
+	case INT32:
+		*(int32_t *)(void *)at = (int32_t)value;
+		return;
+	case INT64:
+		*(int64_t *)(void *)at = (int64_t)value;
+		return;
+	case DOUBLE:
+		break;
+	}
+	*(double *)(void *)at = value;
+}
+
+static enum temporal_code number_complete(const struct number *number, struct temporal_worker_opts *opts,
+	struct temporal_error *err)
+{
+	double value = number_get(number, opts);
+
+	if (value == 0) {
+		number_set(number, opts, number->standard);
+		return TEMPORAL_OK;
+	}
+	if (value == TEMPORAL_OFF && number->can_be_off) {
+		number_set(number, opts, 0);
+		return TEMPORAL_OK;
+	}
+	if (value >= number->min && value <= number->max) /* a NaN is not */
+		return TEMPORAL_OK;
+	return error_set(err, TEMPORAL_INVALID_ARGUMENT, "worker: .%s is %.15g, expected %.15g to %.15g%s", number->name, value,
+		number->min, number->max, number->can_be_off ? ", or TEMPORAL_OFF" : "");
+}
+
+static enum temporal_code check_text(const char *name, const char *text, struct temporal_error *err)
+{
+	size_t len = strlen(text);
+
+	if (len > WORKER_NAME_MAX)
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT, "worker: .%s has %zu bytes, expected at most %d", name, len,
+			WORKER_NAME_MAX);
+	if (!str_is_utf8(text, len))
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT, "worker: .%s is not UTF-8", name);
+	return TEMPORAL_OK;
+}
+
+static enum temporal_code copy_texts(struct temporal_worker_opts *opts, const char *client_identity, struct arena *arena,
+	struct temporal_error *err)
+{
+	const char **texts[] = { &opts->task_queue, &opts->identity, &opts->build_id };
+	static const char *const names[] = { "task_queue", "identity", "build_id" };
+
+	if (str_empty(opts->task_queue))
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT, "worker: .task_queue is missing");
+	if (str_empty(opts->identity))
+		opts->identity = client_identity;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (!*texts[i])
+			*texts[i] = "";
+		if (check_text(names[i], *texts[i], err) != TEMPORAL_OK)
+			return TEMPORAL_INVALID_ARGUMENT;
+		*texts[i] = arena_strdup(arena, *texts[i]);
+		if (!*texts[i])
+			return error_no_memory(err, "worker: its options");
+	}
+	return TEMPORAL_OK;
+}
+
+/* The i-th definition's name ("": the dynamic one); NULL: its contract is of another kind. */
+static const char *workflow_name(const void *list, size_t i)
+{
+	const struct temporal_workflow *workflow = ((const struct temporal_workflow *const *)list)[i];
+
+	if (!workflow->contract)
+		return workflow->name ? workflow->name : "";
+	return workflow->contract->definition == TEMPORAL_DEFINES_WORKFLOW ? workflow->contract->name : NULL;
+}
+
+static const char *activity_name(const void *list, size_t i)
+{
+	const struct temporal_activity *activity = ((const struct temporal_activity *const *)list)[i];
+
+	if (!activity->contract)
+		return "";
+	return activity->contract->definition == TEMPORAL_DEFINES_ACTIVITY ? activity->contract->name : NULL;
+}
+
+/* Every definition has a name of its own. Lists are short: quadratic. */
+static enum temporal_code check_names(const void *list, size_t n, const char *what,
+	const char *(*name)(const void *list, size_t i), struct temporal_error *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!name(list, i))
+			return error_set(err, TEMPORAL_INVALID_ARGUMENT, "worker: .%s[%zu] has a contract of another kind",
+				what, i);
+		if (strlen(name(list, i)) > WORKER_NAME_MAX)
+			return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+				"worker: .%s[%zu]: its name has more than %d bytes", what, i, WORKER_NAME_MAX);
+		for (size_t j = 0; j < i; j++) {
+			if (strcmp(name(list, i), name(list, j)) != 0)
+				continue;
+			return error_set(err, TEMPORAL_INVALID_ARGUMENT, "worker: .%s[%zu] and [%zu] have the same name%s%s",
+				what, j, i, *name(list, i) ? ": " : ", none", name(list, i));
+		}
+	}
+	return TEMPORAL_OK;
+}
+
+static size_t list_length(const void *list)
+{
+	const void *const *items = list;
+	size_t n = 0;
+
+	while (items && items[n])
+		n++;
+	return n;
+}
+
+/* The definitions themselves are the program's constants; the lists may be compound literals on a stack. */
+static enum temporal_code copy_definitions(struct temporal_worker_opts *opts, struct arena *arena,
+	struct temporal_error *err)
+{
+	size_t n_workflows = list_length(opts->workflows), n_activities = list_length(opts->activities);
+
+	if (n_workflows + n_activities == 0)
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT, "worker: neither .workflows nor .activities: nothing to do");
+	if (n_workflows == 0 && opts->no_remote_activities)
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+			"worker: no .workflows, and .no_remote_activities: nothing to do");
+	enum temporal_code code = check_names(opts->workflows, n_workflows, "workflows", workflow_name, err);
+
+	if (code == TEMPORAL_OK)
+		code = check_names(opts->activities, n_activities, "activities", activity_name, err);
+	if (code != TEMPORAL_OK)
+		return code;
+	const void **copy = arena_array(arena, n_workflows + n_activities + 2, sizeof(void *));
+
+	if (!copy)
+		return error_no_memory(err, "worker: its options");
+	if (n_workflows)
+		memcpy(copy, opts->workflows, n_workflows * sizeof(void *));
+	opts->workflows = (const struct temporal_workflow *const *)copy;
+	copy += n_workflows + 1;
+	if (n_activities)
+		memcpy(copy, opts->activities, n_activities * sizeof(void *));
+	opts->activities = (const struct temporal_activity *const *)copy;
+	return TEMPORAL_OK;
+}
+
+static enum temporal_code check_together(const struct temporal_worker_opts *opts, struct temporal_error *err)
+{
+	if (opts->max_cached_workflows > 0 && opts->max_concurrent_workflow_tasks < 2)
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+			"worker: .max_concurrent_workflow_tasks is %" PRId32 ", expected at least 2 with a cache of runs (or "
+			".max_cached_workflows = TEMPORAL_OFF)",
+			opts->max_concurrent_workflow_tasks);
+	if (opts->graceful_shutdown_timeout_ms < TEMPORAL_OFF || opts->graceful_shutdown_timeout_ms > WORKER_DURATION_MAX_MS)
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+			"worker: .graceful_shutdown_timeout_ms is %" PRId64 ", expected 0 or more, or TEMPORAL_OFF",
+			opts->graceful_shutdown_timeout_ms);
+	return TEMPORAL_OK;
+}
+
+enum temporal_code worker_options_complete(struct temporal_worker_opts *opts, const struct temporal_worker_opts *given,
+	size_t size, const char *client_identity, struct arena *arena, struct temporal_error *err)
+{
+	*opts = (struct temporal_worker_opts){ 0 };
+	memcpy(opts, given, size < sizeof(*opts) ? size : sizeof(*opts));
+	enum temporal_code code = copy_texts(opts, client_identity, arena, err);
+
+	if (code == TEMPORAL_OK)
+		code = copy_definitions(opts, arena, err);
+	for (size_t i = 0; code == TEMPORAL_OK && i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		code = number_complete(&numbers[i], opts, err);
+	if (code == TEMPORAL_OK)
+		code = check_together(opts, err);
+	return code;
+}
+
+const struct temporal_activity *worker_options_activity(const struct temporal_worker_opts *opts, const char *type)
+{
+	const struct temporal_activity *dynamic = NULL;
+
+	for (size_t i = 0; opts->activities[i]; i++) {
+		if (!opts->activities[i]->contract)
+			dynamic = opts->activities[i];
+		else if (strcmp(opts->activities[i]->contract->name, type) == 0)
+			return opts->activities[i];
+	}
+	return dynamic;
+}

@@ -1,0 +1,300 @@
+/*
+ * poller.c: keeps polls waiting at the server, and passes on what they bring.
+ *
+ * Invariants: a poll is made only with a slot in hand, so a task is never taken that has to wait here; the slot goes over
+ * to the task, or is given back when the poll came back empty. The number of polls and their split between the common and
+ * the sticky queue is worker_balance's (slots.h).
+ *
+ * All on the loop's thread, event driven: whatever ends calls worker_pollers_pump. Failed polls are tried again within rpc
+ * (RPC_RETRY_LONG_POLL, for ever); an error that arrives here is one that waiting does not heal.
+ */
+#include "worker/poller.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "rpc/methods.h"
+#include "worker/activity.h"
+#include "worker/event.h"
+#include "worker/run.h"
+#include "worker/worker.h"
+
+#define AGAIN_NS INT64_C(1000000000) /* after memory was out */
+
+static Taskqueue__TaskQueue *task_queue(struct temporal_worker *worker, bool sticky)
+{
+	Taskqueue__TaskQueue *queue = arena_alloc(&worker->arena, sizeof(*queue));
+
+	if (!queue)
+		return NULL;
+	*queue = (Taskqueue__TaskQueue)TASKQUEUE__TASK_QUEUE__INIT;
+	queue->name = sticky ? worker->sticky_queue : worker->opts.task_queue;
+	queue->kind = sticky ? ENUMS__TASK_QUEUE_KIND__TASK_QUEUE_KIND_STICKY
+			     : ENUMS__TASK_QUEUE_KIND__TASK_QUEUE_KIND_NORMAL;
+	if (sticky)
+		queue->normal_name = worker->opts.task_queue;
+	return queue;
+}
+
+/* NULL without a build id, or without memory. */
+static Deployment__WorkerDeploymentOptions *deployment(struct temporal_worker *worker)
+{
+	Deployment__WorkerDeploymentOptions *options;
+
+	if (str_empty(worker->opts.build_id))
+		return NULL;
+	options = arena_alloc(&worker->arena, sizeof(*options));
+	if (!options)
+		return NULL;
+	*options = (Deployment__WorkerDeploymentOptions)DEPLOYMENT__WORKER_DEPLOYMENT_OPTIONS__INIT;
+	options->build_id = worker->opts.build_id;
+	options->worker_versioning_mode = ENUMS__WORKER_VERSIONING_MODE__WORKER_VERSIONING_MODE_UNVERSIONED;
+	return options;
+}
+
+static const Workflowservice__PollWorkflowTaskQueueRequest *workflow_request(struct temporal_worker *worker, bool sticky)
+{
+	Workflowservice__PollWorkflowTaskQueueRequest *request = arena_alloc(&worker->arena, sizeof(*request));
+
+	if (!request)
+		return NULL;
+	*request =
+		(Workflowservice__PollWorkflowTaskQueueRequest)WORKFLOWSERVICE__POLL_WORKFLOW_TASK_QUEUE_REQUEST__INIT;
+	request->namespace_ = worker->namespace_;
+	request->identity = worker->opts.identity;
+	request->worker_instance_key = worker->instance_key;
+	request->task_queue = task_queue(worker, sticky);
+	request->deployment_options = deployment(worker);
+	return request->task_queue ? request : NULL;
+}
+
+static bool limit_queue(struct temporal_worker *worker, Workflowservice__PollActivityTaskQueueRequest *request)
+{
+	Taskqueue__TaskQueueMetadata *metadata = arena_alloc(&worker->arena, sizeof(*metadata));
+	Google__DoubleValue *limit = arena_alloc(&worker->arena, sizeof(*limit));
+
+	if (!metadata || !limit)
+		return false;
+	*metadata = (Taskqueue__TaskQueueMetadata)TASKQUEUE__TASK_QUEUE_METADATA__INIT;
+	*limit = (Google__DoubleValue)GOOGLE__DOUBLE_VALUE__INIT;
+	limit->value = worker->opts.max_task_queue_activities_per_second;
+	metadata->max_tasks_per_second = limit;
+	request->task_queue_metadata = metadata;
+	return true;
+}
+
+static const Workflowservice__PollActivityTaskQueueRequest *activity_request(struct temporal_worker *worker)
+{
+	Workflowservice__PollActivityTaskQueueRequest *request = arena_alloc(&worker->arena, sizeof(*request));
+
+	if (!request)
+		return NULL;
+	*request =
+		(Workflowservice__PollActivityTaskQueueRequest)WORKFLOWSERVICE__POLL_ACTIVITY_TASK_QUEUE_REQUEST__INIT;
+	request->namespace_ = worker->namespace_;
+	request->identity = worker->opts.identity;
+	request->worker_instance_key = worker->instance_key;
+	request->task_queue = task_queue(worker, false);
+	request->deployment_options = deployment(worker);
+	if (!request->task_queue)
+		return NULL;
+	if (worker->opts.max_task_queue_activities_per_second > 0 && !limit_queue(worker, request))
+		return NULL;
+	return request;
+}
+
+enum temporal_code worker_pollers_init(struct temporal_worker *worker, struct temporal_error *err)
+{
+	struct worker_pollers *pollers = &worker->pollers;
+	const struct temporal_worker_opts *opts = &worker->opts;
+	bool sticky = worker->sticky_queue != NULL;
+
+	if (opts->workflows[0])
+		worker_balance_init(&pollers->balance, (unsigned)opts->workflow_task_pollers,
+			opts->nonsticky_to_sticky_poll_ratio, sticky);
+	if (opts->activities[0] && !opts->no_remote_activities)
+		pollers->activities_wanted = (unsigned)opts->activity_task_pollers;
+	worker_rate_init(&pollers->rate, opts->max_activities_per_second);
+	pollers->n_polls = pollers->balance.wanted[0] + pollers->balance.wanted[1] + pollers->activities_wanted;
+	pollers->polls = mem_zalloc(pollers->n_polls * sizeof(pollers->polls[0]));
+	pollers->workflow_requests[WORKER_QUEUE_NORMAL] = workflow_request(worker, false);
+	pollers->workflow_requests[WORKER_QUEUE_STICKY] = workflow_request(worker, sticky);
+	pollers->activity_request = activity_request(worker);
+	if (!pollers->polls || !pollers->workflow_requests[0] || !pollers->workflow_requests[1] ||
+		!pollers->activity_request)
+		return error_no_memory(err, "worker: its polls");
+	for (size_t i = 0; i < pollers->n_polls; i++) {
+		pollers->polls[i] = (struct worker_poll){ .worker = worker, .next = pollers->unused };
+		pollers->unused = &pollers->polls[i];
+	}
+	return TEMPORAL_OK;
+}
+
+void worker_pollers_finish(struct worker_pollers *pollers)
+{
+	mem_free(pollers->polls);
+	*pollers = (struct worker_pollers){ 0 };
+}
+
+static struct worker_slots *slots_of(struct worker_poll *poll)
+{
+	return poll->kind == WORKER_POLL_ACTIVITIES ? &poll->worker->activity_slots : &poll->worker->workflow_slots;
+}
+
+static unsigned *active_of(struct worker_poll *poll)
+{
+	struct worker_pollers *pollers = &poll->worker->pollers;
+
+	switch (poll->kind) {
+	case WORKER_POLL_WORKFLOWS:
+		return &pollers->balance.active[WORKER_QUEUE_NORMAL];
+	case WORKER_POLL_STICKY:
+		return &pollers->balance.active[WORKER_QUEUE_STICKY];
+	case WORKER_POLL_ACTIVITIES:
+		break;
+	}
+	return &pollers->activities;
+}
+
+/* The poll has ended, without a task: what it held is free again. */
+static void give_back(struct worker_poll *poll)
+{
+	worker_slots_release(slots_of(poll));
+	if (poll->kind == WORKER_POLL_ACTIVITIES)
+		worker_rate_return(&poll->worker->pollers.rate);
+}
+
+static void failed(struct worker_poll *poll, const struct temporal_error *error)
+{
+	struct temporal_worker *worker = poll->worker;
+
+	give_back(poll);
+	if (worker->phase != WORKER_RUNNING)
+		return;
+	struct temporal_error refused = *error;
+
+	error_prefix(&refused, "polling task queue \"%s\" of namespace \"%s\"", worker->opts.task_queue,
+		worker->namespace_);
+	worker_refused(worker, &refused);
+}
+
+static void workflow_task(struct worker_poll *poll, struct rpc_reply *reply)
+{
+	const Workflowservice__PollWorkflowTaskQueueResponse *response = reply->message;
+
+	if (response->task_token.len == 0) {
+		give_back(poll);
+		return;
+	}
+	worker_run_task(poll->worker, response, &reply->arena);
+}
+
+static void activity_task(struct worker_poll *poll, struct rpc_reply *reply)
+{
+	const Workflowservice__PollActivityTaskQueueResponse *response = reply->message;
+
+	if (response->task_token.len == 0) {
+		give_back(poll);
+		return;
+	}
+	worker_activity_task(poll->worker, response, &reply->arena);
+}
+
+static void poll_done(struct rpc_call *call, struct rpc_reply *reply, void *user)
+{
+	struct worker_poll *poll = user;
+	struct temporal_worker *worker = poll->worker;
+
+	poll->call = NULL;
+	worker->pollers.active--;
+	(*active_of(poll))--;
+	if (reply->code != TEMPORAL_OK)
+		failed(poll, &reply->error);
+	else if (poll->kind == WORKER_POLL_ACTIVITIES)
+		activity_task(poll, reply);
+	else
+		workflow_task(poll, reply);
+	arena_finish(&reply->arena); /* whoever wanted it has moved it out */
+	poll->next = worker->pollers.unused;
+	worker->pollers.unused = poll;
+	worker_pollers_pump(worker);
+	worker_advance(worker);
+}
+
+static void again(struct rpc_timer *timer)
+{
+	struct worker_pollers *pollers = (struct worker_pollers *)((char *)timer - offsetof(struct worker_pollers, again));
+
+	worker_pollers_pump((struct temporal_worker *)((char *)pollers - offsetof(struct temporal_worker, pollers)));
+}
+
+/* The caller has seen that there is a slot and an unused poll. */
+static bool start(struct temporal_worker *worker, enum worker_poll_kind kind)
+{
+	struct worker_pollers *pollers = &worker->pollers;
+	struct worker_poll *poll = pollers->unused;
+	struct rpc_request request = {
+		.retry = RPC_RETRY_LONG_POLL,
+		.done = poll_done,
+		.user = poll,
+	};
+
+	if (kind == WORKER_POLL_ACTIVITIES) {
+		request.method = &rpc_workflow_poll_activity_task_queue;
+		request.message = pollers->activity_request;
+	} else {
+		request.method = &rpc_workflow_poll_workflow_task_queue;
+		request.message = pollers->workflow_requests[kind == WORKER_POLL_STICKY ? WORKER_QUEUE_STICKY
+											: WORKER_QUEUE_NORMAL];
+	}
+	poll->kind = kind;
+	worker_slots_take(slots_of(poll));
+	poll->call = rpc_start(worker->channel, &request, NULL);
+	if (!poll->call) {
+		give_back(poll);
+		rpc_timer_set(worker->loop, &pollers->again, rpc_now_ns() + AGAIN_NS, again);
+		return false;
+	}
+	pollers->unused = poll->next;
+	pollers->active++;
+	(*active_of(poll))++;
+	return true;
+}
+
+static bool activity_may_start(struct temporal_worker *worker)
+{
+	struct worker_pollers *pollers = &worker->pollers;
+
+	if (pollers->activities >= pollers->activities_wanted || worker_slots_free(&worker->activity_slots) == 0)
+		return false;
+	int64_t now_ns = rpc_now_ns(), early_ns = worker_rate_take(&pollers->rate, now_ns);
+
+	if (early_ns == 0)
+		return true;
+	rpc_timer_set(worker->loop, &pollers->again, now_ns + early_ns, again);
+	return false;
+}
+
+void worker_pollers_pump(struct temporal_worker *worker)
+{
+	enum worker_queue queue;
+
+	if (worker->phase != WORKER_RUNNING)
+		return;
+	while (worker_balance_next(&worker->pollers.balance, &worker->workflow_slots, &queue)) {
+		if (!start(worker, queue == WORKER_QUEUE_STICKY ? WORKER_POLL_STICKY : WORKER_POLL_WORKFLOWS))
+			break;
+	}
+	while (activity_may_start(worker)) {
+		if (!start(worker, WORKER_POLL_ACTIVITIES))
+			break;
+	}
+}
+
+void worker_pollers_cancel(struct temporal_worker *worker)
+{
+	rpc_timer_stop(&worker->pollers.again);
+	for (size_t i = 0; i < worker->pollers.n_polls; i++) {
+		if (worker->pollers.polls[i].call)
+			rpc_cancel(worker->pollers.polls[i].call);
+	}
+}

@@ -1,0 +1,49 @@
+/*
+ * poller.h: the long polls for workflow and activity tasks. The loop's thread.
+ */
+#ifndef WORKER_POLLER_H
+#define WORKER_POLLER_H
+
+#include <temporal/api/workflowservice/v1/request_response.pb-c.h>
+#include <temporal/error.h>
+
+#include "rpc/channel.h"
+#include "worker/slots.h"
+
+struct temporal_worker;
+
+enum worker_poll_kind { WORKER_POLL_WORKFLOWS, WORKER_POLL_STICKY, WORKER_POLL_ACTIVITIES };
+
+/* One of the polls that can wait at the server. */
+struct worker_poll {
+	struct temporal_worker *worker;
+	enum worker_poll_kind kind;
+	struct rpc_call *call;    /* NULL: it does not wait */
+	struct worker_poll *next; /* worker_pollers.unused */
+};
+
+struct worker_pollers {
+	struct worker_poll *polls, *unused;
+	size_t n_polls;
+	unsigned active;          /* polls that wait at the server */
+	unsigned activities, activities_wanted;
+	struct worker_balance balance;
+	struct worker_rate rate;
+	struct rpc_timer again;   /* when a poll has to wait for the rate, or for memory */
+	/* Always the same; in the worker's arena. */
+	const Workflowservice__PollWorkflowTaskQueueRequest *workflow_requests[2]; /* by enum worker_queue */
+	const Workflowservice__PollActivityTaskQueueRequest *activity_request;
+};
+
+/* Part of making the worker, on any thread. NO_MEMORY. */
+enum temporal_code worker_pollers_init(struct temporal_worker *worker, struct temporal_error *err)
+	__attribute__((warn_unused_result));
+void worker_pollers_finish(struct worker_pollers *pollers);
+
+/* Makes all the polls that there is room for, while the worker is RUNNING. Called whenever a slot has become free. */
+void worker_pollers_pump(struct temporal_worker *worker);
+
+/* Ends the polls that wait; each still gives its answer, and what it brings after all is worked on. */
+void worker_pollers_cancel(struct temporal_worker *worker);
+
+#endif

@@ -1,0 +1,386 @@
+/*
+ * run.c: drives a run's engine and its workflow code from step to step.
+ *
+ * A run is always with exactly one thread: the loop, which does all that needs the network (`go`), or the workflow thread
+ * that the run is pinned to, which does all that computes (`worker_run_work`). It changes hands through the thread's queue
+ * one way, and by rpc_loop_post the other. The engine itself does not care which thread calls it, so the loop takes the
+ * small step after an answer (engine_run_responded) itself: a task costs one wake-up each way.
+ *
+ *	loop     poll --> [task] ......................... [respond] -- RPC -- [responded] --> rests in the cache
+ *	thread              `--> engine, code, engine, ... --^
+ *
+ * Slots: `holds_slot` from the task to the step IDLE or EVICT; a task that is kept back in `next` holds another one.
+ */
+#include "worker/run.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "rpc/methods.h"
+#include "worker/event.h"
+#include "worker/report.h"
+#include "worker/worker.h"
+
+static struct worker_run *run_of(struct worker_cache_entry *entry)
+{
+	return (struct worker_run *)((char *)entry - offsetof(struct worker_run, entry));
+}
+
+static struct worker_run_message take_over(const void *message, struct arena *arena)
+{
+	struct worker_run_message moved = { message, *arena };
+
+	*arena = (struct arena){ 0 };
+	return moved;
+}
+
+static void message_finish(struct worker_run_message *message)
+{
+	arena_finish(&message->arena);
+	*message = (struct worker_run_message){ 0 };
+}
+
+/* ---- the thread ---- */
+
+static void tell_started(struct worker_run *run, const struct activation *activation)
+{
+	if (activation->is_replaying || activation->n_jobs == 0 ||
+		activation->jobs[0].kind != JOB_INITIALIZE_WORKFLOW)
+		return;
+	const struct activation_initialize *initialize = activation->jobs[0].initialize;
+
+	worker_event(run->worker, (struct temporal_worker_event){ .kind = TEMPORAL_EVENT_WORKFLOW_STARTED,
+					  .workflow_type = initialize->workflow_type,
+					  .workflow_id = initialize->workflow_id,
+					  .run_id = run->run_id });
+}
+
+static void activate(struct worker_run *run)
+{
+	const struct activation *activation = run->step.activation;
+	Failure__Failure no_memory = FAILURE__FAILURE__INIT;
+	struct completion own = { .failed = false }; /* the answer where there is no instance to ask */
+	const struct completion *completion = &own;
+	bool leaves = activation->n_jobs == 1 && activation->jobs[0].kind == JOB_REMOVE_FROM_CACHE;
+
+	if (!run->instance && !leaves)
+		run->instance = wf_instance_new(run->thread->wf, run->run_id);
+	if (run->instance) {
+		tell_started(run, activation);
+		completion = wf_instance_activate(run->instance, activation);
+	} else if (!leaves) {
+		no_memory.message = "the worker has no memory for the workflow";
+		own.failed = true;
+		own.failure = &no_memory;
+	}
+	run->step = engine_run_complete(run->engine, completion);
+}
+
+static void begin_job(struct worker_run *run)
+{
+	switch (run->job) {
+	case WORKER_RUN_TASK:
+		run->step = engine_run_task(run->engine, run->input.message, &run->input.arena);
+		break;
+	case WORKER_RUN_HISTORY:
+		run->step = engine_run_history(run->engine, run->input.message, &run->input.arena, run->code);
+		break;
+	case WORKER_RUN_EVICT:
+		run->step = engine_run_evict(run->engine, EVICTION_CACHE_FULL, "the cache is full");
+		break;
+	case WORKER_RUN_ACTIVATE:
+		break;
+	}
+	message_finish(&run->input);
+}
+
+void worker_run_work(struct worker_run *run)
+{
+	begin_job(run);
+	while (run->step.action == ENGINE_ACTIVATE)
+		activate(run);
+	if (run->step.action == ENGINE_EVICT) {
+		wf_instance_free(run->instance);
+		run->instance = NULL;
+	}
+	run->memory = engine_run_memory(run->engine) + (run->instance ? wf_instance_memory(run->instance) : 0);
+	rpc_loop_post(run->worker->loop, &run->back);
+}
+
+/* ---- the loop ---- */
+
+static void go(struct worker_run *run);
+
+static void post(struct worker_run *run, enum worker_run_job job)
+{
+	run->job = job;
+	worker_workflow_thread_post(run->thread, run);
+}
+
+static void release_slot(struct worker_run *run)
+{
+	if (!run->holds_slot)
+		return;
+	run->holds_slot = false;
+	worker_slots_release(&run->worker->workflow_slots);
+}
+
+static void begin(struct worker_run *run, struct worker_run_message task)
+{
+	worker_cache_use(&run->worker->cache, &run->entry);
+	run->holds_slot = true;
+	run->input = task;
+	post(run, WORKER_RUN_TASK);
+}
+
+/* Drops what is too much in the cache. */
+static void trim(struct temporal_worker *worker)
+{
+	struct worker_cache_entry *entry = worker_cache_surplus(&worker->cache);
+
+	for (; entry; entry = worker_cache_surplus(&worker->cache)) {
+		worker_cache_drop(&worker->cache, entry);
+		post(run_of(entry), WORKER_RUN_EVICT);
+	}
+}
+
+static void rest(struct worker_run *run)
+{
+	struct temporal_worker *worker = run->worker;
+	struct worker_run_message next = run->next;
+
+	release_slot(run);
+	worker_cache_rest(&worker->cache, &run->entry, run->memory);
+	run->next = (struct worker_run_message){ 0 };
+	if (next.message)
+		begin(run, next);
+	trim(worker);
+	worker_pollers_pump(worker);
+	worker_advance(worker);
+}
+
+static void start_run(struct temporal_worker *worker, struct worker_run_message task);
+
+static void gone(struct worker_run *run)
+{
+	struct temporal_worker *worker = run->worker;
+	struct worker_run_message next = run->next;
+
+	worker_event(worker, (struct temporal_worker_event){ .kind = TEMPORAL_EVENT_WORKFLOW_EVICTED,
+				     .workflow_type = engine_run_workflow_type(run->engine),
+				     .workflow_id = engine_run_workflow_id(run->engine),
+				     .run_id = run->run_id });
+	release_slot(run);
+	worker_cache_remove(&worker->cache, &run->entry);
+	run->thread->runs--;
+	engine_run_free(run->engine);
+	message_finish(&run->input);
+	mem_free(run);
+	if (next.message)
+		start_run(worker, next);
+	worker_pollers_pump(worker);
+	worker_advance(worker);
+}
+
+static void fetched(struct rpc_call *call, struct rpc_reply *reply, void *user)
+{
+	struct worker_run *run = user;
+
+	if (reply->code != TEMPORAL_OK)
+		worker_log(run->worker, TEMPORAL_LOG_WARN, "fetching the history of run %s: %s", run->run_id,
+			reply->error.message);
+	run->code = reply->code;
+	run->input = take_over(reply->code == TEMPORAL_OK ? reply->message : NULL, &reply->arena);
+	post(run, WORKER_RUN_HISTORY);
+}
+
+static bool fetch(struct worker_run *run, struct temporal_error *err)
+{
+	struct rpc_request request = {
+		.method = &rpc_workflow_get_workflow_execution_history,
+		.retry = RPC_RETRY_CALL,
+		.done = fetched,
+		.user = run,
+	};
+	Common__WorkflowExecution execution = COMMON__WORKFLOW_EXECUTION__INIT;
+	Workflowservice__GetWorkflowExecutionHistoryRequest message =
+		WORKFLOWSERVICE__GET_WORKFLOW_EXECUTION_HISTORY_REQUEST__INIT;
+
+	execution.workflow_id = engine_run_workflow_id(run->engine);
+	execution.run_id = run->run_id;
+	message.namespace_ = run->worker->namespace_;
+	message.execution = &execution;
+	message.next_page_token.data = run->step.page_token.ptr;
+	message.next_page_token.len = run->step.page_token.len;
+	request.message = &message;
+	return rpc_start(run->worker->channel, &request, err) != NULL;
+}
+
+static void responded(struct rpc_call *call, struct rpc_reply *reply, void *user)
+{
+	struct worker_run *run = user;
+	bool completed = run->step.action == ENGINE_RESPOND_COMPLETED;
+
+	if (completed)
+		worker_report_completed(run, reply);
+	else if (reply->code != TEMPORAL_OK)
+		worker_log(run->worker, TEMPORAL_LOG_WARN, "answering a workflow task of run %s: %s", run->run_id,
+			reply->error.message);
+	run->step = engine_run_responded(run->engine, reply->code, reply->error.message,
+		completed && reply->code == TEMPORAL_OK ? reply->message : NULL, &reply->arena);
+	arena_finish(&reply->arena);
+	go(run);
+}
+
+/* Sends what the step has made; false: it could not be sent, `err` says why, or (OK) there is nothing to send. */
+static bool respond(struct worker_run *run, struct temporal_error *err)
+{
+	struct rpc_request request = { .retry = RPC_RETRY_CALL, .done = responded, .user = run };
+
+	switch (run->step.action) {
+	case ENGINE_RESPOND_COMPLETED:
+		worker_report_completing(run);
+		request.method = &rpc_workflow_respond_workflow_task_completed;
+		request.message = run->step.completed;
+		break;
+	case ENGINE_RESPOND_FAILED:
+		worker_report_failing(run);
+		request.method = &rpc_workflow_respond_workflow_task_failed;
+		request.message = run->step.failed;
+		break;
+	default:
+		request.method = &rpc_workflow_respond_query_task_completed;
+		request.message = run->step.query;
+		break;
+	}
+	if (!request.message)
+		return false;
+	if (rpc_start(run->worker->channel, &request, err))
+		return true;
+	worker_log(run->worker, TEMPORAL_LOG_ERROR, "answering a workflow task of run %s: %s", run->run_id, err->message);
+	return false;
+}
+
+/* Does the run's next step, and those that follow from it at once. */
+static void go(struct worker_run *run)
+{
+	for (;;) {
+		struct temporal_error err = { .code = TEMPORAL_OK };
+		struct arena none = { 0 };
+
+		switch (run->step.action) {
+		case ENGINE_ACTIVATE:
+			post(run, WORKER_RUN_ACTIVATE);
+			return;
+		case ENGINE_FETCH_HISTORY:
+			if (fetch(run, &err))
+				return;
+			run->step = engine_run_history(run->engine, NULL, &none, err.code);
+			break;
+		case ENGINE_RESPOND_COMPLETED:
+		case ENGINE_RESPOND_FAILED:
+		case ENGINE_RESPOND_QUERY:
+			if (respond(run, &err))
+				return;
+			worker_report_unsent(run);
+			run->step = engine_run_responded(run->engine, err.code, err.message, NULL, &none);
+			break;
+		case ENGINE_IDLE:
+			rest(run);
+			return;
+		case ENGINE_EVICT:
+			if (!run->instance) {
+				gone(run);
+				return;
+			}
+			post(run, WORKER_RUN_ACTIVATE); /* the thread has to free it */
+			return;
+		}
+	}
+}
+
+static void came_back(struct rpc_task *task)
+{
+	go((struct worker_run *)((char *)task - offsetof(struct worker_run, back)));
+}
+
+static struct worker_run *run_new(struct temporal_worker *worker, const char *run_id)
+{
+	size_t len = strlen(run_id) + 1;
+	struct worker_run *run = mem_zalloc(sizeof(*run) + len);
+
+	if (!run)
+		return NULL;
+	memcpy(run->run_id, run_id, len);
+	run->worker = worker;
+	run->back.run = came_back;
+	run->entry.run_id = run->run_id;
+	run->thread = worker_workflow_threads_pick(&worker->workflow_threads);
+	if (run->thread)
+		run->engine = engine_run_new(&worker->engine, run->run_id);
+	if (run->engine)
+		return run;
+	mem_free(run);
+	return NULL;
+}
+
+/* A task for a run that is not in memory. */
+static void start_run(struct temporal_worker *worker, struct worker_run_message task)
+{
+	const Workflowservice__PollWorkflowTaskQueueResponse *response = task.message;
+	struct worker_run *run = run_new(worker, response->workflow_execution->run_id);
+
+	if (!run) {
+		/* The server gives the task out again when it has timed out. */
+		worker_log(worker, TEMPORAL_LOG_ERROR, "no memory or thread for a task of workflow %s",
+			response->workflow_execution->workflow_id);
+		message_finish(&task);
+		worker_slots_release(&worker->workflow_slots);
+		return;
+	}
+	run->thread->runs++;
+	worker_cache_add(&worker->cache, &run->entry);
+	begin(run, task);
+	trim(worker);
+}
+
+static void keep_back(struct worker_run *run, struct worker_run_message task)
+{
+	if (run->next.message) {
+		/* A newer task makes the older one void. */
+		message_finish(&run->next);
+		worker_slots_release(&run->worker->workflow_slots);
+	}
+	run->next = task;
+}
+
+void worker_run_task(struct temporal_worker *worker, const Workflowservice__PollWorkflowTaskQueueResponse *response,
+	struct arena *arena)
+{
+	if (!response->workflow_execution || str_empty(response->workflow_execution->run_id)) {
+		worker_log(worker, TEMPORAL_LOG_ERROR, "the server sent a workflow task that names no run");
+		worker_slots_release(&worker->workflow_slots);
+		return;
+	}
+	worker_report_received(worker, response);
+	struct worker_cache_entry *entry = worker_cache_find(&worker->cache, response->workflow_execution->run_id);
+	struct worker_run_message task = take_over(response, arena);
+
+	if (!entry)
+		start_run(worker, task);
+	else if (entry->rests)
+		begin(run_of(entry), task);
+	else
+		keep_back(run_of(entry), task);
+}
+
+void worker_runs_evict_all(struct temporal_worker *worker)
+{
+	while (worker->cache.oldest) {
+		struct worker_cache_entry *entry = worker->cache.oldest;
+
+		worker_cache_drop(&worker->cache, entry);
+		post(run_of(entry), WORKER_RUN_EVICT);
+	}
+}

@@ -1,0 +1,71 @@
+/*
+ * run.h: a workflow run in the worker: its tasks from the poll to the answer.
+ */
+#ifndef WORKER_RUN_H
+#define WORKER_RUN_H
+
+#include <temporal/api/workflowservice/v1/request_response.pb-c.h>
+
+#include "base/arena.h"
+#include "engine/engine.h"
+#include "rpc/channel.h"
+#include "worker/cache.h"
+
+struct temporal_worker;
+struct worker_workflow_thread;
+struct wf_instance;
+
+/* What the run's thread is to do with it. */
+enum worker_run_job {
+	WORKER_RUN_TASK,     /* a new workflow task */
+	WORKER_RUN_HISTORY,  /* a page of history */
+	WORKER_RUN_ACTIVATE, /* go on with `step` */
+	WORKER_RUN_EVICT,    /* the cache drops it */
+};
+
+/* A message in its arena. */
+struct worker_run_message {
+	const void *message; /* NULL: none */
+	struct arena arena;
+};
+
+struct worker_run {
+	struct worker_cache_entry entry;
+
+	/* loop */
+	struct temporal_worker *worker;
+	struct worker_workflow_thread *thread;
+	bool holds_slot;                /* a task is being worked on */
+	struct worker_run_message next; /* a task that has come meanwhile (it holds a slot too) */
+	unsigned eager_slots;           /* of activities, taken for those that the answer asks for */
+
+	/* turns: the thread's between worker_workflow_thread_post and the return of `back`, else the loop's */
+	struct engine_run *engine;
+	struct engine_step step;
+	enum worker_run_job job;
+	struct worker_run_message input; /* of TASK and HISTORY */
+	enum temporal_code code;         /* of HISTORY */
+	size_t memory;
+	struct rpc_task back;
+	struct worker_run *queue_next;   /* worker_workflow_thread.first */
+
+	/* the thread */
+	struct wf_instance *instance;
+
+	char run_id[];
+};
+
+/*
+ * Loop: a workflow task, with the slot that its poll held. The content of `arena`, in which the response lies, is taken
+ * over.
+ */
+void worker_run_task(struct temporal_worker *worker, const Workflowservice__PollWorkflowTaskQueueResponse *response,
+	struct arena *arena);
+
+/* The run's thread: does its job up to the point where the network is needed, and gives it back to the loop. */
+void worker_run_work(struct worker_run *run);
+
+/* Loop: evicts all that rest in the cache. */
+void worker_runs_evict_all(struct temporal_worker *worker);
+
+#endif

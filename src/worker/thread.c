@@ -1,0 +1,80 @@
+/*
+ * thread.c: one place that makes the worker's threads.
+ *
+ * The mask is set before the thread exists, so that no signal of the process can reach it even once. Signals that a thread
+ * causes itself (SIGSEGV and its like) and the profiler's stay open. The locale object of "C" is built in: no memory.
+ */
+#include "worker/thread.h"
+
+#include <limits.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+struct start {
+	const char *name;
+	void *(*run)(void *arg);
+	void *arg;
+};
+
+static void *begin(void *arg)
+{
+	struct start start = *(struct start *)arg;
+	locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+
+	mem_free(arg);
+	if (c)
+		uselocale(c);
+	pthread_setname_np(pthread_self(), start.name);
+	void *result = start.run(start.arg);
+
+	if (c) {
+		uselocale(LC_GLOBAL_LOCALE);
+		freelocale(c);
+	}
+	return result;
+}
+
+static void block_signals(sigset_t *before)
+{
+	static const int open[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF };
+	sigset_t blocked;
+
+	sigfillset(&blocked);
+	for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++)
+		sigdelset(&blocked, open[i]);
+	pthread_sigmask(SIG_SETMASK, &blocked, before);
+}
+
+static int create(pthread_t *thread, size_t stack_size, struct start *start)
+{
+	pthread_attr_t attributes;
+	int failed = pthread_attr_init(&attributes);
+
+	if (failed)
+		return failed;
+	if (stack_size)
+		pthread_attr_setstacksize(&attributes, stack_size); /* what is too small leaves the default */
+	failed = pthread_create(thread, &attributes, begin, start);
+	pthread_attr_destroy(&attributes);
+	return failed;
+}
+
+bool worker_thread_start(pthread_t *thread, const char *name, size_t stack_size, void *(*run)(void *arg), void *arg)
+{
+	struct start *start = mem_alloc(sizeof(*start));
+	sigset_t before;
+
+	if (!start)
+		return false;
+	*start = (struct start){ name, run, arg };
+	block_signals(&before);
+	int failed = create(thread, stack_size, start);
+
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (failed)
+		mem_free(start);
+	return failed == 0;
+}

@@ -1,0 +1,385 @@
+/*
+ * worker.c: a worker's life: made, started, run, shut down, freed.
+ *
+ * The caller's thread and the loop's meet in three places only: start_task and shutdown_task, which are posted to the
+ * loop, and `stopped`, which the loop sets under the lock. Everything else is the loop's until it has stopped. The last
+ * step is a posted task of its own, so that no function further up on the loop's stack can touch a worker that its owner
+ * has freed by then.
+ */
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "client/client.h"
+#include "worker/event.h"
+#include "worker/limits.h"
+#include "worker/options.h"
+#include "worker/run.h"
+
+/* ---- the loop ---- */
+
+static void stopped(struct rpc_task *task)
+{
+	struct temporal_worker *worker =
+		(struct temporal_worker *)((char *)task - offsetof(struct temporal_worker, stopped_task));
+	const uint64_t one = 1;
+
+	worker_event(worker, (struct temporal_worker_event){ .kind = TEMPORAL_EVENT_WORKER_STOPPED });
+	pthread_mutex_lock(&worker->lock);
+	worker->stopped = true;
+	if (worker->wake_fd >= 0 && write(worker->wake_fd, &one, sizeof(one)) < 0)
+		worker->wake_fd = -1; /* full: it is readable already */
+	pthread_cond_broadcast(&worker->changed);
+	pthread_mutex_unlock(&worker->lock);
+}
+
+static bool is_drained(const struct temporal_worker *worker)
+{
+	return worker->workflow_slots.used == 0 && worker->activity_slots.used == 0 && !worker->acts &&
+		worker->open_calls == 0;
+}
+
+static bool shutdown_is_posted(struct temporal_worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	bool posted = worker->shutdown_posted;
+
+	pthread_mutex_unlock(&worker->lock);
+	return posted;
+}
+
+void worker_advance(struct temporal_worker *worker)
+{
+	if (worker->phase == WORKER_STOPPING && worker->pollers.active == 0) {
+		worker->phase = WORKER_DRAINING;
+		rpc_timer_stop(&worker->polls_end);
+	}
+	if (worker->phase == WORKER_DRAINING && is_drained(worker)) {
+		worker->phase = WORKER_EVICTING;
+		rpc_timer_stop(&worker->grace);
+		worker_runs_evict_all(worker);
+	}
+	if (worker->phase == WORKER_EVICTING && worker->cache.count == 0 && !shutdown_is_posted(worker)) {
+		worker->phase = WORKER_STOPPED;
+		rpc_loop_post(worker->loop, &worker->stopped_task);
+	}
+}
+
+static void stop(struct temporal_worker *worker)
+{
+	if (worker->phase != WORKER_RUNNING)
+		return;
+	worker->phase = WORKER_STOPPING;
+	worker_shutdown_begin(worker);
+}
+
+void worker_refused(struct temporal_worker *worker, const struct temporal_error *err)
+{
+	if (worker->phase != WORKER_RUNNING)
+		return;
+	worker->fatal = *err;
+	worker_log(worker, TEMPORAL_LOG_ERROR, "the server refuses the worker: %s", err->message);
+	stop(worker);
+}
+
+static void shutdown_posted(struct rpc_task *task)
+{
+	struct temporal_worker *worker =
+		(struct temporal_worker *)((char *)task - offsetof(struct temporal_worker, shutdown_task));
+
+	pthread_mutex_lock(&worker->lock);
+	worker->shutdown_posted = false;
+	pthread_mutex_unlock(&worker->lock);
+	stop(worker);
+	worker_advance(worker);
+}
+
+static void start_posted(struct rpc_task *task)
+{
+	struct temporal_worker *worker =
+		(struct temporal_worker *)((char *)task - offsetof(struct temporal_worker, start_task));
+
+	worker->phase = WORKER_RUNNING;
+	worker_pollers_pump(worker);
+	worker_describe_namespace(worker);
+	worker_event(worker, (struct temporal_worker_event){ .kind = TEMPORAL_EVENT_WORKER_STARTED });
+}
+
+/* ---- making ---- */
+
+/* A random UUID (version 4) as text. */
+static const char *uuid(struct arena *arena)
+{
+	unsigned char b[16];
+
+	if (getrandom(b, sizeof(b), 0) != (ssize_t)sizeof(b))
+		return NULL;
+	b[6] = (unsigned char)((b[6] & 0x0F) | 0x40);
+	b[8] = (unsigned char)((b[8] & 0x3F) | 0x80);
+	return arena_printf(arena, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2],
+		b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+}
+
+static bool names_init(struct temporal_worker *worker)
+{
+	worker->namespace_ = client_namespace(worker->client);
+	worker->instance_key = uuid(&worker->arena);
+	if (!worker->instance_key)
+		return false;
+	if (worker->opts.max_cached_workflows == 0 || !worker->opts.workflows[0])
+		return true;
+	worker->sticky_queue =
+		arena_printf(&worker->arena, "%s-%s", worker->opts.identity, worker->instance_key);
+	return worker->sticky_queue != NULL;
+}
+
+static void configs_init(struct temporal_worker *worker)
+{
+	const struct temporal_worker_opts *opts = &worker->opts;
+	struct client_capabilities capabilities;
+
+	client_capabilities(worker->client, &capabilities);
+	worker->engine = (struct engine_config){
+		.namespace_ = worker->namespace_,
+		.task_queue = opts->task_queue,
+		.identity = opts->identity,
+		.sdk_name = "temporal-c",
+		.sdk_version = TEMPORAL_VERSION,
+		.sticky_queue = worker->sticky_queue,
+		.sticky_timeout_ms = opts->sticky_schedule_to_start_timeout_ms,
+		.build_id = opts->build_id,
+		.deployment_name = "",
+		.fail_run_on_nondeterminism = opts->fail_run_on_nondeterminism,
+		.no_sdk_metadata = capabilities.known && !capabilities.sdk_metadata,
+	};
+	worker->wf = (struct wf_config){
+		.namespace_ = worker->namespace_,
+		.task_queue = opts->task_queue,
+		.workflows = opts->workflows,
+		.stack_size = (size_t)opts->workflow_stack_size,
+		.log = worker_log_workflow,
+		.log_user = worker,
+	};
+}
+
+static void worker_free(struct temporal_worker *worker)
+{
+	if (!worker)
+		return;
+	worker_workflow_threads_finish(&worker->workflow_threads);
+	worker_pool_finish(&worker->pool);
+	worker_pollers_finish(&worker->pollers);
+	worker_cache_finish(&worker->cache);
+	pthread_cond_destroy(&worker->changed);
+	pthread_mutex_destroy(&worker->lock);
+	temporal_client_unref(worker->client);
+	arena_finish(&worker->arena);
+	mem_free(worker);
+}
+
+static struct temporal_worker *worker_alloc(struct temporal_client *client)
+{
+	struct temporal_worker *worker = mem_zalloc(sizeof(*worker));
+
+	if (!worker)
+		return NULL;
+	worker->client = client_ref(client);
+	worker->channel = client_channel(client);
+	worker->loop = client_loop(client);
+	worker->pid = getpid();
+	worker->wake_fd = -1;
+	worker->start_task.run = start_posted;
+	worker->shutdown_task.run = shutdown_posted;
+	worker->stopped_task.run = stopped;
+	arena_init(&worker->arena, 1024, ARENA_NO_BUDGET);
+	pthread_mutex_init(&worker->lock, NULL);
+	pthread_cond_init(&worker->changed, NULL);
+	return worker;
+}
+
+/* All that can fail for want of memory; the options are complete. */
+static bool parts_init(struct temporal_worker *worker)
+{
+	const struct temporal_worker_opts *opts = &worker->opts;
+
+	worker->workflow_slots.max = (unsigned)opts->max_concurrent_workflow_tasks;
+	worker->activity_slots.max = (unsigned)opts->max_concurrent_activities;
+	if (!names_init(worker))
+		return false;
+	configs_init(worker);
+	return worker_pollers_init(worker, NULL) == TEMPORAL_OK &&
+		worker_cache_init(&worker->cache, (size_t)opts->max_cached_workflows,
+			opts->max_cached_bytes > 0 ? (size_t)opts->max_cached_bytes : SIZE_MAX) &&
+		worker_workflow_threads_init(worker) &&
+		worker_pool_init(&worker->pool, (size_t)opts->activity_stack_size);
+}
+
+struct temporal_worker *temporal_worker_new_(struct temporal_client *client, const struct temporal_worker_opts *opts,
+	size_t opts_size, struct temporal_error *err)
+{
+	if (!client) {
+		error_set(err, TEMPORAL_INVALID_ARGUMENT, "worker: there is no client");
+		return NULL;
+	}
+	struct temporal_worker *worker = worker_alloc(client);
+
+	if (!worker) {
+		error_no_memory(err, "worker");
+		return NULL;
+	}
+	if (worker_options_complete(&worker->opts, opts, opts_size, client_identity(client), &worker->arena, err) !=
+		TEMPORAL_OK) {
+		worker_free(worker);
+		return NULL;
+	}
+	if (!parts_init(worker)) {
+		error_no_memory(err, "worker");
+		worker_free(worker);
+		return NULL;
+	}
+	return worker;
+}
+
+/* ---- running ---- */
+
+enum temporal_code temporal_worker_start(struct temporal_worker *worker, struct temporal_error *err)
+{
+	if (worker->pid != getpid())
+		return error_set(err, TEMPORAL_FAILED_PRECONDITION, "worker: it was made before this process was forked");
+	pthread_mutex_lock(&worker->lock);
+	bool was_started = worker->started;
+
+	worker->started = true;
+	if (!was_started) {
+		rpc_loop_post(worker->loop, &worker->start_task);
+		if (worker->shutdown_posted) /* it was asked for before */
+			rpc_loop_post(worker->loop, &worker->shutdown_task);
+	}
+	pthread_mutex_unlock(&worker->lock);
+	if (was_started)
+		return error_set(err, TEMPORAL_FAILED_PRECONDITION, "worker: it was started before; a worker runs once");
+	return TEMPORAL_OK;
+}
+
+void temporal_worker_shutdown(struct temporal_worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	if (!worker->shutdown_posted && !worker->stopped) {
+		worker->shutdown_posted = true;
+		if (worker->started)
+			rpc_loop_post(worker->loop, &worker->shutdown_task);
+	}
+	pthread_mutex_unlock(&worker->lock);
+}
+
+/* Nothing is running on the threads any more: ends them. */
+static void join(struct temporal_worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	bool first = !worker->joined;
+
+	worker->joined = true;
+	pthread_mutex_unlock(&worker->lock);
+	if (!first)
+		return;
+	worker_workflow_threads_finish(&worker->workflow_threads);
+	worker_pool_finish(&worker->pool);
+}
+
+enum temporal_code temporal_worker_wait(struct temporal_worker *worker, struct temporal_error *err)
+{
+	if (rpc_loop_here(worker->loop))
+		return error_set(err, TEMPORAL_FAILED_PRECONDITION, "worker: waiting for it on the client's thread");
+	pthread_mutex_lock(&worker->lock);
+	bool started = worker->started;
+
+	while (started && !worker->stopped)
+		pthread_cond_wait(&worker->changed, &worker->lock);
+	pthread_mutex_unlock(&worker->lock);
+	if (!started)
+		return error_set(err, TEMPORAL_FAILED_PRECONDITION, "worker: it was not started");
+	join(worker);
+	if (worker->fatal.code != TEMPORAL_OK && err)
+		*err = worker->fatal;
+	return worker->fatal.code;
+}
+
+static bool is_stopped(struct temporal_worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	bool stopped = worker->stopped;
+
+	pthread_mutex_unlock(&worker->lock);
+	return stopped;
+}
+
+static void set_wake_fd(struct temporal_worker *worker, int fd)
+{
+	pthread_mutex_lock(&worker->lock);
+	worker->wake_fd = fd;
+	pthread_mutex_unlock(&worker->lock);
+}
+
+/* Waits until the worker has stopped; each signal before that shuts it down. */
+static void wait_with_signals(struct temporal_worker *worker, int fd)
+{
+	while (!is_stopped(worker)) {
+		struct pollfd wait = { .fd = fd, .events = POLLIN };
+		uint64_t count;
+
+		if (poll(&wait, 1, -1) < 0 || read(fd, &count, sizeof(count)) < 0)
+			continue; /* interrupted */
+		if (!is_stopped(worker))
+			temporal_worker_shutdown(worker);
+	}
+}
+
+enum temporal_code temporal_worker_run(struct temporal_worker *worker, struct temporal_error *err)
+{
+	int fd = -1;
+
+	if (rpc_loop_here(worker->loop))
+		return error_set(err, TEMPORAL_FAILED_PRECONDITION, "worker: running it on the client's thread");
+	if (worker->opts.shutdown_on_signals) {
+		fd = worker_signals_register();
+		if (fd < 0)
+			return error_set(err, TEMPORAL_RESOURCE_EXHAUSTED, "worker: waiting for signals: %s",
+				strerror(errno));
+	}
+	set_wake_fd(worker, fd);
+	enum temporal_code code = temporal_worker_start(worker, err);
+
+	if (code == TEMPORAL_OK && fd >= 0)
+		wait_with_signals(worker, fd);
+	if (code == TEMPORAL_OK)
+		code = temporal_worker_wait(worker, err);
+	set_wake_fd(worker, -1);
+	if (fd >= 0)
+		worker_signals_unregister(fd);
+	return code;
+}
+
+void temporal_worker_unref(struct temporal_worker *worker)
+{
+	if (!worker || worker->pid != getpid())
+		return; /* a forked child has only the memory, none of the threads */
+	pthread_mutex_lock(&worker->lock);
+	bool running = worker->started && !worker->joined;
+
+	pthread_mutex_unlock(&worker->lock);
+	if (running) {
+		struct temporal_error ignored;
+
+		temporal_worker_shutdown(worker);
+		if (temporal_worker_wait(worker, &ignored) == TEMPORAL_FAILED_PRECONDITION && !is_stopped(worker))
+			return; /* on a thread that it would wait for: documented as not allowed */
+	}
+	worker_free(worker);
+}

@@ -1,0 +1,131 @@
+/*
+ * workflow_thread.c: a queue of runs, and the thread that works them off.
+ *
+ * A thread takes the whole queue at once, so under load it takes its lock once for many runs, and is woken only when it
+ * sleeps. Threads are started with the first run that needs them: a worker that is idle, or has only activities, has none.
+ */
+#include "worker/workflow_thread.h"
+
+#include "base/mem.h"
+#include "worker/run.h"
+#include "worker/thread.h"
+#include "worker/worker.h"
+
+bool worker_workflow_threads_init(struct temporal_worker *worker)
+{
+	struct worker_workflow_threads *threads = &worker->workflow_threads;
+	unsigned count = (unsigned)worker->opts.workflow_threads;
+
+	threads->items = mem_zalloc(count * sizeof(threads->items[0]));
+	if (!threads->items)
+		return false;
+	threads->count = count;
+	for (unsigned i = 0; i < count; i++) {
+		struct worker_workflow_thread *thread = &threads->items[i];
+
+		thread->worker = worker;
+		thread->last = &thread->first;
+		pthread_mutex_init(&thread->lock, NULL);
+		pthread_cond_init(&thread->work, NULL);
+	}
+	return true;
+}
+
+/* Waits for runs; NULL: there will be none. */
+static struct worker_run *take_all(struct worker_workflow_thread *thread)
+{
+	pthread_mutex_lock(&thread->lock);
+	while (!thread->first && !thread->stop) {
+		thread->sleeps = true;
+		pthread_cond_wait(&thread->work, &thread->lock);
+	}
+	thread->sleeps = false;
+	struct worker_run *first = thread->first;
+
+	thread->first = NULL;
+	thread->last = &thread->first;
+	pthread_mutex_unlock(&thread->lock);
+	return first;
+}
+
+static void *work(void *arg)
+{
+	struct worker_workflow_thread *thread = arg;
+
+	for (struct worker_run *run = take_all(thread); run; run = take_all(thread)) {
+		while (run) {
+			struct worker_run *next = run->queue_next; /* the run is the loop's after its work */
+
+			worker_run_work(run);
+			run = next;
+		}
+	}
+	wf_thread_free(thread->wf);
+	thread->wf = NULL;
+	return NULL;
+}
+
+static bool start(struct worker_workflow_thread *thread)
+{
+	thread->wf = wf_thread_new(&thread->worker->wf);
+	if (!thread->wf)
+		return false;
+	if (worker_thread_start(&thread->thread, "temporal-wf", 0, work, thread))
+		return true;
+	wf_thread_free(thread->wf);
+	thread->wf = NULL;
+	return false;
+}
+
+struct worker_workflow_thread *worker_workflow_threads_pick(struct worker_workflow_threads *threads)
+{
+	struct worker_workflow_thread *best = &threads->items[0];
+
+	for (unsigned i = 1; i < threads->count; i++) {
+		if (threads->items[i].runs < best->runs)
+			best = &threads->items[i];
+	}
+	if (!best->running)
+		best->running = start(best);
+	/* When there are no more threads, the first one does it all. */
+	if (!best->running)
+		best = &threads->items[0];
+	return best->running ? best : NULL;
+}
+
+void worker_workflow_thread_post(struct worker_workflow_thread *thread, struct worker_run *run)
+{
+	run->queue_next = NULL;
+	pthread_mutex_lock(&thread->lock);
+	*thread->last = run;
+	thread->last = &run->queue_next;
+	bool sleeps = thread->sleeps;
+
+	thread->sleeps = false;
+	pthread_mutex_unlock(&thread->lock);
+	if (sleeps)
+		pthread_cond_signal(&thread->work);
+}
+
+static void stop(struct worker_workflow_thread *thread)
+{
+	pthread_mutex_lock(&thread->lock);
+	thread->stop = true;
+	pthread_mutex_unlock(&thread->lock);
+	pthread_cond_signal(&thread->work);
+	pthread_join(thread->thread, NULL);
+}
+
+void worker_workflow_threads_finish(struct worker_workflow_threads *threads)
+{
+	for (unsigned i = 0; i < threads->count; i++) {
+		struct worker_workflow_thread *thread = &threads->items[i];
+
+		if (thread->running)
+			stop(thread);
+		pthread_cond_destroy(&thread->work);
+		pthread_mutex_destroy(&thread->lock);
+	}
+	mem_free(threads->items);
+	*threads = (struct worker_workflow_threads){ 0 };
+}

@@ -1,0 +1,287 @@
+/*
+ * activity.c: activities: scheduled, cancelled, resolved, and their results.
+ *
+ * Arguments and options are encoded on the thread's stack into the task's arena, which lives until
+ * the engine has the commands. A result is decoded when it is asked for, into the arena of the
+ * coroutine that asks. wf_activity_ gives its future to nobody and so recycles it: a loop of a
+ * million activities needs no more bookkeeping than one.
+ */
+#include "workflow/run.h"
+
+#include "base/str.h"
+#include "convert/convert.h"
+
+struct start {
+	struct wf *wf;
+	const char *type;
+	const struct temporal_contract *contract; /* or: */
+	const struct temporal_payloads *raw;
+	const void *in;
+	struct wf_activity_opts opts;
+	struct command *command;
+	struct temporal_error err;
+};
+
+static bool encode_options(
+	struct wf *wf, const struct wf_activity_opts *opts, struct command *command)
+{
+	struct command_schedule_activity *schedule = &command->schedule_activity;
+	bool fine = options_headers(&wf->task, &opts->headers, &schedule->headers);
+
+	if (opts->retry) {
+		schedule->retry_policy = options_retry(&wf->task, opts->retry);
+		fine = fine && schedule->retry_policy;
+	}
+	if (opts->priority) {
+		schedule->priority = options_priority(&wf->task, opts->priority);
+		fine = fine && schedule->priority;
+	}
+	if (opts->summary) {
+		command->user_metadata = options_summary(&wf->task, opts->summary);
+		fine = fine && command->user_metadata;
+	}
+	if (!str_empty(opts->activity_id)) {
+		schedule->activity_id = arena_strdup(&wf->task, opts->activity_id);
+		fine = fine && schedule->activity_id;
+	}
+	schedule->task_queue = str_empty(opts->task_queue)
+				       ? wf->info.task_queue
+				       : arena_strdup(&wf->task, opts->task_queue);
+	return fine && schedule->task_queue;
+}
+
+static void encode_call(void *arg)
+{
+	struct start *start = arg;
+	struct wf *wf = start->wf;
+	struct activation_payloads *arguments = &start->command->schedule_activity.arguments;
+	Common__Payload **payloads = NULL;
+
+	if (!encode_options(wf, &start->opts, start->command)) {
+		start->err.code = TEMPORAL_NO_MEMORY;
+		return;
+	}
+	if (!start->contract) {
+		if (!options_payloads(&wf->task, start->raw, arguments))
+			start->err.code = TEMPORAL_NO_MEMORY;
+		return;
+	}
+	start->err.code = convert_encode_arguments(
+		&wf->task, start->contract, start->in, &payloads, &arguments->count, &start->err);
+	arguments->items = payloads;
+}
+
+static bool durations_are_fine(struct wf_activity_opts *opts)
+{
+	bool fine = options_ms(&opts->start_to_close_ms);
+
+	fine = options_ms(&opts->schedule_to_close_ms) && fine;
+	fine = options_ms(&opts->schedule_to_start_ms) && fine;
+	return options_ms(&opts->heartbeat_ms) && fine;
+}
+
+static void check_options(struct wf *wf, struct start *start)
+{
+	struct wf_activity_opts *opts = &start->opts;
+
+	if (!durations_are_fine(opts))
+		run_fault(wf, "InvalidArgument", "activity %s: a timeout is negative", start->type);
+	if (!opts->start_to_close_ms && !opts->schedule_to_close_ms)
+		run_fault(wf, "InvalidArgument",
+			"activity %s must have start_to_close_ms or schedule_to_close_ms",
+			start->type);
+	if ((unsigned)opts->cancellation > TEMPORAL_ABANDON)
+		run_fault(wf, "InvalidArgument", "activity %s: unknown cancellation type %d",
+			start->type, (int)opts->cancellation);
+}
+
+static struct wf_future *start_activity(
+	struct wf *wf, struct start *start, const struct wf_activity_opts *given, size_t opts_size)
+{
+	static const enum activity_cancellation_type cancellation[] = {
+		[TEMPORAL_TRY_CANCEL] = ACTIVITY_TRY_CANCEL,
+		[TEMPORAL_WAIT_CANCELLATION_COMPLETED] = ACTIVITY_WAIT_CANCELLATION_COMPLETED,
+		[TEMPORAL_ABANDON] = ACTIVITY_ABANDON,
+	};
+
+	options_copy(&start->opts, sizeof(start->opts), given, opts_size);
+	check_options(wf, start);
+	struct command encoded = { .kind = COMMAND_SCHEDULE_ACTIVITY };
+	start->command = &encoded;
+	memory_on_thread(wf, encode_call, start);
+	if (start->err.code == TEMPORAL_NO_MEMORY)
+		run_lacks_memory(wf);
+	if (start->err.code)
+		run_fault(wf, "BadPayload", "activity %s: %s", start->type, start->err.message);
+	struct wf_future *future = future_new(wf, FUTURE_ACTIVITY);
+	struct command *command = run_command(wf, COMMAND_SCHEDULE_ACTIVITY);
+	if (!future || !command || !pending_put(&wf->activities, wf->activity_seq + 1, future))
+		run_lacks_memory(wf);
+	future->seq = ++wf->activity_seq;
+	future->what = start->type;
+	encoded.schedule_activity.seq = future->seq;
+	encoded.schedule_activity.activity_type = start->type;
+	encoded.schedule_activity.schedule_to_close_ms = start->opts.schedule_to_close_ms;
+	encoded.schedule_activity.schedule_to_start_ms = start->opts.schedule_to_start_ms;
+	encoded.schedule_activity.start_to_close_ms = start->opts.start_to_close_ms;
+	encoded.schedule_activity.heartbeat_ms = start->opts.heartbeat_ms;
+	encoded.schedule_activity.cancellation_type = cancellation[start->opts.cancellation];
+	encoded.schedule_activity.do_not_eagerly_execute = start->opts.no_eager;
+	*command = encoded;
+	return future;
+}
+
+struct wf_future *wf_start_activity_raw_(struct wf *wf, const char *type,
+	const struct temporal_payloads *in, const struct wf_activity_opts *opts, size_t opts_size)
+{
+	run_acts(wf, "wf_start_activity_raw");
+	const char *copy = arena_strdup(&wf->arena, type);
+
+	if (!copy)
+		run_lacks_memory(wf);
+	struct start start = { .wf = wf, .type = copy, .raw = in };
+	return start_activity(wf, &start, opts, opts_size);
+}
+
+struct wf_future *wf_start_activity_(struct wf *wf, const struct temporal_contract *contract,
+	const void *in, const struct wf_activity_opts *opts, size_t opts_size)
+{
+	run_acts(wf, "wf_start_activity");
+	struct start start = { .wf = wf, .type = contract->name, .contract = contract, .in = in };
+
+	return start_activity(wf, &start, opts, opts_size);
+}
+
+/* Waits with the result in mind; the failure does not return. */
+static void await_result(struct wf *wf, struct wf_future *future, const char *verb)
+{
+	await_one(wf, future, verb);
+	future_excuse(wf, future);
+	if (future->failure)
+		coroutine_raise(wf, future->failure);
+}
+
+struct decode {
+	struct wf *wf;
+	struct wf_future *future;
+	const struct temporal_contract *contract;
+	struct arena *arena;
+	void *out;
+	struct temporal_error err;
+};
+
+static void decode_call(void *arg)
+{
+	struct decode *decode = arg;
+
+	decode->err.code = convert_decode_result(decode->arena, decode->contract,
+		decode->future->payload, decode->out, &decode->err);
+}
+
+static const void *result_of(
+	struct wf *wf, const struct temporal_contract *contract, struct wf_future *future)
+{
+	if (future->value)
+		return future->value;
+	struct decode decode = {
+		.wf = wf, .future = future, .contract = contract, .arena = run_arena(wf)
+	};
+	decode.out = arena_zalloc(decode.arena, contract->out_size);
+	if (!decode.out)
+		run_lacks_memory(wf);
+	if (future->kind != FUTURE_ACTIVITY)
+		run_fault(wf, "InvalidArgument", "wf_await of %s: the future has no result",
+			contract->name);
+	memory_on_thread(wf, decode_call, &decode);
+	if (decode.err.code == TEMPORAL_NO_MEMORY)
+		run_lacks_memory(wf);
+	if (decode.err.code)
+		run_fault(wf, "BadPayload", "Failed decoding the result of %s: %s", future->what,
+			decode.err.message);
+	future->value = decode.out;
+	future->payload = NULL;
+	return future->value;
+}
+
+const void *wf_await_(
+	struct wf *wf, const struct temporal_contract *contract, struct wf_future *future)
+{
+	run_acts(wf, "wf_await");
+	await_result(wf, future, "wf_await");
+	if (future->what && !str_same(future->what, contract->name))
+		run_fault(wf, "InvalidArgument", "wf_await: a result of %s is awaited as one of %s",
+			future->what, contract->name);
+	return result_of(wf, contract, future);
+}
+
+const void *wf_activity_(struct wf *wf, const struct temporal_contract *contract, const void *in,
+	const struct wf_activity_opts *opts, size_t opts_size)
+{
+	struct wf_future *future = wf_start_activity_(wf, contract, in, opts, opts_size);
+
+	await_result(wf, future, "wf_activity");
+	const void *value = result_of(wf, contract, future);
+	future_recycle(wf, future);
+	return value;
+}
+
+static void decode_raw_call(void *arg)
+{
+	struct decode *decode = arg;
+
+	decode->err.code =
+		convert_payload_from_api(decode->arena, decode->future->payload, decode->out);
+}
+
+const struct temporal_payload *(wf_await_raw)(struct wf *wf, struct wf_future *future)
+{
+	run_acts(wf, "wf_await_raw");
+	await_result(wf, future, "wf_await_raw");
+	if (future->value || future->kind != FUTURE_ACTIVITY || !future->payload)
+		return future->value;
+	struct decode decode = { .wf = wf, .future = future, .arena = run_arena(wf) };
+	decode.out = arena_zalloc(decode.arena, sizeof(struct temporal_payload));
+	if (!decode.out)
+		run_lacks_memory(wf);
+	memory_on_thread(wf, decode_raw_call, &decode);
+	if (decode.err.code)
+		run_lacks_memory(wf);
+	future->value = decode.out;
+	future->payload = NULL;
+	return future->value;
+}
+
+void activity_resolve(struct wf *wf, uint32_t seq, const struct resolution *resolution)
+{
+	struct wf_future *future = pending_take(&wf->activities, seq);
+	const struct temporal_failure *failure = NULL;
+
+	if (!future) {
+		run_break(wf, "InternalError", "Failed finding the activity of sequence number %u",
+			seq);
+		return;
+	}
+	if (resolution->status == RESOLUTION_COMPLETED) {
+		future->payload = resolution->result;
+		future->fresh = true;
+		future->next = wf->fresh;
+		wf->fresh = future;
+	} else {
+		failure = resolution->failure
+				  ? convert_failure_from_api(&wf->arena, resolution->failure)
+				  : failure_cancelled(wf, "Activity cancelled");
+		if (!failure)
+			run_out_of_memory(wf);
+	}
+	future_settle(wf, future, failure);
+}
+
+void activity_cancel(struct wf *wf, struct wf_future *future)
+{
+	struct command *command = run_command(wf, COMMAND_REQUEST_CANCEL_ACTIVITY);
+
+	if (!command)
+		run_out_of_memory(wf);
+	else
+		command->request_cancel_activity.seq = future->seq;
+}

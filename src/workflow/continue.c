@@ -1,0 +1,116 @@
+/*
+ * continue.c: continue-as-new. The command is prepared when the code asks for it, with all its
+ * options copied to the run's arena, since deferred actions may still wait; it is given when the
+ * coroutine has ended. A failure that is none stands for it on the way out.
+ */
+#include "workflow/run.h"
+
+#include "base/str.h"
+#include "convert/convert.h"
+
+const struct temporal_failure continue_failure = { .message = "continued as new" };
+
+struct prepare {
+	struct wf *wf;
+	const char *type;
+	const struct temporal_contract *contract; /* or: */
+	const struct temporal_payloads *raw;
+	const void *in;
+	struct wf_continue_as_new_opts opts;
+	struct command *command;
+	struct temporal_error err;
+};
+
+static bool encode_options(struct prepare *prepare, struct command_continue_as_new *next)
+{
+	const struct wf_continue_as_new_opts *opts = &prepare->opts;
+	struct arena *arena = &prepare->wf->arena;
+	bool fine = options_headers(arena, &opts->headers, &next->headers) &&
+		    options_memo(arena, &opts->memo, &next->memo);
+
+	if (opts->retry) {
+		next->retry_policy = options_retry(arena, opts->retry);
+		fine = fine && next->retry_policy;
+	}
+	if (opts->search_attributes.count) {
+		next->search_attributes =
+			options_search_attributes(arena, &opts->search_attributes);
+		fine = fine && next->search_attributes;
+	}
+	next->workflow_type = arena_strdup(arena, prepare->type ? prepare->type : "");
+	next->task_queue = arena_strdup(arena, opts->task_queue ? opts->task_queue : "");
+	next->run_timeout_ms = opts->run_timeout_ms;
+	next->task_timeout_ms = opts->task_timeout_ms;
+	next->backoff_start_ms = opts->backoff_start_ms;
+	return fine && next->workflow_type && next->task_queue;
+}
+
+static void prepare_call(void *arg)
+{
+	struct prepare *prepare = arg;
+	struct arena *arena = &prepare->wf->arena;
+	struct command_continue_as_new *next = &prepare->command->continue_as_new;
+	Common__Payload **payloads = NULL;
+
+	if (!encode_options(prepare, next)) {
+		prepare->err.code = TEMPORAL_NO_MEMORY;
+		return;
+	}
+	if (!prepare->contract) {
+		if (!options_payloads(arena, prepare->raw, &next->arguments))
+			prepare->err.code = TEMPORAL_NO_MEMORY;
+		return;
+	}
+	prepare->err.code = convert_encode_arguments(arena, prepare->contract, prepare->in,
+		&payloads, &next->arguments.count, &prepare->err);
+	next->arguments.items = payloads;
+}
+
+static _Noreturn void end_with(struct wf *wf, struct prepare *prepare,
+	const struct wf_continue_as_new_opts *given, size_t opts_size)
+{
+	options_copy(&prepare->opts, sizeof(prepare->opts), given, opts_size);
+	if (!options_ms(&prepare->opts.run_timeout_ms) ||
+		!options_ms(&prepare->opts.task_timeout_ms) ||
+		!options_ms(&prepare->opts.backoff_start_ms))
+		run_fault(wf, "InvalidArgument", "wf_continue_as_new: a timeout is negative");
+	prepare->command = ARENA_NEW(&wf->arena, struct command);
+	if (!prepare->command)
+		run_lacks_memory(wf);
+	prepare->command->kind = COMMAND_CONTINUE_AS_NEW;
+	memory_on_thread(wf, prepare_call, prepare);
+	if (prepare->err.code == TEMPORAL_NO_MEMORY)
+		run_lacks_memory(wf);
+	if (prepare->err.code)
+		run_fault(wf, "BadPayload", "wf_continue_as_new: %s", prepare->err.message);
+	wf->next_run = prepare->command;
+	coroutine_raise(wf, &continue_failure);
+}
+
+void wf_continue_as_new_(struct wf *wf, const struct temporal_contract *contract, const void *in,
+	const struct wf_continue_as_new_opts *opts, size_t opts_size)
+{
+	struct prepare prepare = {
+		.wf = wf, .type = contract->name, .contract = contract, .in = in
+	};
+
+	run_acts(wf, "wf_continue_as_new");
+	end_with(wf, &prepare, opts, opts_size);
+}
+
+void wf_continue_as_new_raw_(struct wf *wf, const char *type, const struct temporal_payloads *in,
+	const struct wf_continue_as_new_opts *opts, size_t opts_size)
+{
+	struct prepare prepare = { .wf = wf, .type = type, .raw = in };
+
+	run_acts(wf, "wf_continue_as_new_raw");
+	end_with(wf, &prepare, opts, opts_size);
+}
+
+void continue_end_run(struct wf *wf)
+{
+	struct command *command = run_last_command(wf, COMMAND_CONTINUE_AS_NEW);
+
+	if (command)
+		*command = *wf->next_run;
+}

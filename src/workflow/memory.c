@@ -1,0 +1,173 @@
+/*
+ * memory.c: the run's memory in the hands of its code, and work that needs more stack than a
+ * coroutine should touch.
+ *
+ * A coroutine allocates in the run's arena; in a query, in the query's; between wf_mark and
+ * wf_release, in an arena of that scope alone. So a release takes nothing away from a coroutine
+ * that ran in between.
+ */
+#include "workflow/run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "convert/convert.h"
+
+enum {
+	SCOPE_CHUNK = 1024
+};
+
+void memory_on_thread(struct wf *wf, co_fn *fn, void *arg)
+{
+	co_on_thread_stack(wf->thread->pool, fn, arg);
+}
+
+struct format_call {
+	struct arena *arena;
+	const char *format;
+	va_list args;
+	char *text;
+};
+
+static void format_call(void *arg)
+{
+	struct format_call *call = arg;
+
+	call->text = arena_vprintf(call->arena, call->format, call->args);
+}
+
+char *memory_vprintf(struct wf *wf, struct arena *arena, const char *format, va_list args)
+{
+	struct format_call call = { .arena = arena, .format = format };
+
+	va_copy(call.args, args);
+	memory_on_thread(wf, format_call, &call);
+	va_end(call.args);
+	return call.text;
+}
+
+bool memory_payloads(struct arena *arena, Common__Payload *const *items, size_t count,
+	struct temporal_payloads *out)
+{
+	struct temporal_payload *copies = arena_array(arena, count, sizeof(*copies));
+
+	if (!copies)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (convert_payload_from_api(arena, items[i], &copies[i]))
+			return false;
+	}
+	*out = (struct temporal_payloads){ copies, count };
+	return true;
+}
+
+void *wf_alloc(const struct wf *constant, size_t size)
+{
+	struct wf *wf = run_of(constant);
+	void *memory = arena_zalloc(run_arena(wf), size);
+
+	if (!memory)
+		run_lacks_memory(wf);
+	return memory;
+}
+
+void *wf_memdup(const struct wf *wf, const void *data, size_t size)
+{
+	void *memory = wf_alloc(wf, size);
+
+	return size ? memcpy(memory, data, size) : memory;
+}
+
+char *wf_strdup(const struct wf *wf, const char *text)
+{
+	return text ? wf_memdup(wf, text, strlen(text) + 1) : NULL;
+}
+
+char *wf_vprintf(const struct wf *constant, const char *format, va_list args)
+{
+	struct wf *wf = run_of(constant);
+	char *text = memory_vprintf(wf, run_arena(wf), format, args);
+
+	if (!text)
+		run_lacks_memory(wf);
+	return text;
+}
+
+char *wf_printf(const struct wf *wf, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	char *text = wf_vprintf(wf, format, args);
+	va_end(args);
+	return text;
+}
+
+#undef wf_mark /* its name is the struct's too */
+struct wf_mark wf_mark(struct wf *wf)
+{
+	run_acts(wf, "wf_mark");
+	struct coroutine *self = wf->current;
+	struct scope *scope = mem_zalloc(sizeof(*scope));
+
+	if (!scope)
+		run_lacks_memory(wf);
+	arena_init(&scope->arena, SCOPE_CHUNK, wf->arena.budget);
+	scope->outer = self->scope;
+	scope->started = self->started;
+	self->scope = scope;
+	self->arena = &scope->arena;
+	return (struct wf_mark){ scope };
+}
+
+static void scope_end(struct coroutine *self)
+{
+	struct scope *scope = self->scope;
+
+	self->scope = scope->outer;
+	arena_finish(&scope->arena);
+	mem_free(scope);
+}
+
+void scope_end_all(struct wf *wf, struct coroutine *self)
+{
+	while (self->scope)
+		scope_end(self);
+	self->arena = &wf->arena;
+}
+
+/* The futures that this coroutine has started since the mark, and that have ended. */
+static void recycle_since(struct wf *wf, struct coroutine *self, const struct wf_future *mark)
+{
+	struct wf_future *future = self->started;
+
+	while (future && future != mark) {
+		struct wf_future *older = future->next_started;
+
+		if (future->kind == FUTURE_CONDITION && !future->done)
+			cancel_future(wf, future); /* its state may go */
+		future->orphan = future->listed;
+		if (future->done && !future->listed)
+			future_recycle(wf, future);
+		future = older;
+	}
+}
+
+void(wf_release)(struct wf *wf, struct wf_mark mark)
+{
+	run_acts(wf, "wf_release");
+	struct coroutine *self = wf->current;
+	const struct scope *scope = self->scope;
+
+	while (scope && scope != mark.scope)
+		scope = scope->outer;
+	if (!scope)
+		run_fault(wf, "InvalidArgument", "wf_release: it is no mark of this coroutine");
+	recycle_since(wf, self, scope->started);
+	for (bool last = false; !last;) {
+		last = self->scope == mark.scope;
+		scope_end(self);
+	}
+	self->arena = self->scope ? &self->scope->arena : &wf->arena;
+}

@@ -1,0 +1,71 @@
+/*
+ * pending.c: a sorted array. Numbers come ascending, so that putting is appending; taking is a
+ * binary search that leaves a hole. When more than half are holes it is compacted, which keeps
+ * both cheap however long a run lives.
+ */
+#include "workflow/pending.h"
+
+#include "base/mem.h"
+
+struct pending_entry {
+	uint32_t seq;
+	struct wf_future *future;
+};
+
+static void compact(struct pending *pending)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < pending->count; i++) {
+		if (pending->entries[i].future)
+			pending->entries[kept++] = pending->entries[i];
+	}
+	pending->count = kept;
+}
+
+bool pending_put(struct pending *pending, uint32_t seq, struct wf_future *future)
+{
+	if (pending->count == pending->room) {
+		size_t room = pending->room ? pending->room * 2 : 2;
+		struct pending_entry *entries =
+			mem_realloc(pending->entries, room * sizeof(*entries));
+
+		if (!entries)
+			return false;
+		pending->entries = entries;
+		pending->room = room;
+	}
+	pending->entries[pending->count++] = (struct pending_entry){ seq, future };
+	pending->live++;
+	return true;
+}
+
+struct wf_future *pending_take(struct pending *pending, uint32_t seq)
+{
+	size_t low = 0, high = pending->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (pending->entries[middle].seq < seq)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == pending->count || pending->entries[low].seq != seq)
+		return NULL;
+	struct wf_future *future = pending->entries[low].future;
+	if (!future)
+		return NULL;
+	pending->entries[low].future = NULL;
+	pending->live--;
+	if (pending->live * 2 <= pending->count)
+		compact(pending);
+	return future;
+}
+
+void pending_finish(struct pending *pending)
+{
+	mem_free(pending->entries);
+	*pending = (struct pending){ .entries = NULL };
+}

@@ -1,0 +1,332 @@
+/*
+ * run.h: what the files of the workflow language share: the run, its coroutines, its futures.
+ *
+ * All of a run is touched by its thread alone. A function here either may be called anywhere, or
+ * says that it is for a coroutine (it may not return) or for the thread's stack (the scheduler).
+ */
+#ifndef WORKFLOW_RUN_H
+#define WORKFLOW_RUN_H
+
+#include <temporal/workflow.h>
+
+#include "base/arena.h"
+#include "base/co.h"
+#include "engine/activation.h"
+#include "engine/command.h"
+#include "workflow/instance.h"
+#include "workflow/pending.h"
+
+struct coroutine;
+struct wf_future;
+
+struct wf_thread {
+	const struct wf_config *config;
+	struct co_pool *pool;
+	struct arena scratch; /* of the query that is being answered */
+};
+
+/* ---- futures (future.c) ---- */
+
+enum future_kind {
+	FUTURE_TIMER,
+	FUTURE_ACTIVITY,
+	FUTURE_COROUTINE,
+	FUTURE_CONDITION
+};
+
+/* One coroutine that waits for one future; `also` is the next future of the same wait. */
+struct waiter {
+	struct coroutine *coroutine;
+	struct wf_future *future;
+	struct waiter *next, *also;
+};
+
+struct wf_future {
+	enum future_kind kind;
+	bool done;
+	bool cancelled;   /* wf_cancel or a cancelled coroutine has asked for its end */
+	bool excused;     /* its failure concerns nobody, or somebody has seen it */
+	bool fresh;       /* `payload` belongs to the activation */
+	bool listed;      /* in wf->conditions */
+	bool orphan;      /* and to be recycled when it is not any more */
+	uint32_t seq;     /* TIMER, ACTIVITY */
+	const char *what; /* ACTIVITY: its type; CONDITION: the signal's name or NULL */
+	struct waiter *waiters, **waiters_end;
+	struct coroutine *starter; /* NULL when that has ended */
+	struct wf_future *next_started, *previous_started;
+	struct wf_future *next; /* in the list of conditions, of fresh results, of free ones */
+	struct wf_future *next_failed, *previous_failed; /* unseen failures of the run */
+	const struct temporal_failure *failure;
+	union {
+		const Common__Payload *payload; /* ACTIVITY: its result; NULL: none, or decoded */
+		struct coroutine *coroutine;    /* COROUTINE; NULL when it has ended */
+		struct {
+			bool (*ready)(const void *state); /* CONDITION */
+			const void *state;
+		};
+	};
+	const void *value; /* what the result was decoded to */
+};
+
+/* A pending future, started by the running coroutine. NULL: no memory. Anywhere. */
+struct wf_future *future_new(struct wf *wf, enum future_kind kind);
+
+/* It has ended: wakes whoever waits. The failure must live as long as the run. Anywhere. */
+void future_settle(struct wf *wf, struct wf_future *future, const struct temporal_failure *failure);
+
+/* Somebody has seen its failure, or nobody cares. */
+void future_excuse(struct wf *wf, struct wf_future *future);
+
+/* Nobody has a pointer to it any more; it must be done. */
+void future_recycle(struct wf *wf, struct wf_future *future);
+
+/* Thread's stack: settles the conditions that hold; false if none does. */
+bool future_check_conditions(struct wf *wf);
+
+/* Thread's stack: results that were not read while the activation holds them are copied. */
+void future_keep_results(struct wf *wf);
+
+/* ---- coroutines (coroutine.c) ---- */
+
+struct deferred {
+	void (*action)(struct wf *wf, void *arg);
+	void *arg;
+	struct deferred *next;
+};
+
+/* wf_mark: where this coroutine's allocations go until the release. */
+struct scope {
+	struct arena arena;
+	struct scope *outer;
+	struct wf_future *started; /* the newest future before the mark */
+};
+
+/* What a coroutine is: its body, on its own stack, and what happens on the thread's when it has
+ * ended. */
+struct coroutine_class {
+	const char *name;
+	bool read_only; /* no function that acts */
+	void (*body)(struct wf *wf, struct coroutine *self);
+	void (*ended)(struct wf *wf, struct coroutine *self);
+};
+
+enum delivery {
+	DELIVERY_NONE,
+	DELIVERY_PENDING,
+	DELIVERY_MADE
+};
+
+struct coroutine {
+	const struct coroutine_class *class;
+	struct co *co;                     /* NULL: it has not run yet */
+	struct coroutine *next, *previous; /* all that live, the oldest first */
+	struct coroutine *next_ready;
+	struct coroutine *next_cancel; /* cancel.c */
+	bool ready, shielded;
+	bool read_only; /* it must not act now */
+	bool cancelled; /* with all that it has started: they are excused */
+	enum delivery cancel;
+	struct waiter *waits;      /* what it waits for, while it is parked */
+	const char *waits_as;      /* the function that it waits in */
+	struct wf_future *started; /* the newest first */
+	struct deferred *deferred;
+	struct arena *arena; /* of its allocations */
+	struct scope *scope;
+	const struct temporal_failure *failure; /* with which it ends */
+	const char *name;                       /* a handler's: of the signal or query */
+	union {
+		struct {
+			void (*fn)(struct wf *wf, void *arg);
+			void *arg;
+			struct wf_future *future;
+		} go;
+		struct {
+			const struct temporal_handler *handler;
+			const void *in; /* or struct temporal_payloads, if it is untyped */
+			void *out;
+			const char *id;          /* a query's; an update's protocol instance */
+			bool validate, accepted; /* an update */
+		} handler;
+	};
+};
+
+/* A coroutine that is ready. NULL: no memory. Anywhere. */
+struct coroutine *coroutine_new(struct wf *wf, const struct coroutine_class *class);
+void coroutine_make_ready(struct wf *wf, struct coroutine *coroutine);
+
+/* Thread's stack: runs it until it waits or has ended (then ->ended was called and it is gone). */
+void coroutine_step(struct wf *wf, struct coroutine *coroutine);
+
+/* Thread's stack: ends all, running nothing of them. */
+void coroutine_end_all(struct wf *wf);
+
+/* Coroutine: ends the running one with the failure, which must live as long as the run. */
+_Noreturn void coroutine_raise(struct wf *wf, const struct temporal_failure *failure);
+
+/* Coroutine: ends it here and now, without its deferred actions. */
+_Noreturn void coroutine_leave(struct wf *wf);
+
+/* ---- waiting (await.c), cancelling (cancel.c) ---- */
+
+/* Coroutine: waits until the future is done. */
+void await_one(struct wf *wf, struct wf_future *future, const char *verb);
+
+/* The cancellation of a coroutine, of a future. Anywhere. */
+void cancel_coroutine(struct wf *wf, struct coroutine *coroutine, bool with_started);
+void cancel_future(struct wf *wf, struct wf_future *future);
+
+/* Passes it to all that the coroutine waits for now. */
+void cancel_deliver(struct wf *wf, struct coroutine *coroutine);
+
+/* ---- the run (instance.c) ---- */
+
+struct signal {
+	const char *name;
+	struct temporal_payloads input;
+	struct signal *next;
+};
+
+struct wf {
+	struct wf_thread *thread;
+	const struct temporal_workflow *definition; /* NULL before the first activation */
+	void *state;
+	const void *in; /* the arguments: a struct X_in, or struct temporal_payloads */
+	void *out;
+	struct arena arena; /* of the run */
+	struct arena task;  /* of the activation that is being answered */
+
+	struct coroutine *current; /* whose code is running */
+	struct coroutine *first, *last;
+	struct coroutine *ready, **ready_end;
+	struct coroutine *main; /* the run's function; NULL: not started, or ended */
+	struct coroutine *free_coroutines;
+	struct wf_future *free_futures, *conditions, **conditions_end, *fresh, *failed;
+	struct waiter *free_waiters;
+	struct pending timers, activities;
+	uint32_t timer_seq, activity_seq;
+	struct signal *signals, **signals_end; /* without a handler so far */
+	unsigned handlers_running;
+	size_t stack_bytes; /* of parked coroutines, when last looked at */
+
+	bool replaying, evicted;
+	bool broken;                    /* its task has failed: it can only be evicted */
+	bool finished;                  /* the run's last command was given */
+	const char *cancel_reason;      /* NULL: not asked */
+	const struct command *next_run; /* what wf_continue_as_new has prepared, in `arena` */
+	int64_t now_ns;
+	uint64_t random[4];
+	const char *current_details;
+	const struct temporal_payload *last_result;
+	const struct temporal_failure *last_failure;
+	struct wf_info info;
+
+	struct command *commands; /* in `task` */
+	size_t n_commands, commands_room;
+	struct completion completion;
+};
+
+struct wf_instance {
+	struct wf wf;
+};
+
+/* A zeroed command of that kind, the next of the answer. NULL: no memory. Anywhere. */
+struct command *run_command(struct wf *wf, enum command_kind kind);
+
+/* The run's last command, or NULL: there is one already, or no memory (then the run is broken). */
+struct command *run_last_command(struct wf *wf, enum command_kind kind);
+
+/* The task has failed, for that reason (the first one counts). Anywhere; it returns. */
+void run_break(struct wf *wf, const char *type, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void run_break_error(struct wf *wf, const struct temporal_error *err, const char *what);
+void run_out_of_memory(struct wf *wf);
+
+/* Coroutine: as these, and ends it. */
+_Noreturn void run_fault(struct wf *wf, const char *type, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+_Noreturn void run_lacks_memory(struct wf *wf);
+
+/* Coroutine: ends it, unless it may act. `verb` is the function's name. */
+void run_acts(struct wf *wf, const char *verb);
+
+/* Where the running code's allocations go. */
+struct arena *run_arena(struct wf *wf);
+
+/* Functions of the API that only look take a const struct wf *, but allocate. */
+struct wf *run_of(const struct wf *wf);
+
+/* ---- the kinds of jobs; all on the thread's stack ---- */
+
+/* initialize.c: looks up the type, fills info and state, decodes the arguments; false: it is
+ * broken. */
+bool initialize_run(struct wf *wf, const struct activation *activation,
+	const struct activation_initialize *job);
+void initialize_start(struct wf *wf);
+void initialize_now(struct wf *wf, const struct activation *activation);
+
+void timer_fire(struct wf *wf, uint32_t seq);
+void timer_cancel(struct wf *wf, struct wf_future *future);
+void activity_resolve(struct wf *wf, uint32_t seq, const struct resolution *resolution);
+void activity_cancel(struct wf *wf, struct wf_future *future);
+void signal_apply(struct wf *wf, const struct activation_signal *job);
+void query_apply(struct wf *wf, const struct activation_query *job);
+void update_apply(struct wf *wf, const struct activation_update *job);
+
+/* The handler for that kind of thing and name: typed, untyped, or the one for all; NULL: none. */
+const struct temporal_handler *handler_find(
+	const struct wf *wf, enum temporal_definition definition, const char *name);
+const char *handler_name(const struct temporal_handler *handler); /* "": the one for all */
+
+/* metadata.c: answers the queries that every workflow has; false: it is none of them. */
+bool metadata_query(struct wf *wf, const struct activation_query *job);
+void query_answer(struct wf *wf, const char *id, const Common__Payload *payload,
+	const struct temporal_failure *failure);
+
+/* ---- values (failure.c, memory.c, random.c) ---- */
+
+/* Ends the run by what its function or a signal's handler has failed with. */
+void failure_end_run(struct wf *wf, const struct temporal_failure *failure);
+
+/* Of kind CANCELLED, in the run's arena; never NULL (a constant when memory is out). */
+const struct temporal_failure *failure_cancelled(struct wf *wf, const char *message);
+
+/* Formats on the thread's stack, into the arena. NULL: no memory. Anywhere. */
+char *memory_vprintf(struct wf *wf, struct arena *arena, const char *format, va_list args);
+
+/* Runs on the thread's stack. Anywhere. */
+void memory_on_thread(struct wf *wf, co_fn *fn, void *arg);
+
+/* Untyped payloads, copied to the arena; false: no memory. Thread's stack. */
+bool memory_payloads(struct arena *arena, Common__Payload *const *items, size_t count,
+	struct temporal_payloads *out);
+
+void scope_end_all(struct wf *wf, struct coroutine *coroutine);
+
+/* continue.c: with which a coroutine ends that has called wf_continue_as_new; and what then
+ * happens. */
+extern const struct temporal_failure continue_failure;
+void continue_end_run(struct wf *wf);
+
+/* options.c: to the API's messages, in the arena; NULL only when memory is out. Thread's stack. */
+Common__RetryPolicy *options_retry(struct arena *arena, const struct temporal_retry_policy *policy);
+Common__Priority *options_priority(struct arena *arena, const struct temporal_priority *priority);
+Common__SearchAttributes *options_search_attributes(
+	struct arena *arena, const struct temporal_entries *entries);
+bool options_headers(struct arena *arena, const struct temporal_entries *entries,
+	struct activation_headers *out);
+bool options_memo(
+	struct arena *arena, const struct temporal_entries *entries, struct command_memo *out);
+Sdk__UserMetadata *options_summary(struct arena *arena, const char *summary);
+bool options_payloads(
+	struct arena *arena, const struct temporal_payloads *in, struct activation_payloads *out);
+
+/* A duration in ms as the engine takes it: TEMPORAL_OFF becomes 0; false: it is negative otherwise.
+ */
+bool options_ms(int64_t *ms);
+
+/* The caller's options, of which it knows `size` bytes, as this version's, the rest zeroed. */
+void options_copy(void *out, size_t out_size, const void *opts, size_t size);
+
+void random_seed(uint64_t random[4], uint64_t seed);
+
+#endif
