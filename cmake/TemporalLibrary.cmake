@@ -11,7 +11,7 @@ add_library(temporal SHARED ${objects})
 add_library(temporal::shared ALIAS temporal)
 set_target_properties(temporal PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0 EXPORT_NAME shared
 	LINKER_LANGUAGE C LINK_DEPENDS ${map} LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
-target_link_libraries(temporal PRIVATE ${TEMPORAL_REQUIRES})
+target_link_libraries(temporal PRIVATE ${TEMPORAL_REQUIRES} m)
 target_link_options(temporal PRIVATE -Wl,--version-script=${map} -Wl,--as-needed -Wl,--gc-sections)
 
 # The sanitizers' run-time data refers to symbols of each object, so their builds keep a plain archive.
@@ -20,16 +20,16 @@ if(TEMPORAL_SANITIZE)
 else()
 	set(merged ${CMAKE_CURRENT_BINARY_DIR}/libtemporal.o)
 	add_custom_command(OUTPUT ${merged}
-		COMMAND ${CMAKE_LINKER} -r -o ${merged} ${objects}
+		COMMAND ${CMAKE_LINKER} -r -o ${merged} --whole-archive $<TARGET_FILE:temporal_internal>
 		COMMAND ${CMAKE_OBJCOPY} --localize-hidden ${merged}
-		DEPENDS ${objects} COMMAND_EXPAND_LISTS VERBATIM COMMENT "Joining the objects of libtemporal.a")
+		DEPENDS temporal_internal VERBATIM COMMENT "Joining the objects of libtemporal.a")
 	set_source_files_properties(${merged} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
 	add_library(temporal_static STATIC ${merged})
 endif()
 add_library(temporal::static ALIAS temporal_static)
 set_target_properties(temporal_static PROPERTIES OUTPUT_NAME temporal EXPORT_NAME static LINKER_LANGUAGE C
 	ARCHIVE_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
-target_link_libraries(temporal_static INTERFACE ${TEMPORAL_REQUIRES})
+target_link_libraries(temporal_static INTERFACE ${TEMPORAL_REQUIRES} m)
 foreach(library temporal temporal_static)
 	target_include_directories(${library} INTERFACE
 		$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
@@ -40,9 +40,8 @@ endforeach()
 
 # The archives of the libraries below, where the system has them; else the shared ones.
 function(temporal_archives out)
-	set(${out} temporal_static)
-	set(names protobuf-c nghttp2 uv_a ssl crypto jansson z)
-	foreach(name ${names})
+	set(archives "")
+	foreach(name protobuf-c nghttp2 uv_a ssl crypto jansson z)
 		find_library(TEMPORAL_ARCHIVE_${name} NAMES lib${name}.a)
 		mark_as_advanced(TEMPORAL_ARCHIVE_${name})
 		list(APPEND archives ${TEMPORAL_ARCHIVE_${name}})
@@ -50,7 +49,7 @@ function(temporal_archives out)
 	if(archives MATCHES NOTFOUND OR TEMPORAL_SANITIZE)
 		set(archives ${TEMPORAL_REQUIRES})
 	endif()
-	set(${out} $<TARGET_FILE:temporal_static> ${archives} Threads::Threads ${CMAKE_DL_LIBS} PARENT_SCOPE)
+	set(${out} $<TARGET_FILE:temporal_static> ${archives} Threads::Threads m ${CMAKE_DL_LIBS} PARENT_SCOPE)
 endfunction()
 
 temporal_archives(archives)

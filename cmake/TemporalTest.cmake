@@ -15,11 +15,16 @@ set(TEMPORAL_TEST_ENVIRONMENT
 	TEMPORAL_TEST_SOURCE_DIR=${PROJECT_SOURCE_DIR}
 	PYTHONPATH=${PROJECT_SOURCE_DIR}/test/lib
 	PYTHONDONTWRITEBYTECODE=1)
+find_program(VALGRIND valgrind)
+if(TEMPORAL_VALGRIND AND NOT VALGRIND)
+	add_test(NAME valgrind COMMAND sh -c "echo 'skipped: no valgrind on this machine'; exit 77")
+	set_tests_properties(valgrind PROPERTIES LABELS valgrind SKIP_RETURN_CODE 77)
+endif()
 if(TEMPORAL_SANITIZE)
 	list(APPEND TEMPORAL_TEST_ENVIRONMENT
 		"ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=0:strict_string_checks=1"
 		"UBSAN_OPTIONS=print_stacktrace=1"
-		"TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1")
+		"TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:die_after_fork=0")
 endif()
 
 function(temporal_test name)
@@ -37,6 +42,12 @@ function(temporal_test name)
 		set(test_TIMEOUT 120)
 	endif()
 	add_test(NAME ${name} COMMAND ${test_COMMAND})
+	if(TEMPORAL_VALGRIND AND VALGRIND AND test_KIND STREQUAL unit)
+		add_test(NAME valgrind_${name} COMMAND ${PROJECT_SOURCE_DIR}/test/lib/with-valgrind
+			$<TARGET_FILE:${name}>)
+		set_tests_properties(valgrind_${name} PROPERTIES LABELS valgrind TIMEOUT 300 SKIP_RETURN_CODE 77
+			ENVIRONMENT "${TEMPORAL_TEST_ENVIRONMENT}")
+	endif()
 	set_tests_properties(${name} PROPERTIES LABELS "${test_KIND}" TIMEOUT ${test_TIMEOUT} SKIP_RETURN_CODE 77
 		ENVIRONMENT "${TEMPORAL_TEST_ENVIRONMENT}")
 	if(test_SERVER)

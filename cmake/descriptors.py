@@ -29,7 +29,7 @@ ROOTS = [
     "google/protobuf/struct.proto",
 ]
 # Only options of the HTTP gateway and of documentation: nothing that the wire carries.
-STUBS = ["google/api/annotations.proto", "google/api/http.proto"]
+EMPTY_FILES = ["google/api/annotations.proto", "google/api/http.proto"]
 C_PACKAGES = {"google.protobuf": "Google", "google.rpc": "Rpc"}
 
 
@@ -100,11 +100,14 @@ def literals(source):
 
 def from_wheel(path):
     found = {}
-    with zipfile.ZipFile(path) as wheel:
-        for entry in wheel.namelist():
-            if entry.endswith("_pb2.py"):
-                for descriptor in literals(wheel.read(entry)):
-                    found[name_and_imports(descriptor)[0]] = descriptor
+    try:
+        with zipfile.ZipFile(path) as wheel:
+            for entry in wheel.namelist():
+                if entry.endswith("_pb2.py"):
+                    for descriptor in literals(wheel.read(entry)):
+                        found[name_and_imports(descriptor)[0]] = descriptor
+    except (OSError, zipfile.BadZipFile) as error:
+        sys.exit(f"descriptors.py: {path}: {error}; expected a wheel of temporalio")
     return found
 
 
@@ -149,7 +152,7 @@ def for_c(descriptor):
     return rewrite(descriptor, 4, without_optional) + field(8, field(1019, options))
 
 
-def stub(name):
+def empty_file(name):
     return field(1, name.encode()) + field(2, b"google.api") + field(12, b"proto3")
 
 
@@ -161,9 +164,9 @@ def closure(found):
             return
         seen.add(name)
         if name not in found:
-            if name not in STUBS:
-                raise SystemExit(f"descriptors.py: {name} is needed, but not in the source")
-            found[name] = stub(name)
+            if name not in EMPTY_FILES:
+                sys.exit(f"descriptors.py: {name} is needed, but is not in the source")
+            found[name] = empty_file(name)
         for needed in name_and_imports(found[name])[1]:
             visit(needed)
         ordered.append(name)
@@ -191,9 +194,11 @@ def main():
             sys.exit(f"descriptors.py: {args.wheel}: SHA-256 is {digest}, expected {args.sha256}")
     found = from_set(args.well_known)
     found.update(from_wheel(args.wheel) if args.wheel else from_set(args.set))
-    for name in STUBS:
-        found[name] = stub(name)
+    for name in EMPTY_FILES:
+        found[name] = empty_file(name)
     names = closure(found)
+    if not any(name.startswith("temporal/api/") for name in names):
+        sys.exit(f"descriptors.py: {args.wheel or args.set} has no file of temporal/api")
     pathlib.Path(args.out).write_bytes(b"".join(field(1, for_c(found[name])) for name in names))
     pathlib.Path(args.list).write_text("".join(name + "\n" for name in names))
 

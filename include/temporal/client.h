@@ -41,6 +41,14 @@ struct temporal_client;
 struct temporal_run;
 struct temporal_result;
 
+#ifndef __cplusplus
+/* The contract of a thing of that kind that has no arguments (it was made by a ..._0 macro). */
+#define TEMPORAL_CONTRACT_0_OF_(X_, definition_) \
+	(TEMPORAL_CONTRACT_OF_(X_, definition_) + \
+		TEMPORAL_CHECK_((int)X_##_has_arguments_ == 0, \
+			#X_ " has arguments: use the form without _0"))
+#endif
+
 /* ---- connecting ---- */
 
 /* A header of gRPC. Names are lower case; binary ones, which end in "-bin", are not supported here.
@@ -177,10 +185,11 @@ struct temporal_start_opts {
 
 /* Starts `X` with its arguments: the handle of its first run, or NULL. */
 #define temporal_start(client_, X_, opts_, err_, ...) \
-	temporal_start_contract_((client_), &X_, TEMPORAL_ARGUMENTS_(X_, __VA_ARGS__), (opts_), \
-		sizeof(*(opts_)), (err_))
+	temporal_start_contract_((client_), TEMPORAL_CONTRACT_OF_(X_, WORKFLOW), \
+		TEMPORAL_ARGUMENTS_(X_, __VA_ARGS__), (opts_), sizeof(*(opts_)), (err_))
 #define temporal_start_0(client_, X_, opts_, err_) \
-	temporal_start_contract_((client_), &X_, NULL, (opts_), sizeof(*(opts_)), (err_))
+	temporal_start_contract_((client_), TEMPORAL_CONTRACT_0_OF_(X_, WORKFLOW), NULL, (opts_), \
+		sizeof(*(opts_)), (err_))
 
 /*
  * The same by name and payloads. When a run has the id already and the policies forbid another one:
@@ -191,11 +200,12 @@ struct temporal_start_opts {
 
 /* Start, as above, and wait for the result, as temporal_result does. */
 #define temporal_execute(client_, X_, opts_, out_, keep_, err_, ...) \
-	temporal_execute_((client_), &X_, TEMPORAL_ARGUMENTS_(X_, __VA_ARGS__), (opts_), \
-		sizeof(*(opts_)), TEMPORAL_OUT_POINTER_(X_, out_), (keep_), (err_))
-#define temporal_execute_0(client_, X_, opts_, out_, keep_, err_) \
-	temporal_execute_((client_), &X_, NULL, (opts_), sizeof(*(opts_)), \
+	temporal_execute_((client_), TEMPORAL_CONTRACT_OF_(X_, WORKFLOW), \
+		TEMPORAL_ARGUMENTS_(X_, __VA_ARGS__), (opts_), sizeof(*(opts_)), \
 		TEMPORAL_OUT_POINTER_(X_, out_), (keep_), (err_))
+#define temporal_execute_0(client_, X_, opts_, out_, keep_, err_) \
+	temporal_execute_((client_), TEMPORAL_CONTRACT_0_OF_(X_, WORKFLOW), NULL, (opts_), \
+		sizeof(*(opts_)), TEMPORAL_OUT_POINTER_(X_, out_), (keep_), (err_))
 
 /*
  * Sends the signal S to the workflow with the id of `opts`, and starts X first when there is none.
@@ -203,27 +213,34 @@ struct temporal_start_opts {
  * The default of id_conflict_policy is USE_EXISTING here.
  */
 #define temporal_signal_with_start(client_, X_, opts_, S_, signal_, err_, ...) \
-	temporal_signal_with_start_contract_((client_), &X_, TEMPORAL_ARGUMENTS_(X_, __VA_ARGS__), \
-		(opts_), sizeof(*(opts_)), &S_, TEMPORAL_POINTER_(signal_, struct S_##_in), \
+	temporal_signal_with_start_contract_((client_), TEMPORAL_CONTRACT_OF_(X_, WORKFLOW), \
+		TEMPORAL_ARGUMENTS_(X_, __VA_ARGS__), (opts_), sizeof(*(opts_)), \
+		TEMPORAL_CONTRACT_OF_(S_, SIGNAL), TEMPORAL_POINTER_(signal_, struct S_##_in), \
 		(err_))
+#define temporal_signal_with_start_0(client_, X_, opts_, S_, signal_, err_) \
+	temporal_signal_with_start_contract_((client_), TEMPORAL_CONTRACT_0_OF_(X_, WORKFLOW), \
+		NULL, (opts_), sizeof(*(opts_)), TEMPORAL_CONTRACT_OF_(S_, SIGNAL), \
+		TEMPORAL_POINTER_(signal_, struct S_##_in), (err_))
 #define temporal_signal_with_start_named( \
 	client_, type_, arguments_, opts_, signal_, signal_arguments_, err_) \
 	temporal_signal_with_start_named_((client_), (type_), (arguments_), (opts_), \
 		sizeof(*(opts_)), (signal_), (signal_arguments_), (err_))
 
 #define temporal_start_async(client_, X_, opts_, done_, user_, err_, ...) \
-	temporal_start_contract_async_((client_), &X_, TEMPORAL_ARGUMENTS_(X_, __VA_ARGS__), \
-		(opts_), sizeof(*(opts_)), (done_), (user_), (err_))
+	temporal_start_contract_async_((client_), TEMPORAL_CONTRACT_OF_(X_, WORKFLOW), \
+		TEMPORAL_ARGUMENTS_(X_, __VA_ARGS__), (opts_), sizeof(*(opts_)), (done_), (user_), \
+		(err_))
 #define temporal_start_0_async(client_, X_, opts_, done_, user_, err_) \
-	temporal_start_contract_async_( \
-		(client_), &X_, NULL, (opts_), sizeof(*(opts_)), (done_), (user_), (err_))
+	temporal_start_contract_async_((client_), TEMPORAL_CONTRACT_0_OF_(X_, WORKFLOW), NULL, \
+		(opts_), sizeof(*(opts_)), (done_), (user_), (err_))
 #define temporal_start_named_async(client_, type_, arguments_, opts_, done_, user_, err_) \
 	temporal_start_named_async_((client_), (type_), (arguments_), (opts_), sizeof(*(opts_)), \
 		(done_), (user_), (err_))
 #define temporal_signal_with_start_async(client_, X_, opts_, S_, signal_, done_, user_, err_, ...) \
-	temporal_signal_with_start_contract_async_((client_), &X_, \
-		TEMPORAL_ARGUMENTS_(X_, __VA_ARGS__), (opts_), sizeof(*(opts_)), &S_, \
-		TEMPORAL_POINTER_(signal_, struct S_##_in), (done_), (user_), (err_))
+	temporal_signal_with_start_contract_async_((client_), TEMPORAL_CONTRACT_OF_(X_, WORKFLOW), \
+		TEMPORAL_ARGUMENTS_(X_, __VA_ARGS__), (opts_), sizeof(*(opts_)), \
+		TEMPORAL_CONTRACT_OF_(S_, SIGNAL), TEMPORAL_POINTER_(signal_, struct S_##_in), \
+		(done_), (user_), (err_))
 #define temporal_signal_with_start_named_async( \
 	client_, type_, arguments_, opts_, signal_, signal_arguments_, done_, user_, err_) \
 	temporal_signal_with_start_named_async_((client_), (type_), (arguments_), (opts_), \
@@ -306,16 +323,17 @@ struct temporal_wait_opts {
 
 /*
  * Waits until the workflow has ended, following its chain of runs (continued as new, retried, by
- * cron), and stores what it returned at `out_`, a pointer to X_out (NULL where X_out is void).
+ * cron), and stores what it returned at `out_`, a pointer to X_out (NULL: it is not wanted).
  * What `*out_` points to belongs to the result that is stored at `keep_`, to be given up by the
  * caller; where X_out has no pointers, keep_ may be NULL. RUN_FAILED: the workflow ended otherwise,
  * and `*keep_` says how. On all other errors `*keep_` is NULL. DEADLINE_EXCEEDED: it still runs.
  */
 #define temporal_result(run_, X_, out_, keep_, err_) \
-	temporal_result_((run_), &X_, TEMPORAL_OUT_POINTER_(X_, out_), NULL, 0, (keep_), (err_))
+	temporal_result_((run_), TEMPORAL_CONTRACT_OF_(X_, WORKFLOW), \
+		TEMPORAL_OUT_POINTER_(X_, out_), NULL, 0, (keep_), (err_))
 #define temporal_result_with(run_, X_, opts_, out_, keep_, err_) \
-	temporal_result_((run_), &X_, TEMPORAL_OUT_POINTER_(X_, out_), (opts_), sizeof(*(opts_)), \
-		(keep_), (err_))
+	temporal_result_((run_), TEMPORAL_CONTRACT_OF_(X_, WORKFLOW), \
+		TEMPORAL_OUT_POINTER_(X_, out_), (opts_), sizeof(*(opts_)), (keep_), (err_))
 
 /* Waits likewise; whatever the end was, the result says it. NULL: the end could not be learnt. */
 #define temporal_run_wait(run_, opts_, err_) \
@@ -365,13 +383,16 @@ TEMPORAL_API const char *temporal_result_next_run_id(const struct temporal_resul
 /* Sends the signal S; OK: the server has stored it. NOT_FOUND: no such workflow, or it has ended.
  */
 #define temporal_signal(run_, S_, err_, ...) \
-	temporal_signal_contract_((run_), &S_, TEMPORAL_ARGUMENTS_(S_, __VA_ARGS__), (err_))
-#define temporal_signal_0(run_, S_, err_) temporal_signal_contract_((run_), &S_, NULL, (err_))
+	temporal_signal_contract_((run_), TEMPORAL_CONTRACT_OF_(S_, SIGNAL), \
+		TEMPORAL_ARGUMENTS_(S_, __VA_ARGS__), (err_))
+#define temporal_signal_0(run_, S_, err_) \
+	temporal_signal_contract_((run_), TEMPORAL_CONTRACT_0_OF_(S_, SIGNAL), NULL, (err_))
 #define temporal_signal_async(run_, S_, done_, user_, err_, ...) \
-	temporal_signal_contract_async_( \
-		(run_), &S_, TEMPORAL_ARGUMENTS_(S_, __VA_ARGS__), (done_), (user_), (err_))
+	temporal_signal_contract_async_((run_), TEMPORAL_CONTRACT_OF_(S_, SIGNAL), \
+		TEMPORAL_ARGUMENTS_(S_, __VA_ARGS__), (done_), (user_), (err_))
 #define temporal_signal_0_async(run_, S_, done_, user_, err_) \
-	temporal_signal_contract_async_((run_), &S_, NULL, (done_), (user_), (err_))
+	temporal_signal_contract_async_( \
+		(run_), TEMPORAL_CONTRACT_0_OF_(S_, SIGNAL), NULL, (done_), (user_), (err_))
 
 struct temporal_signal_opts {
 	const struct temporal_entries *headers; /* of the signal, not of gRPC */
@@ -423,17 +444,19 @@ struct temporal_query_opts {
  * QUERY_REJECTED: by opts_->reject; `*keep_` has the run's status. `opts_` points to options.
  */
 #define temporal_query(run_, Q_, out_, keep_, err_, ...) \
-	temporal_query_contract_((run_), &Q_, TEMPORAL_ARGUMENTS_(Q_, __VA_ARGS__), NULL, 0, \
-		TEMPORAL_OUT_POINTER_(Q_, out_), (keep_), (err_))
+	temporal_query_contract_((run_), TEMPORAL_CONTRACT_OF_(Q_, QUERY), \
+		TEMPORAL_ARGUMENTS_(Q_, __VA_ARGS__), NULL, 0, TEMPORAL_OUT_POINTER_(Q_, out_), \
+		(keep_), (err_))
 #define temporal_query_0(run_, Q_, out_, keep_, err_) \
-	temporal_query_contract_( \
-		(run_), &Q_, NULL, NULL, 0, TEMPORAL_OUT_POINTER_(Q_, out_), (keep_), (err_))
-#define temporal_query_with(run_, Q_, opts_, out_, keep_, err_, ...) \
-	temporal_query_contract_((run_), &Q_, TEMPORAL_ARGUMENTS_(Q_, __VA_ARGS__), (opts_), \
-		sizeof(*(opts_)), TEMPORAL_OUT_POINTER_(Q_, out_), (keep_), (err_))
-#define temporal_query_with_0(run_, Q_, opts_, out_, keep_, err_) \
-	temporal_query_contract_((run_), &Q_, NULL, (opts_), sizeof(*(opts_)), \
+	temporal_query_contract_((run_), TEMPORAL_CONTRACT_0_OF_(Q_, QUERY), NULL, NULL, 0, \
 		TEMPORAL_OUT_POINTER_(Q_, out_), (keep_), (err_))
+#define temporal_query_with(run_, Q_, opts_, out_, keep_, err_, ...) \
+	temporal_query_contract_((run_), TEMPORAL_CONTRACT_OF_(Q_, QUERY), \
+		TEMPORAL_ARGUMENTS_(Q_, __VA_ARGS__), (opts_), sizeof(*(opts_)), \
+		TEMPORAL_OUT_POINTER_(Q_, out_), (keep_), (err_))
+#define temporal_query_with_0(run_, Q_, opts_, out_, keep_, err_) \
+	temporal_query_contract_((run_), TEMPORAL_CONTRACT_0_OF_(Q_, QUERY), NULL, (opts_), \
+		sizeof(*(opts_)), TEMPORAL_OUT_POINTER_(Q_, out_), (keep_), (err_))
 
 /*
  * The same by name and payloads: the answer (status COMPLETED), or NULL; `keep` (may be NULL) gets
@@ -462,7 +485,8 @@ struct temporal_cancel_opts {
 	size_t n_rpc_headers;
 };
 
-/* Asks the workflow to cancel itself; OK: the request is stored. Asking twice is no error. */
+/* Asks the workflow to cancel itself; OK: the request is stored, or came
+ * before, or (today's server) the run has ended meanwhile. */
 #define temporal_run_cancel(run_, err_, ...) \
 	temporal_run_cancel_((run_), &(const struct temporal_cancel_opts){ __VA_ARGS__ }, \
 		sizeof(struct temporal_cancel_opts), (err_))
@@ -596,11 +620,12 @@ struct temporal_heartbeat_reply {
 
 /* Completes the activity A; out_ points to its A_out (NULL where that is void). */
 #define temporal_activity_complete(client_, A_, target_, out_, err_) \
-	temporal_activity_complete_contract_( \
-		(client_), (target_), &A_, TEMPORAL_OUT_POINTER_(A_, out_), (err_))
+	temporal_activity_complete_contract_((client_), (target_), \
+		TEMPORAL_CONTRACT_OF_(A_, ACTIVITY), TEMPORAL_OUT_POINTER_(A_, out_), (err_))
 #define temporal_activity_complete_async(client_, A_, target_, out_, done_, user_, err_) \
-	temporal_activity_complete_contract_async_((client_), (target_), &A_, \
-		TEMPORAL_OUT_POINTER_(A_, out_), (done_), (user_), (err_))
+	temporal_activity_complete_contract_async_((client_), (target_), \
+		TEMPORAL_CONTRACT_OF_(A_, ACTIVITY), TEMPORAL_OUT_POINTER_(A_, out_), (done_), \
+		(user_), (err_))
 
 TEMPORAL_API enum temporal_code temporal_activity_complete_contract_(struct temporal_client *client,
 	const struct temporal_activity_target *target, const struct temporal_contract *contract,

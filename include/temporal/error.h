@@ -1,9 +1,10 @@
 /*
  * error.h: the one vocabulary of errors.
  *
- * Every function that can fail returns an enum temporal_code, or NULL where it would return an object, and writes the
- * detail to the caller's struct temporal_error, its last parameter, which may be NULL. Nothing in it is on the heap and
- * nothing has to be freed. It is written only on failure.
+ * Every function that can fail returns an enum temporal_code, or NULL where it would return an
+ * object, and writes the detail to the caller's struct temporal_error, its last parameter, which
+ * may be NULL. Nothing in it is on the heap and nothing has to be freed. It is written only on
+ * failure.
  */
 #ifndef TEMPORAL_ERROR_H
 #define TEMPORAL_ERROR_H
@@ -29,7 +30,8 @@ extern "C" {
 #define TEMPORAL_NORETURN
 #endif
 
-/* What went wrong. 0 to 16 are gRPC's status codes, with gRPC's numbers; our own follow from 100. */
+/* What went wrong. 0 to 16 are gRPC's status codes, with gRPC's numbers; our own follow from 100.
+ */
 enum temporal_code {
 	TEMPORAL_OK = 0,
 	TEMPORAL_CANCELLED = 1,
@@ -49,15 +51,20 @@ enum temporal_code {
 	TEMPORAL_DATA_LOSS = 15,
 	TEMPORAL_UNAUTHENTICATED = 16,
 
-	TEMPORAL_NO_MEMORY = 100,      /* an allocation failed here, in this process */
-	TEMPORAL_BAD_PAYLOAD = 101,    /* a payload does not have the form that the contract asks for */
-	TEMPORAL_RUN_FAILED = 102,     /* the workflow run did not complete: see the result's failure */
+	TEMPORAL_NO_MEMORY = 100, /* an allocation failed here, in this process */
+	TEMPORAL_BAD_PAYLOAD =
+		101,               /* a payload does not have the form that the contract asks for */
+	TEMPORAL_RUN_FAILED = 102, /* the workflow run did not complete: see the result's failure */
 	TEMPORAL_NONDETERMINISM = 103, /* a history and the workflow's code do not fit together */
-	TEMPORAL_QUERY_REJECTED = 104, /* the run's status forbids the query by its reject condition */
-	TEMPORAL_QUERY_FAILED = 105,   /* the query's handler failed */
+	TEMPORAL_QUERY_REJECTED =
+		104, /* the run's status forbids the query by its reject condition */
+	TEMPORAL_QUERY_FAILED = 105, /* the query's handler failed */
 };
 
-/* Which typed detail came with a gRPC status (google.rpc.Status with one of temporal.api.errordetails.v1). */
+/*
+ * Which typed detail came with a gRPC status (google.rpc.Status with one of
+ * temporal.api.errordetails.v1).
+ */
 enum temporal_detail {
 	TEMPORAL_DETAIL_NONE = 0,
 	TEMPORAL_DETAIL_NOT_FOUND,
@@ -85,15 +92,16 @@ enum temporal_detail {
 struct temporal_error {
 	enum temporal_code code;
 	enum temporal_detail detail;
-	bool retryable;        /* the same call may succeed later */
-	char message[240];     /* what failed, on which input, and what was expected; cut if too long, always terminated */
-	char run_id[40];       /* WORKFLOW_ALREADY_STARTED: the run in the way; else empty */
+	bool retryable;    /* the same call may succeed later */
+	char message[240]; /* what failed, on which input, and what was expected; cut if too long,
+			      always terminated */
+	char run_id[40];   /* WORKFLOW_ALREADY_STARTED: the run in the way; else empty */
 	uint64_t reserved[4];
 };
 
 /*
- * The code's name as gRPC spells it ("NOT_FOUND"), or our own in the same form ("BAD_PAYLOAD"); "UNKNOWN_CODE" for a
- * number that is none. A static string. Any thread.
+ * The code's name as gRPC spells it ("NOT_FOUND"), or our own in the same form ("BAD_PAYLOAD");
+ * "UNKNOWN_CODE" for a number that is none. A static string. Any thread.
  */
 TEMPORAL_API const char *temporal_code_name(enum temporal_code code);
 

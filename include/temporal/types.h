@@ -1,5 +1,6 @@
 /*
- * types.h: what client, worker, workflow and activity code share: contracts, payloads, failures, policies.
+ * types.h: what client, worker, workflow and activity code share: contracts, payloads, failures,
+ * policies.
  */
 #ifndef TEMPORAL_TYPES_H
 #define TEMPORAL_TYPES_H
@@ -17,10 +18,10 @@ extern "C" {
 /* Any option: "none, off or zero", where 0 stands for the default. */
 #define TEMPORAL_OFF (-1)
 
-#define TEMPORAL_SECONDS(n_) ((int64_t)(n_) * 1000)
-#define TEMPORAL_MINUTES(n_) ((int64_t)(n_) * 60000)
-#define TEMPORAL_HOURS(n_)   ((int64_t)(n_) * 3600000)
-#define TEMPORAL_DAYS(n_)    ((int64_t)(n_) * 86400000)
+#define TEMPORAL_SECONDS(n_) ((int64_t)(n_)*1000)
+#define TEMPORAL_MINUTES(n_) ((int64_t)(n_)*60000)
+#define TEMPORAL_HOURS(n_)   ((int64_t)(n_)*3600000)
+#define TEMPORAL_DAYS(n_)    ((int64_t)(n_)*86400000)
 
 /* ---- payloads ---- */
 
@@ -34,9 +35,12 @@ struct temporal_metadata {
 	struct temporal_bytes value;
 };
 
-/* One value as it travels: bytes, and metadata that say how to read them ("encoding" is always there). */
+/*
+ * One value as it travels: bytes, and metadata that say how to read them ("encoding" is always
+ * there).
+ */
 struct temporal_payload {
-	const char *encoding; /* "json/plain", "binary/plain", "binary/null", "json/protobuf", ...; NULL: "json/plain" */
+	const char *encoding; /* "json/plain" (so is NULL), "binary/plain", "binary/null", ... */
 	struct temporal_bytes data;
 	const struct temporal_metadata *metadata; /* besides "encoding" */
 	size_t n_metadata;
@@ -63,23 +67,23 @@ struct temporal_entries {
 enum temporal_kind {
 	TEMPORAL_KIND_VOID,
 	TEMPORAL_KIND_BOOL,
-	TEMPORAL_KIND_INT,     /* signed, of the field's size */
+	TEMPORAL_KIND_INT, /* signed, of the field's size */
 	TEMPORAL_KIND_UINT,
 	TEMPORAL_KIND_FLOAT,   /* float or double, by size */
 	TEMPORAL_KIND_STRING,  /* const char * */
 	TEMPORAL_KIND_BYTES,   /* struct temporal_bytes: payload binary/plain, base64 in JSON */
 	TEMPORAL_KIND_PAYLOAD, /* struct temporal_payload: as it is */
 	TEMPORAL_KIND_RECORD,  /* a struct with fields: a JSON object */
-	TEMPORAL_KIND_MESSAGE, /* pointer to a protobuf-c message: json/protobuf or binary/protobuf */
+	TEMPORAL_KIND_MESSAGE, /* pointer to a protobuf-c message: json/protobuf, binary/protobuf */
 };
 
 struct temporal_type;
 
-/* How a field holds its value. */
+/* How a field holds its value. What is a pointer already (STRING, MESSAGE) is its own OPTIONAL. */
 enum temporal_shape {
 	TEMPORAL_SHAPE_PLAIN,    /* the value itself */
 	TEMPORAL_SHAPE_OPTIONAL, /* a pointer to the value; NULL: absent */
-	TEMPORAL_SHAPE_ARRAY,    /* a pointer to the first of n values; n is the field (of type size_t) at count_offset */
+	TEMPORAL_SHAPE_ARRAY,    /* a pointer to n values; n is the size_t at count_offset */
 };
 
 struct temporal_field {
@@ -87,8 +91,8 @@ struct temporal_field {
 	size_t offset;    /* in the struct */
 	enum temporal_kind kind;
 	enum temporal_shape shape;
-	size_t size;         /* of one value */
-	size_t count_offset; /* of an ARRAY */
+	size_t size;                      /* of one value */
+	size_t count_offset;              /* of an ARRAY */
 	const struct temporal_type *type; /* of a RECORD */
 	const void *message;              /* of a MESSAGE: its ProtobufCMessageDescriptor */
 };
@@ -109,7 +113,10 @@ enum temporal_definition {
 	TEMPORAL_DEFINES_NEXUS_OPERATION,
 };
 
-/* What a definition takes and gives. Made by the TEMPORAL_..._CONTRACT macros; constant for the program's life. */
+/*
+ * What a definition takes and gives. Made by the TEMPORAL_..._CONTRACT macros; constant for the
+ * program's life.
+ */
 struct temporal_contract {
 	const char *name; /* on the wire */
 	enum temporal_definition definition;
@@ -161,43 +168,45 @@ enum temporal_category {
 };
 
 /*
- * A failure as the API has it; which fields mean something depends on `kind`. Strings are never NULL in a failure that the
- * library gives; in one that it is given, NULL is "".
+ * A failure as the API has it; which fields mean something depends on `kind`. Strings are never
+ * NULL in a failure that the library gives; in one that it is given, NULL is "".
  */
 struct temporal_failure {
 	enum temporal_failure_kind kind;
 	const char *message, *source, *stack_trace;
 	const struct temporal_failure *cause; /* NULL: none */
 
-	const char *type;                  /* APPLICATION; NEXUS_HANDLER: the error's type */
-	bool non_retryable;                /* APPLICATION, SERVER; NEXUS_HANDLER: by its retry behaviour */
-	int64_t next_retry_delay_ms;       /* APPLICATION; 0: by the policy */
-	enum temporal_category category;   /* APPLICATION */
-	struct temporal_payloads details;  /* APPLICATION, CANCELLED; TIMEOUT, RESET_WORKFLOW: last heartbeat's */
+	const char *type;                /* APPLICATION; NEXUS_HANDLER: the error's type */
+	bool non_retryable;              /* APPLICATION, SERVER, NEXUS_HANDLER */
+	int64_t next_retry_delay_ms;     /* APPLICATION; 0: by the policy */
+	enum temporal_category category; /* APPLICATION */
+	/* APPLICATION, CANCELLED; TIMEOUT, RESET_WORKFLOW: the last heartbeat's */
+	struct temporal_payloads details;
 	enum temporal_timeout_type timeout_type; /* TIMEOUT */
 
 	/* ACTIVITY, CHILD_WORKFLOW, NEXUS_OPERATION */
 	const char *activity_id, *activity_type, *identity;
 	const char *namespace_, *workflow_id, *run_id, *workflow_type;
 	const char *endpoint, *service, *operation, *operation_token;
-	int64_t scheduled_event_id, started_event_id; /* a child's initiated event is its scheduled_event_id */
+	int64_t scheduled_event_id; /* a child's: of the event that initiated it */
+	int64_t started_event_id;
 	enum temporal_retry_state retry_state;
 };
 
 /* ---- policies ---- */
 
 struct temporal_retry_policy {
-	int64_t initial_interval_ms;  /* 0: 1 s */
-	double backoff_coefficient;   /* 0: 2.0; else at least 1 */
-	int64_t maximum_interval_ms;  /* 0: 100 times the initial interval */
-	int32_t maximum_attempts;     /* 0: no limit */
+	int64_t initial_interval_ms;            /* 0: 1 s */
+	double backoff_coefficient;             /* 0: 2.0; else at least 1 */
+	int64_t maximum_interval_ms;            /* 0: 100 times the initial interval */
+	int32_t maximum_attempts;               /* 0: no limit */
 	const char *const *non_retryable_types; /* NULL-terminated; types of application failures */
 };
 
 struct temporal_priority {
-	int32_t key;                  /* 1 (first) to 5; 0: the default, 3 */
+	int32_t key; /* 1 (first) to 5; 0: the default, 3 */
 	const char *fairness_key;
-	float fairness_weight;        /* 0: 1.0 */
+	float fairness_weight; /* 0: 1.0 */
 };
 
 enum temporal_id_reuse_policy {

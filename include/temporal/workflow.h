@@ -119,8 +119,8 @@ TEMPORAL_API struct wf_future *wf_until(
 	struct wf *wf, bool (*ready)(const void *state), const void *state) TEMPORAL_MUST_USE;
 
 /* Waits for ready(state), at most for that long: was it true in time? */
-TEMPORAL_API bool wf_until_timeout(struct wf *wf, bool (*ready)(const void *state),
-	const void *state, int64_t timeout_ms) TEMPORAL_MUST_USE;
+TEMPORAL_API bool wf_until_timeout(
+	struct wf *wf, bool (*ready)(const void *state), const void *state, int64_t timeout_ms);
 
 struct wf_timer_opts {
 	const char *summary; /* shown by user interfaces */
@@ -154,10 +154,11 @@ TEMPORAL_API void wf_cancel(struct wf *wf, struct wf_future *future);
 TEMPORAL_API void wf_detach(struct wf *wf, struct wf_future *future);
 
 /*
- * Registers an action for the end of this coroutine, by return or failure: the last registered
- * runs first, on the coroutine's own stack, and may wait; cancellation does not reach it. If one
- * fails, the rest run all the same, and the first failure of all is the coroutine's. None runs when
- * the run is evicted from a worker's memory.
+ * Registers action(wf, arg) for the end of this coroutine, by return or failure. The last
+ * registered runs first, on the coroutine's own stack, and may wait; cancellation does not reach
+ * it. If one fails, the rest run all the same, and the first failure of all is the coroutine's.
+ * None runs when the run is evicted from a worker's memory. After a return the coroutine's locals
+ * are gone: `arg` points to memory of the run.
  */
 TEMPORAL_API void wf_defer(struct wf *wf, void (*action)(struct wf *wf, void *arg), void *arg);
 
@@ -209,7 +210,8 @@ TEMPORAL_API size_t wf_signals_waiting(const struct wf *wf, const char *name);
  * returns. */
 TEMPORAL_API bool wf_handlers_are_done(const struct wf *wf);
 
-/* Ends a query's handler: the query fails with an application failure of that type. */
+/* Ends a query's handler, or an update's check: it fails with an application failure of that type.
+ */
 TEMPORAL_API void wf_reject(const struct wf *wf, const char *type, const char *format, ...)
 	TEMPORAL_PRINTF(3, 4) TEMPORAL_NORETURN;
 
@@ -453,13 +455,20 @@ static inline struct wf_future *wf_timer_with(
  *	static void W_H_run(struct wf *wf, struct W *state, const struct W_H_in *in)          (signal)
  *	static W_H_out W_H_run(const struct wf *wf, const struct W *state,
  *		const struct W_H_in *in)                                                       (query)
+ *	static W_H_out W_H_run(struct wf *wf, struct W *state, const struct W_H_in *in)       (update)
+ *	static const struct temporal_failure *W_H_check(const struct wf *wf,
+ *		const struct W *state, const struct W_H_in *in)                               (update)
  *
+ * An update's check comes first and returns why it refuses (wf_failure), or NULL.
  * In the ..._0 forms, for contracts without arguments, the function has no `in`.
  */
 #define TEMPORAL_SIGNAL(W_, H_) WF_SIGNAL_(W_, W_##_##H_)
 #define TEMPORAL_SIGNAL_0(W_, H_) WF_SIGNAL_0_(W_, W_##_##H_)
 #define TEMPORAL_QUERY(W_, H_) WF_QUERY_(W_, W_##_##H_)
 #define TEMPORAL_QUERY_0(W_, H_) WF_QUERY_0_(W_, W_##_##H_)
+
+#define TEMPORAL_UPDATE(W_, H_) WF_UPDATE_(W_, W_##_##H_)
+#define TEMPORAL_UPDATE_0(W_, H_) WF_UPDATE_0_(W_, W_##_##H_)
 
 /*
  * Untyped, for whatever has no definition of its own; they define X_workflow or W_H_handler:
@@ -564,6 +573,39 @@ static inline struct wf_future *wf_timer_with(
 #define WF_QUERY_0_(W_, X_) \
 	WF_BIND_(X_, QUERY, 0, (const struct wf *, const struct W_ *)); \
 	WF_QUERY_ENTRY_(W_, X_, X_##_run(wf_, (const struct W_ *)state_))
+
+#define WF_UPDATE_ENTRY_(W_, X_, call_, check_call_) \
+	static void X_##_entry_(struct wf *wf_, void *state_, const void *in_, void *out_) \
+	{ \
+		(void)in_; \
+		(void)out_; \
+		TEMPORAL_STORE_RESULT_(X_, out_, call_); \
+	} \
+	static const struct temporal_failure *X_##_check_entry_(const struct wf *wf_, \
+		const void *state_, const void *in_) \
+	{ \
+		(void)in_; \
+		return check_call_; \
+	} \
+	const struct temporal_handler X_##_handler = { \
+		.definition = TEMPORAL_DEFINES_UPDATE, .contract = &X_, \
+		.state_size = sizeof(struct W_), .update = X_##_entry_, .check = X_##_check_entry_ \
+	}
+#define WF_CHECK_TYPE_(X_, parameters_) \
+	typedef const struct temporal_failure *X_##_check_type_ parameters_; \
+	_Static_assert(TEMPORAL_IS_(X_##_check, X_##_check_type_ *), \
+		#X_ "_check must be a function " #parameters_ " that returns a failure or NULL")
+#define WF_UPDATE_(W_, X_) \
+	WF_BIND_(X_, UPDATE, 1, (struct wf *, struct W_ *, const struct X_##_in *)); \
+	WF_CHECK_TYPE_(X_, (const struct wf *, const struct W_ *, const struct X_##_in *)); \
+	WF_UPDATE_ENTRY_(W_, X_, \
+		X_##_run(wf_, (struct W_ *)state_, (const struct X_##_in *)in_), \
+		X_##_check(wf_, (const struct W_ *)state_, (const struct X_##_in *)in_))
+#define WF_UPDATE_0_(W_, X_) \
+	WF_BIND_(X_, UPDATE, 0, (struct wf *, struct W_ *)); \
+	WF_CHECK_TYPE_(X_, (const struct wf *, const struct W_ *)); \
+	WF_UPDATE_ENTRY_(W_, X_, X_##_run(wf_, (struct W_ *)state_), \
+		X_##_check(wf_, (const struct W_ *)state_))
 
 #define WF_RAW_HANDLER_(W_, X_, definition_, call_) \
 	const struct temporal_handler X_##_handler = { \

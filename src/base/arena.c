@@ -1,9 +1,10 @@
 /*
- * arena.c: chunks in a list, the newest in front; the free part of the newest is handed out from low to high.
+ * arena.c: chunks in a list, the newest in front; the free part of the newest is handed out from
+ * low to high.
  *
- * A request that is larger than a chunk gets one of its own size. Chunks grow by doubling, so that a small run stays
- * small (its first chunk is 1 KiB) and a large one makes few calls of malloc. Under AddressSanitizer the free part is
- * poisoned.
+ * A request that is larger than a chunk gets one of its own size. Chunks grow by doubling, so that
+ * a small run stays small (its first chunk is 1 KiB) and a large one makes few calls of malloc.
+ * Under AddressSanitizer the free part is poisoned.
  */
 #include "base/arena.h"
 

@@ -1,6 +1,6 @@
 /*
- * arena.h: a bump allocator. What is allocated in one lives until the arena is reset or finished, or until a release to
- * a mark taken before; nothing in it is freed alone.
+ * arena.h: a bump allocator. What is allocated in one lives until the arena is reset or finished,
+ * or until a release to a mark taken before; nothing in it is freed alone.
  *
  * An arena belongs to one thread at a time; it is handed over together with what is in it.
  */
@@ -33,7 +33,10 @@ struct arena_mark {
 #define ARENA_NO_BUDGET SIZE_MAX
 #define ARENA_CHUNK_MAX (256 * 1024)
 
-/* Makes an empty arena; it allocates nothing yet. `first` is the size of its first chunk, at least 64. */
+/*
+ * Makes an empty arena; it allocates nothing yet. `first` is the size of its first chunk, at
+ * least 64.
+ */
 void arena_init(struct arena *arena, size_t first, size_t budget);
 
 /* Frees all memory. A zeroed arena is fine. Afterwards it is as after arena_init. */
@@ -43,10 +46,11 @@ void arena_finish(struct arena *arena);
 void arena_reset(struct arena *arena);
 
 /*
- * `size` bytes aligned for any scalar (16); NULL when memory is out or the budget is spent. Size 0 gives a valid pointer.
- * arena_alloc leaves the bytes as they are, arena_zalloc clears them.
+ * `size` bytes aligned for any scalar (16); NULL when memory is out or the budget is spent. Size 0
+ * gives a valid pointer. arena_alloc leaves the bytes as they are, arena_zalloc clears them.
  */
-void *arena_alloc_slow(struct arena *arena, size_t size, size_t align) __attribute__((malloc, warn_unused_result));
+void *arena_alloc_slow(struct arena *arena, size_t size, size_t align)
+	__attribute__((malloc, warn_unused_result));
 
 static inline void *arena_alloc_aligned(struct arena *arena, size_t size, size_t align)
 {
@@ -67,15 +71,19 @@ static inline void *arena_alloc(struct arena *arena, size_t size)
 void *arena_zalloc(struct arena *arena, size_t size) __attribute__((malloc, warn_unused_result));
 
 /* `count` zeroed elements of `size` bytes; NULL too when the product overflows. */
-void *arena_array(struct arena *arena, size_t count, size_t size) __attribute__((malloc, warn_unused_result));
+void *arena_array(struct arena *arena, size_t count, size_t size)
+	__attribute__((malloc, warn_unused_result));
 #define ARENA_NEW(arena_, type_) ((type_ *)arena_zalloc((arena_), sizeof(type_)))
 
 /* Copies. The strings are terminated. NULL on failure. arena_strdup(NULL) is NULL. */
-void *arena_memdup(struct arena *arena, const void *data, size_t size) __attribute__((warn_unused_result));
+void *arena_memdup(struct arena *arena, const void *data, size_t size)
+	__attribute__((warn_unused_result));
 char *arena_strdup(struct arena *arena, const char *text) __attribute__((warn_unused_result));
 char *arena_str(struct arena *arena, struct str text) __attribute__((warn_unused_result));
-char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3), warn_unused_result));
-char *arena_vprintf(struct arena *arena, const char *format, va_list args) __attribute__((format(printf, 2, 0), warn_unused_result));
+char *arena_printf(struct arena *arena, const char *format, ...)
+	__attribute__((format(printf, 2, 3), warn_unused_result));
+char *arena_vprintf(struct arena *arena, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0), warn_unused_result));
 
 /* Frees what was allocated since the mark. Marks are released last in, first out. */
 struct arena_mark arena_mark(const struct arena *arena);

@@ -8,13 +8,32 @@
 #include <string.h>
 
 static const char *const grpc_names[] = {
-	"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
-	"PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED",
-	"INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
+	"OK",
+	"CANCELLED",
+	"UNKNOWN",
+	"INVALID_ARGUMENT",
+	"DEADLINE_EXCEEDED",
+	"NOT_FOUND",
+	"ALREADY_EXISTS",
+	"PERMISSION_DENIED",
+	"RESOURCE_EXHAUSTED",
+	"FAILED_PRECONDITION",
+	"ABORTED",
+	"OUT_OF_RANGE",
+	"UNIMPLEMENTED",
+	"INTERNAL",
+	"UNAVAILABLE",
+	"DATA_LOSS",
+	"UNAUTHENTICATED",
 };
 
 static const char *const own_names[] = {
-	"NO_MEMORY", "BAD_PAYLOAD", "RUN_FAILED", "NONDETERMINISM", "QUERY_REJECTED", "QUERY_FAILED",
+	"NO_MEMORY",
+	"BAD_PAYLOAD",
+	"RUN_FAILED",
+	"NONDETERMINISM",
+	"QUERY_REJECTED",
+	"QUERY_FAILED",
 };
 
 const char *temporal_code_name(enum temporal_code code)
@@ -23,7 +42,8 @@ const char *temporal_code_name(enum temporal_code code)
 
 	if (n < sizeof(grpc_names) / sizeof(grpc_names[0]))
 		return grpc_names[n];
-	if (n >= TEMPORAL_NO_MEMORY && n - TEMPORAL_NO_MEMORY < sizeof(own_names) / sizeof(own_names[0]))
+	if (n >= TEMPORAL_NO_MEMORY &&
+		n - TEMPORAL_NO_MEMORY < sizeof(own_names) / sizeof(own_names[0]))
 		return own_names[n - TEMPORAL_NO_MEMORY];
 	return "UNKNOWN_CODE";
 }
@@ -59,7 +79,8 @@ static void write_message(struct temporal_error *err, const char *format, va_lis
 		trim_utf8(err->message, sizeof(err->message) - 1);
 }
 
-enum temporal_code error_set(struct temporal_error *err, enum temporal_code code, const char *format, ...)
+enum temporal_code error_set(
+	struct temporal_error *err, enum temporal_code code, const char *format, ...)
 {
 	va_list args;
 
@@ -89,6 +110,7 @@ void error_prefix(struct temporal_error *err, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(head, sizeof(head), format, args);
 	va_end(args);
-	if (snprintf(err->message, sizeof(err->message), "%s: %s", head, rest) >= (int)sizeof(err->message))
+	if (snprintf(err->message, sizeof(err->message), "%s: %s", head, rest) >=
+		(int)sizeof(err->message))
 		trim_utf8(err->message, sizeof(err->message) - 1);
 }

@@ -1,7 +1,8 @@
 /*
  * mem.c: malloc with a fault point in front.
  *
- * The counter is read without a lock on every allocation; it is negative (off) but in tests. Any thread.
+ * The counter is read without a lock on every allocation; it is negative (off) but in tests. Any
+ * thread.
  */
 #include "base/mem.h"
 
@@ -41,6 +42,16 @@ void mem_fault_set(long after, int sticky)
 int mem_fault_hit(void)
 {
 	return atomic_load(&fault_seen);
+}
+
+long mem_fault_pause(void)
+{
+	return atomic_exchange(&fault_after, -1);
+}
+
+void mem_fault_resume(long left)
+{
+	atomic_store(&fault_after, left);
 }
 
 void *mem_alloc(size_t size)

@@ -3,7 +3,10 @@
  */
 #include "base/str.h"
 
-/* Length of the well-formed sequence at `at` (at most `left` bytes), 0 if there is none. Table 3-7 of Unicode. */
+/*
+ * Length of the well-formed sequence at `at` (at most `left` bytes), 0 if there is none. Table 3-7
+ * of Unicode.
+ */
 static size_t utf8_sequence(const unsigned char *at, size_t left)
 {
 	unsigned char low = 0x80, high = 0xBF;

@@ -43,7 +43,10 @@ static inline bool str_empty(const char *text)
 	return !text || !*text;
 }
 
-/* Is it valid UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF)? Length 0 is. */
+/*
+ * Is it valid UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF)? Length 0
+ * is.
+ */
 bool str_is_utf8(const char *ptr, size_t len);
 
 #endif

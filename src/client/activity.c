@@ -65,6 +65,9 @@ static Common__Payloads *result_of(struct client_request *builder, const struct 
 		return client_request_payloads(builder, report->payloads);
 	if (report->contract->definition != TEMPORAL_DEFINES_ACTIVITY)
 		client_request_fail(builder, "\"%s\" is no activity", report->contract->name);
+	if (report->contract->out_size && !report->out)
+		client_request_fail(
+			builder, "\"%s\" has a result, but none is given", report->contract->name);
 	if (builder->code)
 		return NULL;
 	code = convert_encode_result(

@@ -20,6 +20,9 @@
 #define NS_A_MS     1000000
 #define MS_A_SECOND 1000
 
+#define SECONDS_MAX  (INT64_MAX / NS_A_SECOND)
+#define DURATION_MAX (INT64_MAX / MS_A_SECOND)
+
 typedef Workflowservice__DescribeWorkflowExecutionResponse response;
 
 /* What the user gets is its first member. */
@@ -47,14 +50,19 @@ static const char *text(struct copier *copier, const char *from)
 	return noted(copier, arena_strdup(copier->arena, from ? from : ""));
 }
 
+/* Out of range, 0: the server writes a time that is not set as the year 1, too. */
 static int64_t nanoseconds(const Google__Timestamp *from)
 {
-	return from ? from->seconds * NS_A_SECOND + from->nanos : 0;
+	if (!from || from->seconds <= -SECONDS_MAX || from->seconds >= SECONDS_MAX)
+		return 0;
+	return from->seconds * NS_A_SECOND + from->nanos;
 }
 
 static int64_t milliseconds(const Google__Duration *from)
 {
-	return from ? from->seconds * MS_A_SECOND + from->nanos / NS_A_MS : 0;
+	if (!from || from->seconds <= -DURATION_MAX || from->seconds >= DURATION_MAX)
+		return 0;
+	return from->seconds * MS_A_SECOND + from->nanos / NS_A_MS;
 }
 
 static void payload(struct copier *copier, const Common__Payload *from, struct temporal_payload *to)

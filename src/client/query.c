@@ -195,7 +195,7 @@ enum temporal_code temporal_query_contract_(struct temporal_run *run,
 	struct temporal_error own = { 0 };
 	struct temporal_result *result = NULL;
 
-	if (!client_result_check_keep(contract, keep, &own))
+	if (!client_result_check_keep(contract, out, keep, &own))
 		result = ask(prepare(run, &REQUEST_TYPED(contract, in), opts, size, &own), &own);
 	if (!own.code)
 		(void)!temporal_result_get_(result, contract, out, &own);

@@ -16,8 +16,11 @@
 #include "client/uuid.h"
 #include "convert/convert.h"
 
-#define MS_A_SECOND    1000
-#define NS_A_MS        1000000
+#define MS_A_SECOND 1000
+#define NS_A_MS     1000000
+/* Names of the generator, too long for a line of code. */
+#define BEHAVIOR_PINNED \
+	WORKFLOW__VERSIONING_OVERRIDE__PINNED_OVERRIDE_BEHAVIOR__PINNED_OVERRIDE_BEHAVIOR_PINNED
 #define DURATION_MAX_S INT64_C(315576000000) /* 10,000 years: protobuf's limit */
 
 void client_request_init(
@@ -101,6 +104,9 @@ Common__Payloads *client_request_input_payloads(struct client_request *builder,
 	if (contract->definition != kind)
 		client_request_fail(builder, "\"%s\" is %s: expected %s", contract->name,
 			kind_names[contract->definition], kind_names[kind]);
+	if (contract->in.n_fields && !input->in)
+		client_request_fail(
+			builder, "\"%s\" has arguments, but none are given", contract->name);
 	if (builder->code)
 		return NULL;
 	made = REQUEST_NEW(builder, Common__Payloads, common__payloads);
@@ -333,8 +339,7 @@ Workflow__VersioningOverride *client_request_versioning(
 	}
 	pinned = REQUEST_NEW(builder, Workflow__VersioningOverride__PinnedOverride,
 		workflow__versioning_override__pinned_override);
-	pinned->behavior =
-		WORKFLOW__VERSIONING_OVERRIDE__PINNED_OVERRIDE_BEHAVIOR__PINNED_OVERRIDE_BEHAVIOR_PINNED;
+	pinned->behavior = BEHAVIOR_PINNED;
 	pinned->version = REQUEST_NEW(builder, Deployment__WorkerDeploymentVersion,
 		deployment__worker_deployment_version);
 	pinned->version->deployment_name = from->deployment;

@@ -76,36 +76,38 @@ static void read_terminated(struct closing *closing, const terminated_attributes
 	closing->identity = attributes->identity;
 }
 
+#define RUN_(end_) HISTORY__HISTORY_EVENT__ATTRIBUTES_WORKFLOW_EXECUTION_##end_##_EVENT_ATTRIBUTES
+
 /* False if the event closes no run. */
 static bool read_event(struct closing *closing, const History__HistoryEvent *event)
 {
 	switch (event->attributes_case) {
-	case HISTORY__HISTORY_EVENT__ATTRIBUTES_WORKFLOW_EXECUTION_COMPLETED_EVENT_ATTRIBUTES:
+	case RUN_(COMPLETED):
 		closing->status = TEMPORAL_STATUS_COMPLETED;
 		closing->payloads = event->workflow_execution_completed_event_attributes->result;
 		closing->next_run_id =
 			event->workflow_execution_completed_event_attributes->new_execution_run_id;
 		return true;
-	case HISTORY__HISTORY_EVENT__ATTRIBUTES_WORKFLOW_EXECUTION_FAILED_EVENT_ATTRIBUTES:
+	case RUN_(FAILED):
 		read_failed(closing, event->workflow_execution_failed_event_attributes);
 		return true;
-	case HISTORY__HISTORY_EVENT__ATTRIBUTES_WORKFLOW_EXECUTION_TIMED_OUT_EVENT_ATTRIBUTES:
+	case RUN_(TIMED_OUT):
 		closing->status = TEMPORAL_STATUS_TIMED_OUT;
 		closing->kind = TEMPORAL_FAILURE_TIMEOUT;
 		closing->message = "the workflow timed out";
 		closing->next_run_id =
 			event->workflow_execution_timed_out_event_attributes->new_execution_run_id;
 		return true;
-	case HISTORY__HISTORY_EVENT__ATTRIBUTES_WORKFLOW_EXECUTION_CANCELED_EVENT_ATTRIBUTES:
+	case RUN_(CANCELED):
 		closing->status = TEMPORAL_STATUS_CANCELED;
 		closing->kind = TEMPORAL_FAILURE_CANCELLED;
 		closing->message = "the workflow was cancelled";
 		closing->details = event->workflow_execution_canceled_event_attributes->details;
 		return true;
-	case HISTORY__HISTORY_EVENT__ATTRIBUTES_WORKFLOW_EXECUTION_TERMINATED_EVENT_ATTRIBUTES:
+	case RUN_(TERMINATED):
 		read_terminated(closing, event->workflow_execution_terminated_event_attributes);
 		return true;
-	case HISTORY__HISTORY_EVENT__ATTRIBUTES_WORKFLOW_EXECUTION_CONTINUED_AS_NEW_EVENT_ATTRIBUTES:
+	case RUN_(CONTINUED_AS_NEW):
 		closing->status = TEMPORAL_STATUS_CONTINUED_AS_NEW;
 		closing->next_run_id = event->workflow_execution_continued_as_new_event_attributes
 					       ->new_execution_run_id;
@@ -114,6 +116,8 @@ static bool read_event(struct closing *closing, const History__HistoryEvent *eve
 		return false;
 	}
 }
+
+#undef RUN_
 
 /* The failure of a run that has none of its own, such as one that was terminated. */
 static enum temporal_code make_failure(
@@ -309,7 +313,7 @@ enum temporal_code temporal_result_(struct temporal_run *run,
 {
 	struct temporal_error own = { 0 };
 	struct temporal_result *result = NULL;
-	enum temporal_code code = client_result_check_keep(contract, keep, &own);
+	enum temporal_code code = client_result_check_keep(contract, out, keep, &own);
 
 	if (!code) {
 		result = temporal_run_wait_(run, opts, size, &own);

@@ -130,6 +130,8 @@ enum temporal_code temporal_result_get_(struct temporal_result *result,
 
 	if (result->status != TEMPORAL_STATUS_COMPLETED)
 		return failed(result, err);
+	if (!out)
+		return TEMPORAL_OK;
 	code = convert_decode_result(&result->arena, contract, result->first, out, err);
 	if (code)
 		error_prefix(err, "result of \"%s\" of workflow \"%s\"", contract->name,
@@ -154,9 +156,9 @@ static bool has_pointers(const struct temporal_field *field)
 }
 
 enum temporal_code client_result_check_keep(const struct temporal_contract *contract,
-	struct temporal_result **keep, struct temporal_error *err)
+	const void *out, struct temporal_result **keep, struct temporal_error *err)
 {
-	if (keep || !has_pointers(&contract->out))
+	if (keep || !out || !has_pointers(&contract->out))
 		return TEMPORAL_OK;
 	return error_set(err, TEMPORAL_INVALID_ARGUMENT,
 		"result of \"%s\": it points to memory that has to be kept: keep_ is NULL",

@@ -37,7 +37,7 @@ enum temporal_code client_payloads_from_api(struct arena *arena, const Common__P
 
 /* INVALID_ARGUMENT if the contract's result has pointers and nobody keeps what they point to. */
 enum temporal_code client_result_check_keep(const struct temporal_contract *contract,
-	struct temporal_result **keep, struct temporal_error *err)
+	const void *out, struct temporal_result **keep, struct temporal_error *err)
 	__attribute__((warn_unused_result));
 
 /*

@@ -6,6 +6,8 @@
  */
 #include "convert/big.h"
 
+#include <string.h>
+
 __extension__ typedef unsigned __int128 wide;
 
 #define TEN_TO_19 UINT64_C(10000000000000000000)
@@ -14,6 +16,12 @@ void big_set(struct big *big, uint64_t value)
 {
 	big->count = value ? 1 : 0;
 	big->limb[0] = value;
+}
+
+void big_copy(struct big *big, const struct big *from)
+{
+	big->count = from->count;
+	memcpy(big->limb, from->limb, from->count * sizeof(from->limb[0]));
 }
 
 static void big_push(struct big *big, uint64_t limb)

@@ -17,6 +17,9 @@ struct big {
 
 void big_set(struct big *big, uint64_t value);
 
+/* Only the limbs in use are copied: an assignment would move all of them. */
+void big_copy(struct big *big, const struct big *from);
+
 /* big * factor + summand */
 void big_multiply_add(struct big *big, uint64_t factor, uint64_t summand);
 void big_multiply_power_of_ten(struct big *big, unsigned power);

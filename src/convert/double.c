@@ -93,6 +93,8 @@ static uint64_t divide_to_bits(struct big *numerator, struct big *denominator)
 					      : DBL_MANT_DIG;
 	if (bits < 0)
 		return 0;
+	if (exponent >= DBL_MAX_EXP)
+		return UINT64_C(0x7FF) << (DBL_MANT_DIG - 1); /* infinity */
 	for (int i = 0; i < bits; i++) {
 		mantissa <<= 1;
 		if (big_compare(numerator, denominator) >= 0) {
@@ -242,8 +244,9 @@ static void fraction_times_ten(struct fraction *fraction)
 /* Is value + higher beyond the scale, or on it where that counts? */
 static bool fraction_is_high(const struct fraction *fraction)
 {
-	struct big sum = fraction->value;
+	struct big sum;
 
+	big_copy(&sum, &fraction->value);
 	big_add(&sum, &fraction->higher);
 	int order = big_compare(&sum, &fraction->scale);
 	return fraction->even ? order >= 0 : order > 0;

@@ -298,10 +298,10 @@ static Common__Payload *payload_of_string(struct convert_context *context, const
 
 	if (!check_text(context, text, &len))
 		return NULL;
-	Common__Payload *payload =
-		payload_or_fail(context, PAYLOAD_JSON, NULL, json_string_size(text, len));
+	size_t size = json_string_size(text, len);
+	Common__Payload *payload = payload_or_fail(context, PAYLOAD_JSON, NULL, size);
 	if (payload)
-		json_write_string((char *)payload->data.data, text, len);
+		json_write_string((char *)payload->data.data, size, text, len);
 	return payload;
 }
 

@@ -99,11 +99,16 @@ size_t json_string_size(const char *text, size_t len)
 	return size;
 }
 
-void json_write_string(char *out, const char *text, size_t len)
+void json_write_string(char *out, size_t size, const char *text, size_t len)
 {
 	static const char digits[] = "0123456789abcdef";
 
 	*out++ = '"';
+	if (size == len + 2) { /* as most texts are: nothing to escape */
+		memcpy(out, text, len);
+		out[len] = '"';
+		return;
+	}
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)text[i];
 		char escape = c < 0x20 || c == '"' || c == '\\' ? escape_of(c) : 0;
@@ -126,8 +131,9 @@ void json_write_string(char *out, const char *text, size_t len)
 
 void json_put_string(struct json_writer *writer, const char *text, size_t len)
 {
-	char *room = json_put_room(writer, json_string_size(text, len));
+	size_t size = json_string_size(text, len);
+	char *room = json_put_room(writer, size);
 
 	if (room)
-		json_write_string(room, text, len);
+		json_write_string(room, size, text, len);
 }

@@ -28,8 +28,8 @@ void json_put(struct json_writer *writer, const char *bytes, size_t len);
 /* The text, which is valid UTF-8, in quotes and escaped where JSON wants it. */
 void json_put_string(struct json_writer *writer, const char *text, size_t len);
 
-/* The size of that, quotes included; and the writing alone, of exactly so many bytes. */
+/* The size of that, quotes included; and the writing alone, of exactly that size. */
 size_t json_string_size(const char *text, size_t len);
-void json_write_string(char *out, const char *text, size_t len);
+void json_write_string(char *out, size_t size, const char *text, size_t len);
 
 #endif

@@ -1,9 +1,11 @@
 /*
- * activation.h: what the engine tells a workflow. The jobs have the order, kinds and fields of the official core SDK's
- * workflow_activation messages, as plain structs: another language can sit on this boundary.
+ * activation.h: what the engine tells a workflow. The jobs have the order, kinds and fields of the
+ * official core SDK's workflow_activation messages, as plain structs: another language can sit on
+ * this boundary.
  *
- * An activation and all that it points to is borrowed until the completion for it was given to the engine. Strings are
- * never NULL ("" when absent), messages may be. Times are ns since the epoch, durations ms; 0 means absent.
+ * An activation and all that it points to is borrowed until the completion for it was given to the
+ * engine. Strings are never NULL ("" when absent), messages may be. Times are ns since the epoch,
+ * durations ms; 0 means absent.
  */
 #ifndef ENGINE_ACTIVATION_H
 #define ENGINE_ACTIVATION_H
@@ -76,19 +78,24 @@ struct resolution {
 	int64_t backoff_original_schedule_ns;
 };
 
-enum child_start_status { CHILD_START_SUCCEEDED, CHILD_START_FAILED, CHILD_START_CANCELLED };
+enum child_start_status {
+	CHILD_START_SUCCEEDED,
+	CHILD_START_FAILED,
+	CHILD_START_CANCELLED
+};
 
 struct activation_resolve_child_start {
 	uint32_t seq;
 	enum child_start_status status;
-	const char *run_id;                     /* SUCCEEDED */
+	const char *run_id;                      /* SUCCEEDED */
 	const char *workflow_id, *workflow_type; /* FAILED */
 	Enums__StartChildWorkflowExecutionFailedCause cause;
-	const Failure__Failure *failure;        /* CANCELLED */
+	const Failure__Failure *failure; /* CANCELLED */
 };
 
 struct activation_query {
-	const char *query_id; /* "legacy_query" for one that is answered by RespondQueryTaskCompleted */
+	const char *
+		query_id; /* "legacy_query" for one that is answered by RespondQueryTaskCompleted */
 	const char *query_type;
 	struct activation_payloads arguments;
 	struct activation_headers headers;
@@ -110,7 +117,11 @@ struct activation_update {
 	bool run_validator;
 };
 
-enum nexus_start_status { NEXUS_STARTED_ASYNC, NEXUS_STARTED_SYNC, NEXUS_START_FAILED };
+enum nexus_start_status {
+	NEXUS_STARTED_ASYNC,
+	NEXUS_STARTED_SYNC,
+	NEXUS_START_FAILED
+};
 
 enum eviction_reason {
 	EVICTION_UNSPECIFIED,
@@ -149,15 +160,30 @@ struct activation_job {
 	enum activation_job_kind kind;
 	union {
 		const struct activation_initialize *initialize;
-		struct { uint32_t seq; } fire_timer;
-		struct { uint64_t seed; } update_random_seed;
+		struct {
+			uint32_t seq;
+		} fire_timer;
+		struct {
+			uint64_t seed;
+		} update_random_seed;
 		struct activation_query query;
-		struct { const char *reason; } cancel;
+		struct {
+			const char *reason;
+		} cancel;
 		struct activation_signal signal;
-		struct { uint32_t seq; struct resolution result; bool is_local; } resolve_activity;
-		struct { const char *patch_id; } has_patch;
+		struct {
+			uint32_t seq;
+			struct resolution result;
+			bool is_local;
+		} resolve_activity;
+		struct {
+			const char *patch_id;
+		} has_patch;
 		struct activation_resolve_child_start resolve_child_start;
-		struct { uint32_t seq; struct resolution result; } resolve_child;
+		struct {
+			uint32_t seq;
+			struct resolution result;
+		} resolve_child;
 		struct {
 			uint32_t seq;
 			const Failure__Failure *failure; /* NULL: it succeeded */
@@ -175,14 +201,20 @@ struct activation_job {
 			const char *operation_token;     /* STARTED_ASYNC */
 			const Failure__Failure *failure; /* START_FAILED */
 		} resolve_nexus_start;
-		struct { uint32_t seq; struct resolution result; } resolve_nexus;
-		struct { const char *message; enum eviction_reason reason; } remove_from_cache;
+		struct {
+			uint32_t seq;
+			struct resolution result;
+		} resolve_nexus;
+		struct {
+			const char *message;
+			enum eviction_reason reason;
+		} remove_from_cache;
 	};
 };
 
 struct activation {
 	const char *run_id;
-	int64_t time_ns;       /* the workflow's clock from here on */
+	int64_t time_ns; /* the workflow's clock from here on */
 	bool is_replaying;
 	uint32_t history_length;
 	uint64_t history_size_bytes;

@@ -1,10 +1,11 @@
 /*
- * command.h: what a workflow answers to an activation. Kinds and fields are those of the official core SDK's
- * workflow_commands messages, as plain structs.
+ * command.h: what a workflow answers to an activation. Kinds and fields are those of the official
+ * core SDK's workflow_commands messages, as plain structs.
  *
- * Commands and what they point to are borrowed by the engine until engine_run_complete returns: what it needs longer it
- * copies. `seq` counts from 1 for each kind of thing that can be awaited (timers, activities, children, ...) on its own.
- * NULL strings count as ""; durations are ms, 0 means absent unless said otherwise.
+ * Commands and what they point to are borrowed by the engine until engine_run_complete returns:
+ * what it needs longer it copies. `seq` counts from 1 for each kind of thing that can be awaited
+ * (timers, activities, children, ...) on its own. NULL strings count as ""; durations are ms, 0
+ * means absent unless said otherwise.
  */
 #ifndef ENGINE_COMMAND_H
 #define ENGINE_COMMAND_H
@@ -35,7 +36,11 @@ enum nexus_cancellation_type {
 	NEXUS_WAIT_CANCELLATION_REQUESTED,
 };
 
-enum versioning_intent { VERSIONING_UNSPECIFIED, VERSIONING_COMPATIBLE, VERSIONING_DEFAULT };
+enum versioning_intent {
+	VERSIONING_UNSPECIFIED,
+	VERSIONING_COMPATIBLE,
+	VERSIONING_DEFAULT
+};
 
 struct command_memo {
 	Common__Memo__FieldsEntry *const *items;
@@ -116,7 +121,11 @@ struct command_signal_external {
 	struct activation_headers headers;
 };
 
-enum update_response { UPDATE_ACCEPTED, UPDATE_REJECTED, UPDATE_COMPLETED };
+enum update_response {
+	UPDATE_ACCEPTED,
+	UPDATE_REJECTED,
+	UPDATE_COMPLETED
+};
 
 struct command_nexus_header {
 	const char *key, *value;
@@ -163,25 +172,56 @@ struct command {
 	Sdk__EventGroupMarker *const *event_group_markers;
 	size_t n_event_group_markers;
 	union {
-		struct { uint32_t seq; int64_t start_to_fire_ns; } start_timer; /* ns: the API's Duration is that fine */
-		struct { uint32_t seq; } cancel_timer;
+		struct {
+			uint32_t seq;
+			int64_t start_to_fire_ns;
+		} start_timer; /* ns: the API's Duration is that fine */
+		struct {
+			uint32_t seq;
+		} cancel_timer;
 		struct command_schedule_activity schedule_activity;
-		struct { uint32_t seq; } request_cancel_activity;
+		struct {
+			uint32_t seq;
+		} request_cancel_activity;
 		struct command_schedule_local_activity schedule_local_activity;
-		struct { uint32_t seq; } request_cancel_local_activity;
+		struct {
+			uint32_t seq;
+		} request_cancel_local_activity;
 		struct command_query_result query_result;
-		struct { const Common__Payload *result; } complete; /* NULL: no result */
-		struct { const Failure__Failure *failure; } fail;
-		struct { const Common__Payloads *details; } cancel;
+		struct {
+			const Common__Payload *result;
+		} complete; /* NULL: no result */
+		struct {
+			const Failure__Failure *failure;
+		} fail;
+		struct {
+			const Common__Payloads *details;
+		} cancel;
 		struct command_continue_as_new continue_as_new;
-		struct { const char *patch_id; bool deprecated; } set_patch_marker;
+		struct {
+			const char *patch_id;
+			bool deprecated;
+		} set_patch_marker;
 		struct command_start_child start_child;
-		struct { uint32_t seq; const char *reason; } cancel_child;
-		struct { uint32_t seq; struct activation_execution execution; const char *reason; } cancel_external;
+		struct {
+			uint32_t seq;
+			const char *reason;
+		} cancel_child;
+		struct {
+			uint32_t seq;
+			struct activation_execution execution;
+			const char *reason;
+		} cancel_external;
 		struct command_signal_external signal_external;
-		struct { uint32_t seq; } cancel_signal;
-		struct { const Common__SearchAttributes *search_attributes; } upsert_search_attributes;
-		struct { const Common__Memo *upserted_memo; } modify_properties;
+		struct {
+			uint32_t seq;
+		} cancel_signal;
+		struct {
+			const Common__SearchAttributes *search_attributes;
+		} upsert_search_attributes;
+		struct {
+			const Common__Memo *upserted_memo;
+		} modify_properties;
 		struct {
 			const char *protocol_instance_id;
 			enum update_response response;
@@ -189,11 +229,14 @@ struct command {
 			const Common__Payload *completed;
 		} update_response;
 		struct command_schedule_nexus schedule_nexus;
-		struct { uint32_t seq; } request_cancel_nexus;
+		struct {
+			uint32_t seq;
+		} request_cancel_nexus;
 	};
 };
 
-/* A workflow's answer to one activation: its commands in order, or why the workflow *task* (not the run) failed. */
+/* A workflow's answer to one activation: its commands in order, or why the workflow *task* (not the
+ * run) failed. */
 struct completion {
 	bool failed;
 	const struct command *commands;
@@ -202,7 +245,8 @@ struct completion {
 	size_t n_used_flags;
 	Enums__VersioningBehavior versioning_behavior;
 	const Failure__Failure *failure; /* when failed */
-	Enums__WorkflowTaskFailedCause cause; /* when failed; 0: WORKFLOW_WORKER_UNHANDLED_FAILURE */
+	Enums__WorkflowTaskFailedCause
+		cause; /* when failed; 0: WORKFLOW_WORKER_UNHANDLED_FAILURE */
 };
 
 #endif

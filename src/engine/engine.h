@@ -1,6 +1,6 @@
 /*
- * engine.h: one workflow run's history to activations to commands. Pure: no I/O, no clock, no thread; each call gets what
- * has come and says what is to be done next.
+ * engine.h: one workflow run's history to activations to commands. Pure: no I/O, no clock, no
+ *thread; each call gets what has come and says what is to be done next.
  *
  *	                 engine_run_task(poll response)
  *	                              |
@@ -9,8 +9,8 @@
  *	engine_run_complete     ACTIVATE, FETCH_HISTORY,    engine_run_history
  *	(the workflow's answer) RESPOND_*, EVICT, IDLE      (one page more)
  *
- * One thread at a time; a run is pinned to one anyway. The messages that are handed in come with the arena that holds
- * them, which the run keeps for as long as it needs it.
+ * One thread at a time; a run is pinned to one anyway. The messages that are handed in come with
+ *the arena that holds them, which the run keeps for as long as it needs it.
  */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
@@ -28,26 +28,29 @@ struct engine_run;
 struct engine_config {
 	const char *namespace_, *task_queue, *identity;
 	const char *sdk_name, *sdk_version;
-	const char *sticky_queue;      /* NULL: no stickiness (nothing is cached) */
-	int64_t sticky_timeout_ms;     /* schedule-to-start of the sticky queue */
-	const char *build_id;          /* worker version stamp; "" if none */
+	const char *sticky_queue;  /* NULL: no stickiness (nothing is cached) */
+	int64_t sticky_timeout_ms; /* schedule-to-start of the sticky queue */
+	const char *build_id;      /* worker version stamp; "" if none */
 	bool use_versioning;
 	const char *deployment_name;
 	bool fail_run_on_nondeterminism;
-	bool no_sdk_metadata;          /* the server lacks the capability sdk_metadata */
-	unsigned history_pages_max;    /* more next_page_tokens than this fail the task; 0: ENGINE_PAGES_MAX */
+	bool no_sdk_metadata;       /* the server lacks the capability sdk_metadata */
+	unsigned history_pages_max; /* more next_page_tokens than this fail the task; 0:
+				       ENGINE_PAGES_MAX */
 };
 
 #define ENGINE_PAGES_MAX 4096
 
 enum engine_action {
-	ENGINE_ACTIVATE,          /* run `activation` in the workflow, then engine_run_complete */
-	ENGINE_FETCH_HISTORY,     /* GetWorkflowExecutionHistory by `page_token` ("" : from the start), then engine_run_history */
+	ENGINE_ACTIVATE,      /* run `activation` in the workflow, then engine_run_complete */
+	ENGINE_FETCH_HISTORY, /* GetWorkflowExecutionHistory by `page_token` ("" : from the start),
+				 then engine_run_history */
 	ENGINE_RESPOND_COMPLETED, /* send `completed`, then engine_run_responded */
-	ENGINE_RESPOND_FAILED,    /* send `failed` if not NULL (else tell the server nothing), then engine_run_responded */
+	ENGINE_RESPOND_FAILED,    /* send `failed` if not NULL (else tell the server nothing), then
+				     engine_run_responded */
 	ENGINE_RESPOND_QUERY,     /* send `query` (legacy query), then engine_run_responded */
 	ENGINE_IDLE,              /* nothing to do until the next task; the run may stay cached */
-	ENGINE_EVICT,             /* the workflow got its REMOVE_FROM_CACHE: free instance and run */
+	ENGINE_EVICT, /* the workflow got its REMOVE_FROM_CACHE: free instance and run */
 };
 
 struct engine_step {
@@ -58,49 +61,58 @@ struct engine_step {
 	Workflowservice__RespondWorkflowTaskCompletedRequest *completed;
 	Workflowservice__RespondWorkflowTaskFailedRequest *failed;
 	Workflowservice__RespondQueryTaskCompletedRequest *query;
-	const char *failure_text; /* RESPOND_FAILED: for the worker's log, also when nothing is sent */
+	const char
+		*failure_text; /* RESPOND_FAILED: for the worker's log, also when nothing is sent */
 };
 
 /* A run without history. NULL when memory is out. */
-struct engine_run *engine_run_new(const struct engine_config *config, const char *run_id) __attribute__((warn_unused_result));
+struct engine_run *engine_run_new(const struct engine_config *config, const char *run_id)
+	__attribute__((warn_unused_result));
 void engine_run_free(struct engine_run *run);
 
 /*
- * A workflow task for the run: `response` lies in `arena`, whose content the run takes over. A task whose history does not
- * continue where the run stands makes it ask for the history from the start. While another task is being worked on, the
- * caller keeps the new one back.
+ * A workflow task for the run: `response` lies in `arena`, whose content the run takes over. A task
+ * whose history does not continue where the run stands makes it ask for the history from the start.
+ * While another task is being worked on, the caller keeps the new one back.
  */
-struct engine_step engine_run_task(struct engine_run *run, const Workflowservice__PollWorkflowTaskQueueResponse *response,
-	struct arena *arena);
+struct engine_step engine_run_task(struct engine_run *run,
+	const Workflowservice__PollWorkflowTaskQueueResponse *response, struct arena *arena);
 
-/* One page of history that FETCH_HISTORY asked for; NULL: it could not be fetched, `code` says why. */
+/* One page of history that FETCH_HISTORY asked for; NULL: it could not be fetched, `code` says why.
+ */
 struct engine_step engine_run_history(struct engine_run *run,
-	const Workflowservice__GetWorkflowExecutionHistoryResponse *page, struct arena *arena, enum temporal_code code);
+	const Workflowservice__GetWorkflowExecutionHistoryResponse *page, struct arena *arena,
+	enum temporal_code code);
 
 /* The workflow's answer to the activation. */
 struct engine_step engine_run_complete(struct engine_run *run, const struct completion *completion);
 
 /*
- * The server's answer to RESPOND_*: `code` and, of a completed task, the response (in `arena`, taken over). If the
- * response brings a new workflow task, the step is that of this task.
+ * The server's answer to RESPOND_*: `code` and, of a completed task, the response. If that brings a
+ * new workflow task, its arena is taken over and the step is that of this task; else the arena
+ * stays the caller's.
  */
-struct engine_step engine_run_responded(struct engine_run *run, enum temporal_code code, const char *message,
-	const Workflowservice__RespondWorkflowTaskCompletedResponse *response, struct arena *arena);
+struct engine_step engine_run_responded(struct engine_run *run, enum temporal_code code,
+	const char *message, const Workflowservice__RespondWorkflowTaskCompletedResponse *response,
+	struct arena *arena);
 
-/* The cache wants the room: only when the run is IDLE. Gives an ACTIVATE with the single job REMOVE_FROM_CACHE. */
-struct engine_step engine_run_evict(struct engine_run *run, enum eviction_reason reason, const char *message);
+/* The cache wants the room: only when the run is IDLE. Gives an ACTIVATE with the single job
+ * REMOVE_FROM_CACHE. */
+struct engine_step engine_run_evict(
+	struct engine_run *run, enum eviction_reason reason, const char *message);
 
 /* For the worker's cache and reports. */
-size_t engine_run_memory(const struct engine_run *run);    /* bytes held */
+size_t engine_run_memory(const struct engine_run *run); /* bytes held */
 const char *engine_run_id(const struct engine_run *run);
-const char *engine_run_workflow_type(const struct engine_run *run); /* "" before the first history */
+const char *engine_run_workflow_type(
+	const struct engine_run *run); /* "" before the first history */
 const char *engine_run_workflow_id(const struct engine_run *run);
 
 /*
- * Replay of a whole history without a server: as engine_run_task, with no token; the step after the last activation is
- * IDLE if code and history fit, RESPOND_FAILED (with failure_text) if not.
+ * Replay of a whole history without a server: as engine_run_task, with no token; the step after the
+ * last activation is IDLE if code and history fit, RESPOND_FAILED (with failure_text) if not.
  */
-struct engine_step engine_run_replay(struct engine_run *run, const History__History *history, const char *workflow_id,
-	struct arena *arena);
+struct engine_step engine_run_replay(struct engine_run *run, const History__History *history,
+	const char *workflow_id, struct arena *arena);
 
 #endif

@@ -34,13 +34,12 @@ enum event_flags {
 };
 
 struct event_info {
-	const char *name; /* as in "ActivityTaskScheduled" */
 	uint8_t flags;
 	uint8_t machine; /* enum machine_type */
 	uint8_t event;   /* that machine's event */
 };
 
-/* Of a type that this table does not know: name "Unknown", MACHINE_NOT_BUILT. Never NULL. */
+/* Of a type that this table does not know: MACHINE_NOT_BUILT. Never NULL. */
 const struct event_info *event_info(const History__HistoryEvent *event);
 
 /* Is its type in the table? */

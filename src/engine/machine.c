@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "engine/run.h"
+#include "proto/enum_name.h"
 
 const struct machine_kind *const machine_kinds[MACHINE_KINDS] = {
 	[MACHINE_ACTIVITY] = &machine_activity,
@@ -207,17 +208,18 @@ static const char *event_detail(struct arena *arena, const History__HistoryEvent
 const char *event_describe(struct engine_run *run, const History__HistoryEvent *event)
 {
 	struct arena *arena = &run->task->arena;
-	const struct event_info *info = event_info(event);
 	const char *detail = event_detail(arena, event);
+	char name[PROTO_ENUM_TEXT];
 	const char *text;
 
+	proto_event_name((int)event->event_type, name);
 	if (!event_is_known(event))
 		text = arena_printf(arena, "event %lld of type %d", (long long)event->event_id,
 			(int)event->event_type);
 	else if (detail)
-		text = arena_printf(arena, "event %lld %s (%s)", (long long)event->event_id,
-			info->name, detail);
+		text = arena_printf(
+			arena, "event %lld %s (%s)", (long long)event->event_id, name, detail);
 	else
-		text = arena_printf(arena, "event %lld %s", (long long)event->event_id, info->name);
-	return text ? text : info->name;
+		text = arena_printf(arena, "event %lld %s", (long long)event->event_id, name);
+	return text ? text : "an event";
 }

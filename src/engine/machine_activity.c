@@ -37,10 +37,10 @@ enum state {
 	TIMED_OUT,
 	CANCELLED,
 	ABANDONED,
-	CANCEL_COMMANDED,
-	CANCEL_REQUESTED,
-	STARTED_CANCEL_COMMANDED,
-	STARTED_CANCEL_REQUESTED,
+	CANCELLING,
+	CANCEL_ASKED,
+	STARTED_CANCELLING,
+	STARTED_ASKED,
 };
 
 static bool resolve(struct engine_run *run, const struct machine *machine, struct resolution result)
@@ -249,45 +249,45 @@ static bool on_late_canceled(void *self, void *context)
 
 /* clang-format off */
 static const struct fsm_row rows[] = {
-	{ CREATED,                  ACTIVITY_SCHEDULE,              COMMANDED,                NULL },
+	{ CREATED,            ACTIVITY_SCHEDULE,         COMMANDED,          NULL },
 
-	{ COMMANDED,                ACTIVITY_TASK_SCHEDULED,        SCHEDULED,                on_scheduled },
-	{ COMMANDED,                ACTIVITY_CANCEL,                CANCELLED,                on_unsent },
-	{ COMMANDED,                ACTIVITY_GIVE_UP,               CANCELLED,                on_unsent },
+	{ COMMANDED,          ACTIVITY_SCHEDULED,        SCHEDULED,          on_scheduled },
+	{ COMMANDED,          ACTIVITY_CANCEL,           CANCELLED,          on_unsent },
+	{ COMMANDED,          ACTIVITY_GIVE_UP,          CANCELLED,          on_unsent },
 
-	{ SCHEDULED,                ACTIVITY_TASK_STARTED,          STARTED,                  on_started },
-	{ SCHEDULED,                ACTIVITY_TASK_TIMED_OUT,        TIMED_OUT,                on_timed_out },
-	{ SCHEDULED,                ACTIVITY_CANCEL,                CANCEL_COMMANDED,         on_cancel },
-	{ SCHEDULED,                ACTIVITY_GIVE_UP,               ABANDONED,                on_give_up },
+	{ SCHEDULED,          ACTIVITY_STARTED,          STARTED,            on_started },
+	{ SCHEDULED,          ACTIVITY_TIMED_OUT,        TIMED_OUT,          on_timed_out },
+	{ SCHEDULED,          ACTIVITY_CANCEL,           CANCELLING,         on_cancel },
+	{ SCHEDULED,          ACTIVITY_GIVE_UP,          ABANDONED,          on_give_up },
 
-	{ STARTED,                  ACTIVITY_TASK_COMPLETED,        COMPLETED,                on_completed },
-	{ STARTED,                  ACTIVITY_TASK_FAILED,           FAILED,                   on_failed },
-	{ STARTED,                  ACTIVITY_TASK_TIMED_OUT,        TIMED_OUT,                on_timed_out },
-	{ STARTED,                  ACTIVITY_CANCEL,                STARTED_CANCEL_COMMANDED, on_cancel },
-	{ STARTED,                  ACTIVITY_GIVE_UP,               ABANDONED,                on_give_up },
+	{ STARTED,            ACTIVITY_COMPLETED,        COMPLETED,          on_completed },
+	{ STARTED,            ACTIVITY_FAILED,           FAILED,             on_failed },
+	{ STARTED,            ACTIVITY_TIMED_OUT,        TIMED_OUT,          on_timed_out },
+	{ STARTED,            ACTIVITY_CANCEL,           STARTED_CANCELLING, on_cancel },
+	{ STARTED,            ACTIVITY_GIVE_UP,          ABANDONED,          on_give_up },
 
-	{ CANCEL_COMMANDED,         ACTIVITY_TASK_CANCEL_REQUESTED, CANCEL_REQUESTED,         NULL },
-	{ CANCEL_COMMANDED,         ACTIVITY_CANCEL,                CANCEL_COMMANDED,         NULL },
+	{ CANCELLING,         ACTIVITY_CANCEL_REQUESTED, CANCEL_ASKED,       NULL },
+	{ CANCELLING,         ACTIVITY_CANCEL,           CANCELLING,         NULL },
 
-	{ CANCEL_REQUESTED,         ACTIVITY_TASK_CANCELED,         CANCELLED,                on_late_canceled },
-	{ CANCEL_REQUESTED,         ACTIVITY_TASK_STARTED,          STARTED_CANCEL_REQUESTED, on_started },
-	{ CANCEL_REQUESTED,         ACTIVITY_TASK_TIMED_OUT,        TIMED_OUT,                on_late_timed_out },
-	{ CANCEL_REQUESTED,         ACTIVITY_CANCEL,                CANCEL_REQUESTED,         NULL },
+	{ CANCEL_ASKED,       ACTIVITY_CANCELED,         CANCELLED,          on_late_canceled },
+	{ CANCEL_ASKED,       ACTIVITY_STARTED,          STARTED_ASKED,      on_started },
+	{ CANCEL_ASKED,       ACTIVITY_TIMED_OUT,        TIMED_OUT,          on_late_timed_out },
+	{ CANCEL_ASKED,       ACTIVITY_CANCEL,           CANCEL_ASKED,       NULL },
 
-	{ STARTED_CANCEL_COMMANDED, ACTIVITY_TASK_CANCEL_REQUESTED, STARTED_CANCEL_REQUESTED, NULL },
-	{ STARTED_CANCEL_COMMANDED, ACTIVITY_CANCEL,                STARTED_CANCEL_COMMANDED, NULL },
+	{ STARTED_CANCELLING, ACTIVITY_CANCEL_REQUESTED, STARTED_ASKED,      NULL },
+	{ STARTED_CANCELLING, ACTIVITY_CANCEL,           STARTED_CANCELLING, NULL },
 
-	{ STARTED_CANCEL_REQUESTED, ACTIVITY_TASK_COMPLETED,        COMPLETED,                on_late_completed },
-	{ STARTED_CANCEL_REQUESTED, ACTIVITY_TASK_FAILED,           FAILED,                   on_late_failed },
-	{ STARTED_CANCEL_REQUESTED, ACTIVITY_TASK_TIMED_OUT,        TIMED_OUT,                on_late_timed_out },
-	{ STARTED_CANCEL_REQUESTED, ACTIVITY_TASK_CANCELED,         CANCELLED,                on_late_canceled },
-	{ STARTED_CANCEL_REQUESTED, ACTIVITY_CANCEL,                STARTED_CANCEL_REQUESTED, NULL },
+	{ STARTED_ASKED,      ACTIVITY_COMPLETED,        COMPLETED,          on_late_completed },
+	{ STARTED_ASKED,      ACTIVITY_FAILED,           FAILED,             on_late_failed },
+	{ STARTED_ASKED,      ACTIVITY_TIMED_OUT,        TIMED_OUT,          on_late_timed_out },
+	{ STARTED_ASKED,      ACTIVITY_CANCELED,         CANCELLED,          on_late_canceled },
+	{ STARTED_ASKED,      ACTIVITY_CANCEL,           STARTED_ASKED,      NULL },
 
-	{ ABANDONED,                ACTIVITY_TASK_STARTED,          ABANDONED,                NULL },
-	{ ABANDONED,                ACTIVITY_TASK_COMPLETED,        COMPLETED,                NULL },
-	{ ABANDONED,                ACTIVITY_TASK_FAILED,           FAILED,                   NULL },
-	{ ABANDONED,                ACTIVITY_TASK_TIMED_OUT,        TIMED_OUT,                NULL },
-	{ ABANDONED,                ACTIVITY_GIVE_UP,               ABANDONED,                NULL },
+	{ ABANDONED,          ACTIVITY_STARTED,          ABANDONED,          NULL },
+	{ ABANDONED,          ACTIVITY_COMPLETED,        COMPLETED,          NULL },
+	{ ABANDONED,          ACTIVITY_FAILED,           FAILED,             NULL },
+	{ ABANDONED,          ACTIVITY_TIMED_OUT,        TIMED_OUT,          NULL },
+	{ ABANDONED,          ACTIVITY_GIVE_UP,          ABANDONED,          NULL },
 };
 /* clang-format on */
 

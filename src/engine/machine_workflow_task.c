@@ -63,8 +63,7 @@ static bool on_failed(void *self, void *context)
 		run->event->workflow_task_failed_event_attributes;
 	struct activation_job *job;
 
-	if (attributes->cause !=
-		ENUMS__WORKFLOW_TASK_FAILED_CAUSE__WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW)
+	if (attributes->cause != TASK_FAILED(RESET_WORKFLOW))
 		return true;
 	job = job_add(run, JOB_UPDATE_RANDOM_SEED);
 	if (!job)

@@ -277,9 +277,11 @@ static bool fill_query_result(struct arena *arena, const struct command_query_re
 	return to->answer;
 }
 
+static const Workflowservice__RespondWorkflowTaskCompletedRequest__QueryResultsEntry no_result =
+	WORKFLOWSERVICE__RESPOND_WORKFLOW_TASK_COMPLETED_REQUEST__QUERY_RESULTS_ENTRY__INIT;
+
 bool respond_add_query_result(struct engine_run *run, const struct command_query_result *result)
 {
-	typedef Workflowservice__RespondWorkflowTaskCompletedRequest__QueryResultsEntry entry;
 	struct task *task = run->task;
 	struct arena *arena = &task->arena;
 
@@ -292,8 +294,8 @@ bool respond_add_query_result(struct engine_run *run, const struct command_query
 	if (task->n_query_results >= task->n_queries)
 		return true; /* more answers than questions: they have no asker */
 
-	entry *item = NEW(arena, entry,
-		WORKFLOWSERVICE__RESPOND_WORKFLOW_TASK_COMPLETED_REQUEST__QUERY_RESULTS_ENTRY__INIT);
+	Workflowservice__RespondWorkflowTaskCompletedRequest__QueryResultsEntry *item =
+		arena_memdup(arena, &no_result, sizeof(*item));
 	Query__WorkflowQueryResult *value =
 		NEW(arena, Query__WorkflowQueryResult, QUERY__WORKFLOW_QUERY_RESULT__INIT);
 

@@ -121,9 +121,8 @@ bool run_nondeterminism(struct engine_run *run, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	fail(run,
-		ENUMS__WORKFLOW_TASK_FAILED_CAUSE__WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR,
-		EVICTION_NONDETERMINISM, "[TMPRL1100] Nondeterminism error: ", format, args);
+	fail(run, TASK_FAILED(NON_DETERMINISTIC_ERROR), EVICTION_NONDETERMINISM,
+		"[TMPRL1100] Nondeterminism error: ", format, args);
 	va_end(args);
 	return false;
 }
@@ -133,9 +132,7 @@ bool run_fatal(struct engine_run *run, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	fail(run,
-		ENUMS__WORKFLOW_TASK_FAILED_CAUSE__WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE,
-		EVICTION_FATAL, "", format, args);
+	fail(run, TASK_FAILED(WORKFLOW_WORKER_UNHANDLED_FAILURE), EVICTION_FATAL, "", format, args);
 	va_end(args);
 	return false;
 }

@@ -15,8 +15,9 @@
 #include "engine/history.h"
 #include "engine/machine.h"
 
-#define LEGACY_QUERY_ID "legacy_query"
-#define CAN_REASONS_MAX 4
+#define LEGACY_QUERY_ID     "legacy_query"
+#define TASK_FAILED(CAUSE_) ENUMS__WORKFLOW_TASK_FAILED_CAUSE__WORKFLOW_TASK_FAILED_CAUSE_##CAUSE_
+#define CAN_REASONS_MAX     4
 
 /* A command that waits to be sent, or, once sent, for its event. */
 struct queued_command {
@@ -79,7 +80,7 @@ struct task {
 
 struct machine_slab {
 	struct machine_slab *next;
-	struct machine machines[6];
+	struct machine machines[4];
 };
 
 struct engine_run {

@@ -470,11 +470,9 @@ static void note_failed_completion(struct engine_run *run, const struct completi
 	run_fatal(run, "%s", str_empty(message) ? "the workflow's code failed" : message);
 	if (completion->cause)
 		task->failure.cause = completion->cause;
-	task->failure.reason =
-		task->failure.cause ==
-				ENUMS__WORKFLOW_TASK_FAILED_CAUSE__WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR
-			? EVICTION_NONDETERMINISM
-			: EVICTION_LANG_FAIL;
+	task->failure.reason = task->failure.cause == TASK_FAILED(NON_DETERMINISTIC_ERROR)
+				       ? EVICTION_NONDETERMINISM
+				       : EVICTION_LANG_FAIL;
 	if (completion->failure)
 		task->failure.failure = proto_copy(&task->arena, completion->failure);
 }
@@ -549,8 +547,7 @@ static struct engine_step step_too_large(struct engine_run *run)
 	task->failure.set = false;
 	run_fatal(run, "the answer to the workflow task is larger than the server takes");
 	task->failure.failure = NULL;
-	task->failure.cause =
-		ENUMS__WORKFLOW_TASK_FAILED_CAUSE__WORKFLOW_TASK_FAILED_CAUSE_GRPC_MESSAGE_TOO_LARGE;
+	task->failure.cause = TASK_FAILED(GRPC_MESSAGE_TOO_LARGE);
 	task->too_large = true;
 	return step_fail(run);
 }
@@ -606,20 +603,23 @@ struct engine_step engine_run_evict(
 	return step_evict(run);
 }
 
-/* The started event before the last: what came up to there is replay, as if a server had handed out
- * the last task. */
-static int64_t started_before_last(const History__History *history)
+/*
+ * The newest task that history shows as completed; what came up to it is replay. A task that is
+ * only started is new, as if a server had handed it out.
+ */
+static int64_t last_completed_start(const History__History *history)
 {
-	int64_t before = 0, last = 0;
+	int64_t started = 0, completed = 0;
 
 	for (size_t i = 0; i < history->n_events; i++) {
-		if (history->events[i]->event_type !=
-			ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_STARTED)
-			continue;
-		before = last;
-		last = history->events[i]->event_id;
+		const History__HistoryEvent *event = history->events[i];
+
+		if (event->event_type == ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_STARTED)
+			started = event->event_id;
+		else if (event->event_type == ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_COMPLETED)
+			completed = started;
 	}
-	return before;
+	return completed;
 }
 
 struct engine_step engine_run_replay(struct engine_run *run, const History__History *history,
@@ -631,7 +631,7 @@ struct engine_step engine_run_replay(struct engine_run *run, const History__Hist
 
 	if (!task)
 		return step_no_memory(run);
-	task->history.previous_started_id = started_before_last(history);
+	task->history.previous_started_id = last_completed_start(history);
 	run->replaying = task->history.previous_started_id > 0;
 	if (!run_set_text(&run->workflow_id, workflow_id) ||
 		!history_add(&task->history, history->events, history->n_events, NULL) ||

@@ -35,8 +35,12 @@ void *proto_decode(struct arena *arena, const ProtobufCMessageDescriptor *type, 
 	size_t len, const struct proto_limits *limits, struct temporal_error *err)
 	__attribute__((warn_unused_result));
 
-/* The size of the message's encoding in bytes; deterministic, as is the encoding. NULL strings
- * count as "". */
+/*
+ * The size of the message's encoding in bytes; deterministic, as is the encoding. NULL strings
+ * count as "", NULL elements of repeated messages as empty ones. 0 for a message that is nested
+ * deeper than PROTO_DEPTH_MAX, which proto_write then does not write, and when memory for a type's
+ * table is out.
+ */
 size_t proto_size(const void *message);
 
 /* Writes exactly proto_size(message) bytes to `out`. */
@@ -50,7 +54,10 @@ void proto_write(const void *message, uint8_t *out);
 enum temporal_code proto_encode(struct arena *arena, const void *message, size_t headroom,
 	struct bytes *out, struct temporal_error *err) __attribute__((warn_unused_result));
 
-/* A deep copy of the message in another arena, unknown fields included; NULL when memory is out. */
+/*
+ * A deep copy of the message in another arena, unknown fields included; NULL when memory is out, or
+ * for a message that is nested deeper than PROTO_DEPTH_MAX.
+ */
 void *proto_copy(struct arena *arena, const void *message) __attribute__((warn_unused_result));
 
 /* An empty message of the type with protobuf's defaults ("" strings). NULL when memory is out. */

@@ -18,11 +18,12 @@
 
 /*
  * Without limits from the caller, a message may become so much larger than its encoding: real
- * histories grow fivefold, and a run of empty submessages would 76-fold.
+ * histories grow fivefold, and a run of empty submessages would 76-fold. An element
+ * for each byte is what a packed list can have.
  */
-#define MEMORY_FACTOR  16
-#define MEMORY_FLOOR   (256 * 1024)
-#define ELEMENTS_FLOOR 4096
+#define MEMORY_FACTOR 16
+#define MEMORY_FLOOR  (256 * 1024)
+#define ELEMENTS_MORE 4096
 
 #define ARENA_ROOM 64 /* what an arena's chunk needs beside its content, at most */
 
@@ -520,7 +521,7 @@ static void set_limits(struct decoder *d, const struct proto_limits *limits, siz
 	size_t memory;
 
 	d->depth_max = PROTO_DEPTH_MAX;
-	d->elements_left = len / 2 + ELEMENTS_FLOOR;
+	d->elements_left = len + ELEMENTS_MORE;
 	if (__builtin_mul_overflow(len, MEMORY_FACTOR, &memory) ||
 		__builtin_add_overflow(memory, MEMORY_FLOOR, &memory))
 		memory = SIZE_MAX;

@@ -204,6 +204,18 @@ static void put_number(struct protojson_writer *writer, ProtobufCType type, cons
 static bool write_message(struct protojson_writer *writer, const void *message,
 	const ProtobufCMessageDescriptor *type, unsigned depth);
 
+static bool put_text_field(
+	struct protojson_writer *writer, const ProtobufCFieldDescriptor *field, struct str text)
+{
+	if (!str_is_utf8(text.ptr, text.len)) {
+		error_set(writer->err, TEMPORAL_INVALID_ARGUMENT,
+			"%s as JSON: the string is not UTF-8", field->name);
+		return false;
+	}
+	protojson_put_string(writer, text);
+	return true;
+}
+
 static bool write_value(struct protojson_writer *writer, const ProtobufCFieldDescriptor *field,
 	const void *slot, unsigned depth)
 {
@@ -215,8 +227,7 @@ static bool write_value(struct protojson_writer *writer, const ProtobufCFieldDes
 		put_enum(writer, field, *(const int32_t *)slot);
 		return true;
 	case PROTOBUF_C_TYPE_STRING:
-		protojson_put_string(writer, str_from(*(const char *const *)slot));
-		return true;
+		return put_text_field(writer, field, str_from(*(const char *const *)slot));
 	case PROTOBUF_C_TYPE_BYTES:
 		put_bytes(writer, slot);
 		return true;

@@ -35,7 +35,9 @@
 #define POOL_MAX       32U
 #define REFUSALS_MAX \
 	3U /* refused streams are sent again at once so often; then the policy decides */
-#define DECODED_FACTOR 24U /* memory of a decoded message against its size on the wire */
+#define DECODED_FACTOR    24U /* memory of a decoded message against its size on the wire */
+#define DEADLINE_SLACK_NS (50 * RPC_MS_NS)
+#define LATE_TEXT_SIZE    160
 
 static struct rpc_call *call_of_task(struct rpc_task *task)
 {
@@ -290,11 +292,32 @@ static bool is_malformed(struct rpc_call *call, struct rpc_end *end)
 	return end->message != NULL;
 }
 
+/*
+ * A server whose clock of the deadline runs out a little before ours drops the stream without a
+ * status: that is the deadline, not somebody's wish to cancel.
+ */
+static bool ran_out(const struct rpc_call *call, const struct rpc_end *end)
+{
+	return end->dropped && rpc_now_ns() >= call->try_deadline_ns - DEADLINE_SLACK_NS;
+}
+
+static const char *late(const struct rpc_call *call, char text[LATE_TEXT_SIZE])
+{
+	snprintf(text, LATE_TEXT_SIZE, "%s did not answer within %lld ms", call->method->path,
+		(long long)(call->timeout_ns / RPC_MS_NS));
+	return text;
+}
+
 void rpc_call_end_try(struct rpc_call *call, const struct rpc_end *end)
 {
-	struct rpc_end malformed;
+	struct rpc_end malformed, timed_out = { .code = TEMPORAL_DEADLINE_EXCEEDED };
+	char text[LATE_TEXT_SIZE];
 	int64_t now_ns;
 
+	if (ran_out(call, end)) {
+		timed_out.message = late(call, text);
+		end = &timed_out;
+	}
 	if (end->code == TEMPORAL_OK) {
 		if (!is_malformed(call, &malformed)) {
 			call->reply.code = TEMPORAL_OK;
@@ -326,13 +349,11 @@ void rpc_call_end_try(struct rpc_call *call, const struct rpc_end *end)
 static void on_deadline(struct rpc_timer *timer)
 {
 	struct rpc_call *call = call_of_timer(timer);
-	char text[160];
+	char text[LATE_TEXT_SIZE];
 
 	call->channel->ops->cancel(call->channel, call);
-	snprintf(text, sizeof(text), "%s did not answer within %lld ms", call->method->path,
-		(long long)(call->timeout_ns / RPC_MS_NS));
-	rpc_call_end_try(
-		call, &(struct rpc_end){ .code = TEMPORAL_DEADLINE_EXCEEDED, .message = text });
+	rpc_call_end_try(call, &(struct rpc_end){ .code = TEMPORAL_DEADLINE_EXCEEDED,
+				       .message = late(call, text) });
 }
 
 void rpc_call_message(struct rpc_call *call, const uint8_t *data, size_t len, size_t wire_len)

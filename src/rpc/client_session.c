@@ -144,7 +144,8 @@ static void end_by_server(struct rpc_client_stream *stream, uint32_t reset, bool
 			nghttp2_http2_strerror(reset));
 		end(stream, (struct rpc_end){ .code = stream->error.code,
 				    .message = stream->error.message,
-				    .refused = reset == NGHTTP2_REFUSED_STREAM });
+				    .refused = reset == NGHTTP2_REFUSED_STREAM,
+				    .dropped = reset == NGHTTP2_CANCEL });
 	} else if (stream->bad_content) {
 		end(stream, (struct rpc_end){ .code = TEMPORAL_UNKNOWN,
 				    .message = "the server's reply is not application/grpc" });

@@ -19,6 +19,7 @@ struct rpc_end {
 	const uint8_t *details; /* of grpc-status-details-bin, decoded; or NULL */
 	size_t details_len;
 	bool refused;   /* the server did not begin with it: it may be sent again, whatever it is */
+	bool dropped;   /* the server cancelled the stream and gave no status */
 	bool no_gzip;   /* the server does not take gzip */
 	bool transport; /* the connection failed, not the call */
 };

@@ -128,6 +128,22 @@ static void on_ready(struct rpc_socket *socket)
 		rpc_socket_flush(socket);
 }
 
+/*
+ * All is said. Closing with unread bytes would reset the connection, and the client might lose our
+ * last words: so only our side is shut, and what still comes is read and dropped until the client
+ * closes, or the next tick.
+ */
+static void linger(struct rpc_peer *peer)
+{
+	struct rpc_server_session *session = peer->session;
+
+	peer->session = NULL;
+	rpc_server_session_free(session);
+	peer->lingering = true;
+	rpc_socket_pause(&peer->socket, false);
+	shutdown(peer->socket.fd, SHUT_WR);
+}
+
 /* Closes what has nothing left to do. Not from within the session. */
 static void check_over(struct rpc_peer *peer)
 {
@@ -136,7 +152,7 @@ static void check_over(struct rpc_peer *peer)
 	bool served = peer->final && rpc_server_streams(peer->session) == 0 &&
 		      !rpc_server_wants_write(peer->session);
 	if (served || rpc_server_over(peer->session))
-		peer_close(peer);
+		linger(peer);
 }
 
 static void on_received(struct rpc_socket *socket, const uint8_t *data, size_t len)
@@ -233,8 +249,10 @@ static void tick_peer(struct rpc_peer *peer, int64_t now_ns)
 			peer_close(peer);
 		return;
 	}
-	if (!peer->session)
+	if (!peer->session) {
+		peer_close(peer);
 		return;
+	}
 	if (!rpc_server_tick(peer->session, now_ns)) {
 		peer_close(peer);
 		return;

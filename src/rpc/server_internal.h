@@ -38,7 +38,7 @@ struct rpc_peer {
 	struct rpc_server_session *session;
 	int64_t opened_ns, age_max_ns;
 	int64_t notice_ns; /* when GOAWAY was sent first; 0: not yet */
-	bool ready, final, remote;
+	bool ready, final, remote, lingering;
 };
 
 struct rpc_server {

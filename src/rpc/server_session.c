@@ -44,6 +44,7 @@ struct rpc_server_session {
 	struct rpc_recent early_ids; /* streams that we ended before the client did */
 	struct rpc_window_watch watch;
 	int32_t last_id;
+
 	bool has_settings, called;
 	const char *flooded; /* why the connection is to be closed */
 };
@@ -559,6 +560,7 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
 	case NGHTTP2_SETTINGS:
 		session->has_settings = true;
 		break;
+
 	case NGHTTP2_RST_STREAM:
 		rpc_recent_add(&session->reset_ids, frame->hd.stream_id);
 		if (!rpc_bucket_take(
@@ -790,6 +792,7 @@ bool rpc_server_tick(struct rpc_server_session *session, int64_t now_ns)
 		return false;
 	if (!session->called && age_ms > RPC_FIRST_CALL_MS)
 		return false;
+
 	while (stream) {
 		struct rpc_server_stream *next = stream->next;
 

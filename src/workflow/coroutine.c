@@ -21,7 +21,10 @@ struct coroutine *coroutine_new(struct wf *wf, const struct coroutine_class *cla
 		self = arena_alloc(&wf->arena, sizeof(*self));
 	if (!self)
 		return NULL;
-	*self = (struct coroutine){ .class = class, .arena = &wf->arena, .previous = wf->last };
+	*self = (struct coroutine){ .class = class,
+		.arena = &wf->arena,
+		.read_only = class->read_only,
+		.previous = wf->last };
 	*(wf->last ? &wf->last->next : &wf->first) = self;
 	wf->last = self;
 	coroutine_make_ready(wf, self);
@@ -113,7 +116,9 @@ void coroutine_step(struct wf *wf, struct coroutine *self)
 	wf->current = NULL;
 	if (state == CO_PARKED)
 		return;
-	if (!wf->broken)
+	if (!wf->broken && self->failure == &continue_failure)
+		continue_end_run(wf);
+	else if (!wf->broken)
 		self->class->ended(wf, self);
 	coroutine_free(wf, self);
 }

@@ -159,23 +159,6 @@ static void cancel_run(struct wf *wf, const char *reason)
 		cancel_coroutine(wf, wf->main, false);
 }
 
-static void update_reject(struct wf *wf, const struct activation_update *job)
-{
-	struct command *command = run_command(wf, COMMAND_UPDATE_RESPONSE);
-	char *text = arena_printf(
-		&wf->task, "Update handler for '%s' expected but not found", job->name);
-	struct temporal_failure failure = { .message = text, .type = "NotFoundError" };
-	Failure__Failure *rejected = text ? convert_failure_to_api(&wf->task, &failure) : NULL;
-
-	if (!command || !rejected) {
-		run_out_of_memory(wf);
-		return;
-	}
-	command->update_response.protocol_instance_id = job->protocol_instance_id;
-	command->update_response.response = UPDATE_REJECTED;
-	command->update_response.rejected = rejected;
-}
-
 static void apply(struct wf *wf, const struct activation_job *job)
 {
 	switch (job->kind) {
@@ -201,7 +184,7 @@ static void apply(struct wf *wf, const struct activation_job *job)
 		activity_resolve(wf, job->resolve_activity.seq, &job->resolve_activity.result);
 		break;
 	case JOB_DO_UPDATE:
-		update_reject(wf, &job->update);
+		update_apply(wf, &job->update);
 		break;
 	case JOB_NOTIFY_HAS_PATCH:
 	case JOB_REMOVE_FROM_CACHE:
@@ -338,7 +321,7 @@ void run_acts(struct wf *wf, const char *verb)
 			verb);
 		abort();
 	}
-	if (!wf->current->class->read_only)
+	if (!wf->current->read_only)
 		return;
 	coroutine_raise(
 		wf, (wf_failure)(wf, "ReadOnly", "%s: a query or a validator must not act", verb));

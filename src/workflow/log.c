@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "convert/convert.h"
 
 struct log_call {
 	struct wf *wf;
@@ -81,6 +82,44 @@ const struct wf_info *wf_info(const struct wf *wf)
 const struct temporal_payload *wf_last_result_raw(const struct wf *wf)
 {
 	return wf->last_result;
+}
+
+struct last_call {
+	struct arena *arena;
+	const struct temporal_contract *contract;
+	const struct temporal_payload *payload;
+	void *out;
+	struct temporal_error err;
+};
+
+static void last_call(void *arg)
+{
+	struct last_call *call = arg;
+	Common__Payload *payload = convert_payload_to_api(call->arena, call->payload);
+
+	call->out = arena_zalloc(call->arena, call->contract->out_size);
+	if (payload && call->out)
+		call->err.code = convert_decode_result(
+			call->arena, call->contract, payload, call->out, &call->err);
+	else
+		call->err.code = TEMPORAL_NO_MEMORY;
+}
+
+const void *wf_last_result_(const struct wf *constant, const struct temporal_contract *contract)
+{
+	struct wf *wf = run_of(constant);
+	struct last_call call = { run_arena(wf), contract, wf->last_result, NULL,
+		{ .code = TEMPORAL_OK } };
+
+	if (!wf->last_result)
+		return NULL;
+	memory_on_thread(wf, last_call, &call);
+	if (call.err.code == TEMPORAL_NO_MEMORY)
+		run_lacks_memory(wf);
+	if (call.err.code)
+		run_fault(
+			wf, "BadPayload", "Failed decoding the last result: %s", call.err.message);
+	return call.out;
 }
 
 const struct temporal_failure *wf_last_failure(const struct wf *wf)

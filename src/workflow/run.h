@@ -123,6 +123,7 @@ struct coroutine {
 	struct coroutine *next_ready;
 	struct coroutine *next_cancel; /* cancel.c */
 	bool ready, shielded;
+	bool read_only; /* it must not act now */
 	bool cancelled; /* with all that it has started: they are excused */
 	enum delivery cancel;
 	struct waiter *waits;      /* what it waits for, while it is parked */
@@ -143,7 +144,8 @@ struct coroutine {
 			const struct temporal_handler *handler;
 			const void *in; /* or struct temporal_payloads, if it is untyped */
 			void *out;
-			const char *id; /* QUERY: its id; UPDATE: its protocol instance */
+			const char *id;          /* a query's; an update's protocol instance */
+			bool validate, accepted; /* an update */
 		} handler;
 	};
 };
@@ -268,6 +270,7 @@ void activity_resolve(struct wf *wf, uint32_t seq, const struct resolution *reso
 void activity_cancel(struct wf *wf, struct wf_future *future);
 void signal_apply(struct wf *wf, const struct activation_signal *job);
 void query_apply(struct wf *wf, const struct activation_query *job);
+void update_apply(struct wf *wf, const struct activation_update *job);
 
 /* The handler for that kind of thing and name: typed, untyped, or the one for all; NULL: none. */
 const struct temporal_handler *handler_find(

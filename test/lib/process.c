@@ -118,6 +118,31 @@ const char *test_temp_dir(void)
 	return temp_dir;
 }
 
+const char *test_program(const char *path)
+{
+	static char full[512];
+	const char *build = getenv("TEMPORAL_TEST_BUILD_DIR");
+
+	if (!build)
+		test_skip("TEMPORAL_TEST_BUILD_DIR is unset: which build has %s?", path);
+	if (snprintf(full, sizeof(full), "%s/%s", build, path) >= (int)sizeof(full))
+		test_die("the path of the build is too long: %s", build);
+	if (access(full, X_OK))
+		test_die("%s: the build has no such program", full);
+	return full;
+}
+
+const char *test_unique(char name[64], const char *prefix)
+{
+	static unsigned count;
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	snprintf(name, 64, "%.20s-%x-%lx%06x", prefix, (unsigned)getpid(), (long)now.tv_sec,
+		count++);
+	return name;
+}
+
 /* In the child, between fork and exec: only calls that are safe there. */
 static void become(const char *const argv[], int output, pid_t parent) __attribute__((noreturn));
 

@@ -42,6 +42,15 @@ int test_free_port(void);
  */
 const char *test_temp_dir(void);
 
+/*
+ * The path of a program of the build under test: test_program("examples/order/order_worker"). It is
+ * valid until the next call; the test is skipped where CTest has not said which build it is.
+ */
+const char *test_program(const char *path);
+
+/* prefix-PID-N: a name that no other test uses on the shared server. `name` takes 64 bytes. */
+const char *test_unique(char name[64], const char *prefix);
+
 /* Starts argv (looked up in PATH, NULL-terminated). Its output replaces the file's old content. */
 void test_process_spawn(struct test_process *process, const char *const argv[]);
 

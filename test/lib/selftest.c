@@ -51,6 +51,14 @@ static void program_that_is_missing_says_so(void **state)
 	free(output);
 }
 
+static void names_differ(void **state)
+{
+	char one[64], two[64];
+
+	assert_string_not_equal(test_unique(one, "queue"), test_unique(two, "queue"));
+	assert_int_equal(strncmp(one, "queue-", 6), 0);
+}
+
 static void shared_server_answers_the_cli(void **state)
 {
 	static const char *const args[] = { "workflow", "count", NULL };
@@ -89,6 +97,7 @@ int main(void)
 		cmocka_unit_test(process_gives_status_and_output),
 		cmocka_unit_test(process_that_hangs_is_seen_and_killed),
 		cmocka_unit_test(program_that_is_missing_says_so),
+		cmocka_unit_test(names_differ),
 		cmocka_unit_test(shared_server_answers_the_cli),
 		cmocka_unit_test(server_comes_back_with_its_data),
 	};

@@ -1,4 +1,7 @@
-/* A user's program. It has a function with the name of an internal one: that must not matter to either library. */
+/*
+ * A user's program. It has a function with the name of an internal one: that must not matter to
+ * either library.
+ */
 #include <stdio.h>
 #include <string.h>
 

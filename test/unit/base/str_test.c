@@ -19,9 +19,9 @@ static void utf8_accepts_well_formed(void **state)
 static void utf8_refuses_ill_formed(void **state)
 {
 	assert_false(str_is_utf8("\x80", 1));
-	assert_false(str_is_utf8("\xC0\x80", 2));         /* overlong NUL */
-	assert_false(str_is_utf8("\xED\xA0\x80", 3));     /* surrogate */
-	assert_false(str_is_utf8("\xF4\x90\x80\x80", 4)); /* above U+10FFFF */
+	assert_false(str_is_utf8("\xC0\x80", 2));          /* overlong NUL */
+	assert_false(str_is_utf8("\xED\xA0\x80", 3));      /* surrogate */
+	assert_false(str_is_utf8("\xF4\x90\x80\x80", 4));  /* above U+10FFFF */
 	assert_false(str_is_utf8("12345678\xE2\x82", 10)); /* cut short */
 }
 

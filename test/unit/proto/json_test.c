@@ -162,6 +162,18 @@ static void json_refuses_any(void **state)
 		TEMPORAL_INVALID_ARGUMENT);
 }
 
+static void json_refuses_to_write_bad_text(void **state)
+{
+	struct fixture *f = *state;
+	Failure__Failure failure = FAILURE__FAILURE__INIT;
+	struct str out;
+
+	failure.message = "\xff";
+	assert_int_equal(
+		proto_to_json(&f->arena, &failure, 0, &out, &f->err), TEMPORAL_INVALID_ARGUMENT);
+	assert_non_null(strstr(f->err.message, "message as JSON"));
+}
+
 static void json_depth_is_limited(void **state)
 {
 	struct fixture *f = *state;
@@ -228,6 +240,7 @@ int main(void)
 		FIXTURE_TEST(json_names_the_place_of_a_mistake),
 		FIXTURE_TEST(json_ignores_unknown_fields_when_asked),
 		FIXTURE_TEST(json_refuses_any),
+		FIXTURE_TEST(json_refuses_to_write_bad_text),
 		FIXTURE_TEST(json_depth_is_limited),
 	};
 

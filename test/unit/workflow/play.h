@@ -59,7 +59,8 @@ static inline void play_open(struct play *play, const struct temporal_workflow *
 	assert_non_null(play->thread);
 	play->instance = wf_instance_new(play->thread, "run-1");
 	assert_non_null(play->instance);
-	arena_init(&play->arena, 4096, ARENA_NO_BUDGET);
+	arena_init(&play->arena, 65536, ARENA_NO_BUDGET);
+	assert_non_null(arena_alloc(&play->arena, 1));
 	play->activation.time_ns = 1000000000;
 }
 
@@ -299,8 +300,7 @@ static inline void play_run(struct play *play)
 	}
 	for (size_t i = 0; i < play->completion->n_commands; i++)
 		play_say_command(play, &play->completion->commands[i]);
-	arena_finish(&play->arena); /* what the run still needs of it, it must have copied */
-	arena_init(&play->arena, 4096, ARENA_NO_BUDGET);
+	arena_reset(&play->arena); /* what the run still needs of it, it must have copied */
 	play->activation.time_ns += 1000000000;
 }
 

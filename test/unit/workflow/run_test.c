@@ -212,8 +212,8 @@ static void results_may_come_before_they_are_awaited(void **state)
 
 	play_open(&play, workflows);
 	play_start(&play, "Both", NULL);
-	play_expect(
-		&play, "activity 1 charge(\"a\", 0.0)\nactivity 2 charge(\"b\", 0.0)\ntimer 1 1s\n");
+	play_expect(&play,
+		"activity 1 charge(\"a\", 0.0)\nactivity 2 charge(\"b\", 0.0)\ntimer 1 1s\n");
 	play_activity(&play, 2, "\"B\"");
 	play_expect(&play, "");
 	play_activity(&play, 1, "\"A\"");

@@ -1,5 +1,5 @@
 /*
- * message.c: protobuf messages as arguments, results and members: json/protobuf, binary/protobuf.
+ * protobuf.c: protobuf messages as arguments, results and members: json/protobuf, binary/protobuf.
  *
  * The work is done by proto/codec.h and proto/json.h; here is what a contract adds: the check that
  * field and descriptor belong together, and errors with the place in the contract. Any thread.

@@ -1,0 +1,195 @@
+/*
+ * update.c: updates: a coroutine each.
+ *
+ *	            decoded, the check has nothing against it
+ *	[arrived] -------------------------------------------> [accepted] --the handler returns-->
+ *[completed] |                                                       |
+ *	    +--no handler, bad input, the check refuses--> [rejected] <--the handler fails--+
+ *
+ * On replay the update is known to have been accepted, and the check is not run.
+ */
+#include "workflow/run.h"
+
+#include "base/str.h"
+#include "convert/convert.h"
+
+static struct command *respond(
+	struct wf *wf, const struct coroutine *self, enum update_response response)
+{
+	struct command *command = run_command(wf, COMMAND_UPDATE_RESPONSE);
+
+	if (!command) {
+		run_out_of_memory(wf);
+		return NULL;
+	}
+	command->update_response.protocol_instance_id = self->handler.id;
+	command->update_response.response = response;
+	return command;
+}
+
+static void refuse(
+	struct wf *wf, const struct coroutine *self, const struct temporal_failure *failure)
+{
+	Failure__Failure *rejected = convert_failure_to_api(&wf->task, failure);
+	struct command *command = respond(wf, self, UPDATE_REJECTED);
+
+	if (!rejected)
+		run_out_of_memory(wf);
+	else if (command)
+		command->update_response.rejected = rejected;
+}
+
+static const struct temporal_failure *check(struct wf *wf, struct coroutine *self)
+{
+	const struct temporal_handler *handler = self->handler.handler;
+	const struct temporal_failure *failure = NULL;
+
+	self->read_only = true;
+	if (handler->check)
+		failure = handler->check(wf, wf->state, self->handler.in);
+	else if (handler->check_raw)
+		failure = handler->check_raw(wf, wf->state, self->name, self->handler.in);
+	self->read_only = false;
+	return failure;
+}
+
+static void body(struct wf *wf, struct coroutine *self)
+{
+	const struct temporal_handler *handler = self->handler.handler;
+	const struct temporal_failure *failure = self->handler.validate ? check(wf, self) : NULL;
+
+	if (failure)
+		coroutine_raise(wf, failure);
+	if (!respond(wf, self, UPDATE_ACCEPTED))
+		coroutine_leave(wf);
+	self->handler.accepted = true;
+	if (handler->update)
+		handler->update(wf, wf->state, self->handler.in, self->handler.out);
+	else
+		self->handler.out = (void *)(uintptr_t)handler->update_raw(
+			wf, wf->state, self->name, self->handler.in);
+}
+
+static enum temporal_code encode(struct wf *wf, const struct coroutine *self,
+	Common__Payload **payload, struct temporal_error *err)
+{
+	const struct temporal_contract *contract = self->handler.handler->contract;
+
+	if (contract)
+		return convert_encode_result(&wf->task, contract, self->handler.out, payload, err);
+	if (!self->handler.out)
+		return TEMPORAL_OK;
+	*payload = convert_payload_to_api(&wf->task, self->handler.out);
+	err->code = *payload ? TEMPORAL_OK : TEMPORAL_NO_MEMORY;
+	return err->code;
+}
+
+static void ended(struct wf *wf, struct coroutine *self)
+{
+	struct temporal_error err = { .code = TEMPORAL_OK };
+	Common__Payload *payload = NULL;
+
+	wf->handlers_running--;
+	if (self->failure) {
+		refuse(wf, self, self->failure);
+		return;
+	}
+	if (encode(wf, self, &payload, &err)) {
+		run_break_error(wf, &err, "Failed encoding the update's result");
+		return;
+	}
+	struct command *command = respond(wf, self, UPDATE_COMPLETED);
+	if (command)
+		command->update_response.completed = payload;
+}
+
+static const struct coroutine_class update_class = {
+	.name = "update", .body = body, .ended = ended
+};
+
+/* One that cannot be run: its coroutine's only deed is the rejection, at its turn. */
+static void refused_body(struct wf *wf, struct coroutine *self)
+{
+	coroutine_raise(wf, self->handler.in);
+}
+
+static const struct coroutine_class refused_class = {
+	.name = "update", .body = refused_body, .ended = ended
+};
+
+static void refuse_with(
+	struct wf *wf, struct coroutine *self, const char *type, const char *message)
+{
+	struct temporal_failure failure = { .type = type, .message = message };
+
+	self->class = &refused_class;
+	self->handler.in = message ? convert_failure_copy(&wf->arena, &failure) : NULL;
+	if (!self->handler.in)
+		run_out_of_memory(wf);
+}
+
+static void refuse_unknown(struct wf *wf, struct coroutine *self, const char *update)
+{
+	const struct temporal_handler *const *each = wf->definition->handlers;
+	char *known = arena_strdup(&wf->task, "");
+
+	for (; each && *each && known; each++) {
+		if ((*each)->definition == TEMPORAL_DEFINES_UPDATE)
+			known = arena_printf(
+				&wf->task, "%s%s%s", known, *known ? " " : "", handler_name(*each));
+	}
+	refuse_with(wf, self, "NotFoundError",
+		known ? arena_printf(&wf->task,
+				"Update handler for '%s' expected but not found, known updates: "
+				"[%s]",
+				update, known)
+		      : NULL);
+}
+
+static void prepare(struct wf *wf, struct coroutine *self, const struct activation_update *job)
+{
+	const struct temporal_contract *contract = self->handler.handler->contract;
+	struct temporal_error err = { .code = TEMPORAL_OK };
+
+	if (!contract) {
+		struct temporal_payloads *raw = ARENA_NEW(&wf->arena, struct temporal_payloads);
+
+		self->handler.in = raw;
+		if (!raw || !memory_payloads(&wf->arena, job->input.items, job->input.count, raw))
+			run_out_of_memory(wf);
+		return;
+	}
+	void *in = arena_zalloc(&wf->arena, contract->in.size);
+	self->handler.in = in;
+	self->handler.out = arena_zalloc(&wf->arena, contract->out_size);
+	if (!in || !self->handler.out) {
+		run_out_of_memory(wf);
+		return;
+	}
+	if (convert_decode_arguments(
+		    &wf->arena, contract, job->input.items, job->input.count, in, &err))
+		refuse_with(wf, self, "BadPayload",
+			arena_printf(&wf->task, "Failed decoding the arguments of update %s: %s",
+				job->name, err.message));
+}
+
+void update_apply(struct wf *wf, const struct activation_update *job)
+{
+	struct coroutine *self = coroutine_new(wf, &update_class);
+	const char *id = arena_strdup(&wf->arena, job->protocol_instance_id);
+	const char *name = arena_strdup(&wf->arena, job->name);
+
+	if (!self || !id || !name) {
+		run_out_of_memory(wf);
+		return;
+	}
+	wf->handlers_running++;
+	self->name = name;
+	self->handler.id = id;
+	self->handler.validate = job->run_validator;
+	self->handler.handler = handler_find(wf, TEMPORAL_DEFINES_UPDATE, job->name);
+	if (self->handler.handler)
+		prepare(wf, self, job);
+	else
+		refuse_unknown(wf, self, job->name);
+}
