@@ -62,9 +62,9 @@ static const void *load_pointer(const void *at)
 
 static bool check_text(struct convert_context *context, const char *text, size_t *len)
 {
+	*len = text ? strlen(text) : 0;
 	if (!text)
 		return convert_fail(context, "expected a string, got NULL");
-	*len = strlen(text);
 	return str_is_utf8(text, *len) || convert_fail(context, "the string is not valid UTF-8");
 }
 
