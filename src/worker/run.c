@@ -81,6 +81,8 @@ static void activate(struct worker_run *run)
 		own.failure = &no_memory;
 	}
 	run->step = engine_run_complete(run->engine, completion);
+	if (run->instance)
+		wf_instance_done(run->instance);
 }
 
 static void begin_job(struct worker_run *run)
