@@ -378,6 +378,8 @@ static void keep_back(struct worker_run *run, struct worker_run_message task)
 		worker_slots_release(&run->worker->workflow_slots);
 	}
 	run->next = task;
+	/* If it is on its way out, quietly, it should hurry. */
+	worker_workflow_thread_wake(run->thread);
 }
 
 void worker_run_task(struct temporal_worker *worker, const Workflowservice__PollWorkflowTaskQueueResponse *response,

@@ -142,19 +142,21 @@ void worker_workflow_thread_post(struct worker_workflow_thread *thread, struct w
 		pthread_cond_signal(&thread->work);
 }
 
+void worker_workflow_thread_wake(struct worker_workflow_thread *thread)
+{
+	pthread_mutex_lock(&thread->lock);
+	bool wakes = thread->sleeps && thread->first;
+
+	thread->sleeps = thread->sleeps && !wakes;
+	pthread_mutex_unlock(&thread->lock);
+	if (wakes)
+		pthread_cond_signal(&thread->work);
+}
+
 void worker_workflow_threads_wake(struct worker_workflow_threads *threads)
 {
-	for (unsigned i = 0; i < threads->count; i++) {
-		struct worker_workflow_thread *thread = &threads->items[i];
-
-		pthread_mutex_lock(&thread->lock);
-		bool wakes = thread->sleeps && thread->first;
-
-		thread->sleeps = thread->sleeps && !wakes;
-		pthread_mutex_unlock(&thread->lock);
-		if (wakes)
-			pthread_cond_signal(&thread->work);
-	}
+	for (unsigned i = 0; i < threads->count; i++)
+		worker_workflow_thread_wake(&threads->items[i]);
 }
 
 static void stop(struct worker_workflow_thread *thread)

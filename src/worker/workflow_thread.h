@@ -55,6 +55,7 @@ struct worker_workflow_thread *worker_workflow_threads_pick(struct worker_workfl
 void worker_workflow_thread_post(struct worker_workflow_thread *thread, struct worker_run *run, bool quiet);
 
 /* Loop: does now what was posted quietly. */
+void worker_workflow_thread_wake(struct worker_workflow_thread *thread);
 void worker_workflow_threads_wake(struct worker_workflow_threads *threads);
 
 #endif
