@@ -10,10 +10,10 @@
  *
  * Invariants
  * - A call in TRYING is with the ops and has its timer armed for the try's deadline; in WAITING it
- * is with nobody and the timer is armed for the next try.
+ *   is with nobody and the timer is armed for the next try.
  * - `done` is called once, from the loop's thread, and never from within rpc_start.
  * - A channel is destroyed on its loop when the last reference is gone and every posted call has
- * arrived there.
+ *   arrived there.
  *
  * Calls are pooled with their two arenas (request and reply), so that a steady state allocates
  * nothing here.
@@ -327,6 +327,10 @@ void rpc_call_end_try(struct rpc_call *call, const struct rpc_end *end)
 		end = &malformed;
 	}
 	now_ns = rpc_now_ns();
+	if (end->code == TEMPORAL_CANCELLED && now_ns >= call->try_deadline_ns) {
+		on_deadline(&call->timer); /* the server's clock was faster than our timer */
+		return;
+	}
 	if (end->refused && ++call->refusals <= REFUSALS_MAX && now_ns < call->try_deadline_ns) {
 		try_start(call);
 		return;

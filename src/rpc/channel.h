@@ -118,8 +118,11 @@ struct rpc_connect_opts {
 	const char *target; /* "host:port", "[v6]:port", optionally with "http://" or "https://" in
 			       front */
 	bool tls;
-	bool no_compression; /* default: requests are gzip-compressed when that makes them smaller
-			      */
+	/* Default: larger requests are gzip-compressed, if that makes them smaller and the server
+	 * is another machine. */
+	bool no_compression;
+	bool compress_always; /* to servers on this machine too: saves nothing there, for tests and
+				 proxies */
 	const char *ca_pem, *cert_pem,
 		*key_pem; /* texts, not paths; NULL: the system's roots; no client certificate */
 	size_t ca_pem_len, cert_pem_len, key_pem_len;

@@ -3,14 +3,13 @@
  * an old one goes.
  *
  * Invariants
- * - A call in TRYING is either on a link (http2.link) or in the list of waiting ones
- * (http2.waiting).
- * - At most one link is being opened at a time, and only when calls wait (or rpc_channel_connect
- * asked). After a failure the next one is not begun before `retry_at_ns`; calls that come in
- * between wait for it, those that waited for the failed one end with UNAVAILABLE and come again as
- * their policy says.
+ * - A call in TRYING is either on a link (http2.link) or in the list of those that wait for one
+ *   (http2.waiting).
+ * - At most one link is being opened at a time, and only when calls wait. After a failure the next
+ *   one is not begun before `retry_at_ns`; calls that come in between wait for it, those that
+ *   waited for the failed one end with UNAVAILABLE and come again as their policy says.
  * - After GOAWAY a link keeps its calls to their end, and the next call opens a new one: that is
- * what happens each five minutes with a real server, and no poll may notice.
+ *   what happens each five minutes with a real server, and no poll may notice.
  * - A link at the server's limit of streams is full; then another one is opened beside it.
  *
  * Loop's thread alone, but for rpc_channel_new.
@@ -470,6 +469,7 @@ static enum temporal_code copy_opts(
 	c->dns_refresh_ns = duration_ns(opts->dns_refresh_ms, RPC_DNS_REFRESH_MS);
 	c->opts.receive_max = opts->max_receive_size;
 	c->opts.compress = !opts->no_compression;
+	c->opts.compress_always = opts->compress_always;
 	if (c->opts.connect_timeout_ns == 0)
 		c->opts.connect_timeout_ns = INT64_MAX / 4;
 	if (code == TEMPORAL_OK)

@@ -47,6 +47,16 @@ size_t rpc_outbox_read(struct rpc_outbox *outbox, uint8_t *out, size_t cap)
 	return n;
 }
 
+size_t rpc_outbox_size(const struct rpc_outbox *outbox)
+{
+	size_t size = 0;
+
+	for (const struct rpc_outgoing *outgoing = outbox->head; outgoing;
+		outgoing = outgoing->next)
+		size += outgoing->len;
+	return size - outbox->at;
+}
+
 void rpc_outbox_clear(struct rpc_outbox *outbox)
 {
 	while (outbox->head)

@@ -36,6 +36,9 @@ void rpc_outbox_push(struct rpc_outbox *outbox, struct rpc_outgoing *outgoing);
 /* Copies up to `cap` bytes out. */
 size_t rpc_outbox_read(struct rpc_outbox *outbox, uint8_t *out, size_t cap);
 
+/* The bytes that are still in it. */
+size_t rpc_outbox_size(const struct rpc_outbox *outbox);
+
 /* Gives back what was not sent. */
 void rpc_outbox_clear(struct rpc_outbox *outbox);
 

@@ -34,9 +34,9 @@
 #define RPC_CONNECTION_WINDOW    (16U * RPC_MIB)
 #define RPC_SERVER_STREAM_WINDOW (1U * RPC_MIB)
 #define RPC_STREAMS_MAX          1000U
-#define RPC_UNSENT_MAX \
-	(1U * RPC_MIB)    /* written but not taken by the peer: stop reading its frames */
-#define RPC_LINKS_MAX 16U /* connections of one channel, draining ones included */
+/* Answers that wait on a connection; beyond it, new requests are refused. */
+#define RPC_UNSENT_MAX (256U * RPC_MIB)
+#define RPC_LINKS_MAX  16U /* connections of one channel, draining ones included */
 
 /* Durations. */
 #define RPC_CALL_TIMEOUT_MS       30000

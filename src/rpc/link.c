@@ -3,8 +3,7 @@
  *
  *   RESOLVING --> CONNECTING --> (PROXY) --> (TLS) --> OPEN --> CLOSED
  *                  ^      | next address       |        |
- *                  +------+                    +--------+--> any failure or time-out: `over`,
- * CLOSED
+ *                  +------+                    +--------+--> failure, time-out: `over`, CLOSED
  *
  * In OPEN the session may be draining (GOAWAY, our own wish): then no call is started, and the link
  * closes itself when the last one is over. A server may take its time for that: long polls end when
@@ -505,6 +504,13 @@ static const struct rpc_client_events stream_events = {
 	.end = on_end,
 };
 
+static bool wants_gzip(const struct rpc_link *link, size_t len)
+{
+	if (!link->opts->compress || len < RPC_GZIP_LEAST)
+		return false;
+	return link->opts->compress_always || !rpc_address_is_loopback(&link->peer);
+}
+
 /* The request's body, compressed if that is worth it. In the call's arena, so that a retry finds
  * the original. */
 static struct str body(struct rpc_link *link, struct rpc_call *call)
@@ -513,7 +519,7 @@ static struct str body(struct rpc_link *link, struct rpc_call *call)
 	uint8_t *out = NULL;
 
 	call->http2.gzipped = false;
-	if (link->opts->compress && len >= RPC_GZIP_LEAST && !rpc_address_is_loopback(&link->peer))
+	if (wants_gzip(link, len))
 		out = arena_alloc(&call->arena, RPC_PREFIX_SIZE + len);
 	if (out)
 		packed = rpc_gzip_deflate(rpc_loop_gzip(link->loop),

@@ -30,7 +30,7 @@ struct rpc_link_opts {
 	const char *authority;
 	int64_t connect_timeout_ns, keep_alive_ns, keep_alive_timeout_ns; /* keep_alive_ns 0: off */
 	size_t receive_max;
-	bool compress;
+	bool compress, compress_always;
 };
 
 /* Who owns links. None is called from within a function of this header. */

@@ -4,14 +4,14 @@
  * Invariants
  * - `local`, `late`, timers and scratch belong to the loop's thread; `queue` is under the lock.
  * - Who posts from another thread signals only when the queue was empty: a burst of calls costs one
- * wake-up.
+ *   wake-up.
  * - What the loop's thread posts while the loop runs goes to `local` without lock or system call,
- * and is run at the end of the iteration by settle(). `late` tasks (writes) run after that, so one
- * iteration makes one write a connection.
+ *   and is run at the end of the iteration by settle(). `late` tasks (writes) run after that, so
+ *   one iteration makes one write a connection.
  * - libuv's own timers have a cached clock and whole milliseconds. Ours are a pairing heap on
- * CLOCK_MONOTONIC, linked through the timers themselves (arming cannot fail), with one timer of
- * libuv armed for the earliest. It is set anew only for an earlier one: the deadlines of short
- * calls, set and stopped, never touch it.
+ *   CLOCK_MONOTONIC, linked through the timers themselves (arming cannot fail), with one timer of
+ *   libuv armed for the earliest. It is set anew only for an earlier one: the deadlines of short
+ *   calls, set and stopped, never touch it.
  */
 #include "rpc/loop.h"
 

@@ -2,11 +2,13 @@
  * retry.c: the policies of the official core SDK, so that a server sees the same load from us in
  * trouble.
  *
- *   calls        100 ms x 1.7 up to 5 s, at most 10 tries, no wait that would end later than 10 s
- * after the start long polls   200 ms x 2 up to 10 s, without end; CANCELLED and DEADLINE_EXCEEDED
- * are tried again as well, and for the first 60 s every other failure too, each 10 s (proxies that
- * start up give odd answers) throttled    RESOURCE_EXHAUSTED waits at least 1 s x 2 up to 10 s,
- * except for a message that is too large
+ *   calls        100 ms x 1.7 up to 5 s, at most 10 tries, and no wait that would end later than
+ *                10 s after the start
+ *   long polls   200 ms x 2 up to 10 s, without end; CANCELLED and DEADLINE_EXCEEDED are tried
+ *                again as well, and for the first 60 s every other failure too, each 10 s (proxies
+ *                that start up give odd answers)
+ *   throttled    RESOURCE_EXHAUSTED waits at least 1 s x 2 up to 10 s, except for a message that is
+ *                too large
  *
  * All waits are spread by 20 % either way.
  */

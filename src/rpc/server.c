@@ -1,8 +1,8 @@
 /*
  * server.c: listening, connections and their end.
  *
- *   new --> accepting --> stop: GOAWAY to all --> (calls end, or grace is over) --> all closed and
- * answered --> `stopped`
+ *   new --> accepting --> stop: GOAWAY to all --> calls end, or grace is over
+ *                                                 --> all closed and answered --> `stopped`
  *
  * A connection older than max_age is told to go the same way: first a GOAWAY that names no stream
  * (requests under way are still served), a second later one with the last stream, and when its
@@ -402,12 +402,12 @@ static void server_free(struct rpc_server *server)
 
 void rpc_server_check_over(struct rpc_server *server)
 {
-	void (*stopped)(void *user) = server->stopped;
-	void *user = server->stopped_user;
-
 	if (!server->stopping || !server->listener_closed || server->n_peers > 0 ||
 		server->n_calls > 0)
 		return;
+	void (*stopped)(void *user) =
+		server->stopped; /* another thread wrote it before `stopping` */
+	void *user = server->stopped_user;
 	rpc_timer_stop(&server->tick);
 	rpc_timer_stop(&server->accept_again);
 	server_free(server);

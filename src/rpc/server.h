@@ -52,10 +52,11 @@ struct rpc_server_opts {
 	size_t max_send_size;     /* of one reply; 128 MiB */
 	unsigned max_streams;     /* open at a time on a connection; 1000 */
 	unsigned max_connections; /* 4096; beyond it, connections wait to be accepted */
-	bool no_compression; /* default: large replies to clients on other machines that accept gzip
-				are compressed */
-	int64_t max_age_ms;  /* of a connection: GOAWAY and a new one, as the real server; 5 minutes
-				+- 10 % */
+	/* Default: larger replies to clients on other machines that accept gzip are compressed. */
+	bool no_compression;
+	bool compress_always; /* to clients on this machine too */
+	int64_t max_age_ms; /* of a connection: GOAWAY and a new one, as the real server; 5 minutes
+			       +- 10 % */
 	int64_t max_age_grace_ms; /* for the calls that run then; 70 s */
 	/* The text of the page at "/", for people and health checks, made in the arena; NULL:
 	 * counters. */

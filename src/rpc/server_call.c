@@ -296,8 +296,12 @@ static enum temporal_code encode(struct rpc_server_call *call, const void *messa
 
 static bool wants_gzip(const struct rpc_server_call *call, size_t len)
 {
-	return len >= RPC_GZIP_LEAST && call->stream.accepts_gzip &&
-	       !call->server->opts.no_compression && call->peer && call->peer->remote;
+	const struct rpc_server_opts *opts = &call->server->opts;
+
+	if (len < RPC_GZIP_LEAST || !call->stream.accepts_gzip || opts->no_compression ||
+		!call->peer)
+		return false;
+	return opts->compress_always || call->peer->remote;
 }
 
 /* Compresses the encoded reply if it gets smaller. */

@@ -317,6 +317,36 @@ static void messages_over_the_limit_are_refused(void **state)
 	free(text);
 }
 
+/* A megabyte of text in a request and in a reply, seen by its size on the wire. */
+static void large_messages_are_compressed(void **state)
+{
+	struct fixture *f = *state;
+	Workflowservice__DescribeNamespaceRequest request =
+		WORKFLOWSERVICE__DESCRIBE_NAMESPACE_REQUEST__INIT;
+	char *text = malloc(5 << 20);
+	struct rpc_reply reply;
+	char id[100];
+
+	memset(text, 'x', 5 << 20);
+	text[(5 << 20) - 1] = '\0';
+	f->server_opts.compress_always = true;
+	f->server_opts.max_receive_size = 6 << 20;
+	server_start(f);
+	connect_with(f, (struct rpc_connect_opts){ .compress_always = true });
+	request.namespace_ = "size 1000000";
+	assert_int_equal(
+		rpc_wait(f->channel,
+			&CALL(.method = &rpc_workflow_describe_namespace, .message = &request),
+			&reply, &f->err),
+		TEMPORAL_OK);
+	assert_in_range(reply.message_size, 1000, 100000);
+	arena_finish(&reply.arena);
+	assert_int_equal(describe(f, text, CALL(0), NULL), TEMPORAL_OK);
+	assert_int_equal(describe(f, "header grpc-encoding", CALL(0), id), TEMPORAL_OK);
+	assert_string_equal(id, "none"); /* small ones are not */
+	free(text);
+}
+
 /* Servers that go and come. */
 
 static void a_refused_connection_says_so(void **state)
@@ -625,6 +655,7 @@ int main(void)
 		WITH_FIXTURE(bad_headers_are_refused),
 		WITH_FIXTURE(large_messages_pass),
 		WITH_FIXTURE(messages_over_the_limit_are_refused),
+		WITH_FIXTURE(large_messages_are_compressed),
 		WITH_FIXTURE(a_refused_connection_says_so),
 		WITH_FIXTURE(unknown_hosts_say_so),
 		WITH_FIXTURE(bad_targets_are_refused),

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,8 @@
 #include "base/mem.h"
 #include "rpc/frame.h"
 #include "rpc/gzip.h"
+
+#define OUT_SIZE 64
 
 /* Feeds `data` in pieces of `piece` bytes; writes the messages one after the other to `out`; the
  * result of the last step. */
@@ -30,8 +33,10 @@ static enum rpc_deframed feed(struct rpc_deframer *deframer, const uint8_t *data
 
 		while ((step = rpc_deframe(deframer, &p, &left, &message, err)) ==
 			RPC_DEFRAMED_ONE) {
-			strncat(out, (const char *)message.data, message.len);
-			strcat(out, message.compressed ? "!" : ".");
+			size_t used = strlen(out);
+
+			snprintf(out + used, OUT_SIZE - used, "%.*s%s", (int)message.len,
+				(const char *)message.data, message.compressed ? "!" : ".");
 			++*n;
 		}
 		if (step == RPC_DEFRAMED_ERROR)
@@ -44,7 +49,7 @@ static enum rpc_deframed feed(struct rpc_deframer *deframer, const uint8_t *data
 static void any_pieces_give_the_same_messages(void **state)
 {
 	static const uint8_t wire[] = "\0\0\0\0\5hello\0\0\0\0\0\1\0\0\0\3abc\0\0\0\0\6world!";
-	char out[64];
+	char out[OUT_SIZE];
 	unsigned n;
 
 	for (size_t piece = 1; piece < sizeof(wire); piece++) {
@@ -68,7 +73,7 @@ static void refuses_a_lie_about_the_length(void **state)
 	size_t memory = 0;
 	struct rpc_deframer deframer = { .max = 100, .memory = &memory, .memory_max = 1000 };
 	struct temporal_error err;
-	char out[64];
+	char out[OUT_SIZE];
 	unsigned n;
 
 	assert_int_equal(
@@ -86,7 +91,7 @@ static void refuses_an_unknown_flag(void **state)
 	size_t memory = 0;
 	struct rpc_deframer deframer = { .max = 100, .memory = &memory, .memory_max = 1000 };
 	struct temporal_error err;
-	char out[64];
+	char out[OUT_SIZE];
 	unsigned n;
 
 	assert_int_equal(feed(&deframer, (const uint8_t *)"\2\0\0\0\0", 5, 1, out, &n, &err),
@@ -103,7 +108,7 @@ static void memory_follows_the_bytes(void **state)
 	struct rpc_deframer deframer = {
 		.max = 64 << 20, .memory = &memory, .memory_max = 64 << 20
 	};
-	char out[64];
+	char out[OUT_SIZE];
 	unsigned n;
 
 	assert_int_equal(
@@ -121,7 +126,7 @@ static void the_connections_memory_is_a_limit(void **state)
 	size_t memory = 3000;
 	struct rpc_deframer deframer = { .max = 64 << 20, .memory = &memory, .memory_max = 4000 };
 	struct temporal_error err;
-	char out[64];
+	char out[OUT_SIZE];
 	unsigned n;
 
 	memcpy(big, "\0\0\1\0\0", 5);
