@@ -239,15 +239,6 @@ static size_t resident(void)
 	return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-#if defined(__has_include)
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#endif
-#endif
-#ifndef RUNNING_ON_VALGRIND
-#define RUNNING_ON_VALGRIND 0
-#endif
-
 #if defined(SANITIZE_ADDRESS) || defined(SANITIZE_THREAD)
 enum {
 	IDLE = 10000,
@@ -265,7 +256,7 @@ static void ten_thousand_idle_runs_cost_little(void **state)
 	static struct wf_instance *instances[IDLE];
 	struct play play;
 
-	if (!MEASURABLE || RUNNING_ON_VALGRIND)
+	if (!MEASURABLE || getenv("TEMPORAL_TEST_VALGRIND"))
 		skip();
 	play_open(&play, workflows);
 	size_t before = resident();
