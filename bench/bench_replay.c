@@ -53,11 +53,17 @@ static struct bytes read_file(struct arena *arena, const char *path)
 	return bytes;
 }
 
-/* Activations and answers until the engine wants something else. */
-static struct engine_step drive(struct engine_run *run, struct wf_instance *instance, struct engine_step step)
+/* Activations and answers until the engine wants something else; `ended`: the workflow has reached its end. */
+static struct engine_step drive(struct engine_run *run, struct wf_instance *instance, struct engine_step step,
+	bool *ended)
 {
-	while (step.action == ENGINE_ACTIVATE)
-		step = engine_run_complete(run, wf_instance_activate(instance, step.activation));
+	while (step.action == ENGINE_ACTIVATE) {
+		const struct completion *completion = wf_instance_activate(instance, step.activation);
+
+		for (size_t i = 0; i < completion->n_commands; i++)
+			*ended = *ended || completion->commands[i].kind == COMMAND_COMPLETE_WORKFLOW;
+		step = engine_run_complete(run, completion);
+	}
 	return step;
 }
 
@@ -69,11 +75,14 @@ static bool replay(struct wf_thread *thread, const struct engine_config *config,
 	bool fits = false;
 
 	if (run && instance) {
-		struct engine_step step = drive(run, instance, engine_run_replay(run, history, "bench", &none));
+		bool ended = false;
+		struct engine_step step =
+			drive(run, instance, engine_run_replay(run, history, "bench", &none), &ended);
 
-		fits = step.action == ENGINE_IDLE;
-		if (step.action == ENGINE_RESPOND_FAILED)
-			fprintf(stderr, "bench_worker: the replay failed: %s\n", step.failure_text);
+		fits = step.action == ENGINE_IDLE && ended;
+		if (!fits)
+			fprintf(stderr, "bench_worker: the replay failed: %s\n",
+				step.failure_text ? step.failure_text : "the history ends before the workflow");
 	}
 	wf_instance_free(instance);
 	engine_run_free(run);

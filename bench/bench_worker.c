@@ -159,6 +159,7 @@ static int work(const char *address, const char *task_queue)
 		.max_cached_workflows = 5000,
 		.workflow_task_pollers = 5,
 		.activity_task_pollers = 5,
+		.workflow_threads = getenv("BENCH_THREADS") ? atoi(getenv("BENCH_THREADS")) : TEMPORAL_OFF,
 		.shutdown_on_signals = true,
 		.on_log = complain);
 
@@ -176,8 +177,8 @@ int main(int argc, char **argv)
 	const char *address = "127.0.0.1:7233", *task_queue = "peers", *history = NULL;
 	int times = 20;
 
-	/* The heap of each thread would cost more memory than its lock costs time. */
-	mallopt(M_ARENA_MAX, 1);
+	/* A heap for each of a hundred threads would cost memory, a single one would be fought for. */
+	mallopt(M_ARENA_MAX, 3);
 	for (int i = 1; i + 1 < argc; i += 2) {
 		if (strcmp(argv[i], "--address") == 0)
 			address = argv[i + 1];

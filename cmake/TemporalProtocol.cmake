@@ -157,4 +157,6 @@ add_library(temporal_gen OBJECT ${generated})
 target_include_directories(temporal_gen SYSTEM PUBLIC ${TEMPORAL_GEN_DIR})
 target_link_libraries(temporal_gen PUBLIC PkgConfig::PROTOBUF_C)
 # A section a table, so that a program has the tables of those messages alone that it uses.
+# The API keeps deprecated fields, and the initializers name them.
+target_compile_definitions(temporal_gen PUBLIC PROTOBUF_C__NO_DEPRECATED)
 target_compile_options(temporal_gen PRIVATE -w -ffunction-sections -fdata-sections)

@@ -233,6 +233,14 @@ struct temporal_start_opts {
 #define temporal_start_0_async(client_, X_, opts_, done_, user_, err_) \
 	temporal_start_contract_async_((client_), TEMPORAL_CONTRACT_0_OF_(X_, WORKFLOW), NULL, \
 		(opts_), sizeof(*(opts_)), (done_), (user_), (err_))
+/* The callback gets the result as of temporal_run_wait, or the error of start or wait. */
+#define temporal_execute_async(client_, X_, opts_, done_, user_, err_, ...) \
+	temporal_execute_async_((client_), TEMPORAL_CONTRACT_OF_(X_, WORKFLOW), \
+		TEMPORAL_ARGUMENTS_(X_, __VA_ARGS__), (opts_), sizeof(*(opts_)), (done_), (user_), \
+		(err_))
+#define temporal_execute_0_async(client_, X_, opts_, done_, user_, err_) \
+	temporal_execute_async_((client_), TEMPORAL_CONTRACT_0_OF_(X_, WORKFLOW), NULL, (opts_), \
+		sizeof(*(opts_)), (done_), (user_), (err_))
 #define temporal_start_named_async(client_, type_, arguments_, opts_, done_, user_, err_) \
 	temporal_start_named_async_((client_), (type_), (arguments_), (opts_), sizeof(*(opts_)), \
 		(done_), (user_), (err_))
@@ -266,6 +274,10 @@ TEMPORAL_API enum temporal_code temporal_execute_(struct temporal_client *client
 	const struct temporal_contract *contract, const void *in,
 	const struct temporal_start_opts *opts, size_t size, void *out,
 	struct temporal_result **keep, struct temporal_error *err) TEMPORAL_MUST_USE;
+TEMPORAL_API enum temporal_code temporal_execute_async_(struct temporal_client *client,
+	const struct temporal_contract *contract, const void *in,
+	const struct temporal_start_opts *opts, size_t size, temporal_result_fn *done, void *user,
+	struct temporal_error *err) TEMPORAL_MUST_USE;
 TEMPORAL_API struct temporal_run *temporal_signal_with_start_contract_(
 	struct temporal_client *client, const struct temporal_contract *contract, const void *in,
 	const struct temporal_start_opts *opts, size_t size, const struct temporal_contract *signal,
@@ -410,6 +422,14 @@ struct temporal_signal_opts {
 #define temporal_signal_named_0(run_, name_, arguments_, err_) \
 	temporal_signal_named_((run_), (name_), (arguments_), NULL, 0, (err_))
 
+#define temporal_signal_named_async(run_, name_, arguments_, done_, user_, err_, ...) \
+	temporal_signal_named_async_((run_), (name_), (arguments_), \
+		&(const struct temporal_signal_opts){ __VA_ARGS__ }, \
+		sizeof(struct temporal_signal_opts), (done_), (user_), (err_))
+#define temporal_signal_named_0_async(run_, name_, arguments_, done_, user_, err_) \
+	temporal_signal_named_async_( \
+		(run_), (name_), (arguments_), NULL, 0, (done_), (user_), (err_))
+
 TEMPORAL_API enum temporal_code temporal_signal_contract_(struct temporal_run *run,
 	const struct temporal_contract *contract, const void *in,
 	struct temporal_error *err) TEMPORAL_MUST_USE;
@@ -471,6 +491,24 @@ TEMPORAL_API enum temporal_code temporal_query_named_async_(struct temporal_run 
 	const char *name, struct temporal_payloads arguments,
 	const struct temporal_query_opts *opts, size_t size, temporal_result_fn *done, void *user,
 	struct temporal_error *err) TEMPORAL_MUST_USE;
+/* The typed forms that do not wait: their callback decodes with temporal_result_get. */
+#define temporal_query_async(run_, Q_, done_, user_, err_, ...) \
+	temporal_query_contract_async_((run_), TEMPORAL_CONTRACT_OF_(Q_, QUERY), \
+		TEMPORAL_ARGUMENTS_(Q_, __VA_ARGS__), NULL, 0, (done_), (user_), (err_))
+#define temporal_query_0_async(run_, Q_, done_, user_, err_) \
+	temporal_query_contract_async_((run_), TEMPORAL_CONTRACT_0_OF_(Q_, QUERY), NULL, NULL, 0, \
+		(done_), (user_), (err_))
+#define temporal_query_named(run_, name_, arguments_, opts_, keep_, err_) \
+	temporal_query_named_( \
+		(run_), (name_), (arguments_), (opts_), sizeof(*(opts_)), (keep_), (err_))
+#define temporal_query_named_async(run_, name_, arguments_, opts_, done_, user_, err_) \
+	temporal_query_named_async_((run_), (name_), (arguments_), (opts_), sizeof(*(opts_)), \
+		(done_), (user_), (err_))
+
+TEMPORAL_API enum temporal_code temporal_query_contract_async_(struct temporal_run *run,
+	const struct temporal_contract *contract, const void *in,
+	const struct temporal_query_opts *opts, size_t size, temporal_result_fn *done, void *user,
+	struct temporal_error *err) TEMPORAL_MUST_USE;
 TEMPORAL_API enum temporal_code temporal_query_contract_(struct temporal_run *run,
 	const struct temporal_contract *contract, const void *in,
 	const struct temporal_query_opts *opts, size_t size, void *out,
@@ -505,6 +543,18 @@ struct temporal_terminate_opts {
 	temporal_run_terminate_((run_), &(const struct temporal_terminate_opts){ __VA_ARGS__ }, \
 		sizeof(struct temporal_terminate_opts), (err_))
 #define temporal_run_terminate_0(run_, err_) temporal_run_terminate_((run_), NULL, 0, (err_))
+
+#define temporal_run_cancel_async(run_, done_, user_, err_, ...) \
+	temporal_run_cancel_async_((run_), &(const struct temporal_cancel_opts){ __VA_ARGS__ }, \
+		sizeof(struct temporal_cancel_opts), (done_), (user_), (err_))
+#define temporal_run_cancel_0_async(run_, done_, user_, err_) \
+	temporal_run_cancel_async_((run_), NULL, 0, (done_), (user_), (err_))
+#define temporal_run_terminate_async(run_, done_, user_, err_, ...) \
+	temporal_run_terminate_async_((run_), \
+		&(const struct temporal_terminate_opts){ __VA_ARGS__ }, \
+		sizeof(struct temporal_terminate_opts), (done_), (user_), (err_))
+#define temporal_run_terminate_0_async(run_, done_, user_, err_) \
+	temporal_run_terminate_async_((run_), NULL, 0, (done_), (user_), (err_))
 
 TEMPORAL_API enum temporal_code temporal_run_cancel_(struct temporal_run *run,
 	const struct temporal_cancel_opts *opts, size_t size,

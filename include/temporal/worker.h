@@ -115,6 +115,8 @@ struct temporal_worker_opts {
 
 	bool fail_run_on_nondeterminism; /* the run fails, not just its task */
 
+	/* OFF: workflow code runs on the client's own thread, which saves two switches between threads a task; but while it
+	   computes nothing is sent or received, heartbeats of activities included. */
 	int32_t workflow_threads;    /* 2 */
 	int64_t workflow_stack_size; /* bytes reserved for each coroutine; 64 KiB */
 	int64_t activity_stack_size; /* bytes reserved for each activity thread; 1 MiB */

@@ -112,8 +112,8 @@ TEMPORAL_API bool wf_is_done(const struct wf *wf, const struct wf_future *future
 
 /*
  * A future that succeeds when ready(state) is true. It is asked again each time all other
- * coroutines wait, in the order in which such futures were made. `ready` only looks: it calls no
- * function that acts.
+ * coroutines wait, in the order in which such futures were made; it ends, cancelled, with the
+ * coroutine that made it. `ready` only looks: it calls no function that acts.
  */
 TEMPORAL_API struct wf_future *wf_until(
 	struct wf *wf, bool (*ready)(const void *state), const void *state) TEMPORAL_MUST_USE;
@@ -138,7 +138,8 @@ TEMPORAL_API void wf_sleep(struct wf *wf, int64_t ms);
 
 /*
  * Starts fn(wf, arg) on a coroutine of its own, which runs when the caller waits. The future
- * succeeds when it returns, and fails with the failure that it meets. `arg` must live as long.
+ * succeeds when it returns, and fails with the failure that it meets. `arg` must live as long; it
+ * may be a local of a function that waits for the future (a failure does not take it away).
  */
 TEMPORAL_API struct wf_future *wf_go(
 	struct wf *wf, void (*fn)(struct wf *wf, void *arg), void *arg) TEMPORAL_MUST_USE;
@@ -206,9 +207,12 @@ TEMPORAL_API struct wf_future *wf_until_signal_raw(
 /* How many signals of that name wait to be received. */
 TEMPORAL_API size_t wf_signals_waiting(const struct wf *wf, const char *name);
 
-/* Is no signal's handler in the middle of its work? To be waited for before the run's function
- * returns. */
+/*
+ * Is no signal's or update's handler in the middle of its work? wf_wait_handlers waits until that
+ * is so: for the end of the run's function (a run that ends drops them; the log warns of it).
+ */
 TEMPORAL_API bool wf_handlers_are_done(const struct wf *wf);
+TEMPORAL_API void wf_wait_handlers(struct wf *wf);
 
 /* Ends a query's handler, or an update's check: it fails with an application failure of that type.
  */
@@ -390,8 +394,8 @@ static inline struct wf_future *wf_timer_with(
 	TEMPORAL_RESULT_(X_, wf_activity_(WF_ACTS_(wf_), TEMPORAL_CONTRACT_OF_(X_, ACTIVITY), \
 		TEMPORAL_ARGUMENTS_(X_, __VA_ARGS__), WF_OPTS_(opts_, activity)))
 #define wf_activity_0(wf_, X_, opts_) \
-	TEMPORAL_RESULT_(X_, wf_activity_(WF_ACTS_(wf_), WF_WITHOUT_ARGUMENTS_(X_, ACTIVITY), NULL, \
-		WF_OPTS_(opts_, activity)))
+	TEMPORAL_RESULT_(X_, wf_activity_(WF_ACTS_(wf_), WF_WITHOUT_ARGUMENTS_(X_, ACTIVITY), \
+		NULL, WF_OPTS_(opts_, activity)))
 #define WF_ACTIVITY_OPTS(...) (&(const struct wf_activity_opts){ __VA_ARGS__ })
 
 /* As wf_wait, then the result, of type X_out. */
@@ -452,14 +456,17 @@ static inline struct wf_future *wf_timer_with(
  * Binds W_H_run to the contract W_H, for the workflow W, and defines
  * `const struct temporal_handler W_H_handler`:
  *
- *	static void W_H_run(struct wf *wf, struct W *state, const struct W_H_in *in)          (signal)
- *	static W_H_out W_H_run(const struct wf *wf, const struct W *state,
- *		const struct W_H_in *in)                                                       (query)
- *	static W_H_out W_H_run(struct wf *wf, struct W *state, const struct W_H_in *in)       (update)
- *	static const struct temporal_failure *W_H_check(const struct wf *wf,
- *		const struct W *state, const struct W_H_in *in)                               (update)
+ *	void W_H_run(struct wf *wf, struct W *state, const struct W_H_in *in)               a signal
+ *
+ *	W_H_out W_H_run(const struct wf *wf, const struct W *state,
+ *		const struct W_H_in *in)                                                     a query
+ *
+ *	W_H_out W_H_run(struct wf *wf, struct W *state, const struct W_H_in *in)           an update
+ *	const struct temporal_failure *W_H_check(const struct wf *wf, const struct W *state,
+ *		const struct W_H_in *in)
  *
  * An update's check comes first and returns why it refuses (wf_failure), or NULL.
+ *
  * In the ..._0 forms, for contracts without arguments, the function has no `in`.
  */
 #define TEMPORAL_SIGNAL(W_, H_) WF_SIGNAL_(W_, W_##_##H_)
@@ -473,12 +480,14 @@ static inline struct wf_future *wf_timer_with(
 /*
  * Untyped, for whatever has no definition of its own; they define X_workflow or W_H_handler:
  *
- *	static const struct temporal_payload *X_run(struct wf *wf, const char *type,
- *		const struct temporal_payloads *in)                           (with a state: after wf)
- *	static void W_H_run(struct wf *wf, struct W *state, const char *name,
- *		const struct temporal_payloads *in)                                           (signal)
- *	static const struct temporal_payload *W_H_run(const struct wf *wf, const struct W *state,
- *		const char *name, const struct temporal_payloads *in)                          (query)
+ *	const struct temporal_payload *X_run(struct wf *wf, [struct X *state,] const char *type,
+ *		const struct temporal_payloads *in)
+ *
+ *	void W_H_run(struct wf *wf, struct W *state, const char *name,
+ *		const struct temporal_payloads *in)                                         a signal
+ *
+ *	const struct temporal_payload *W_H_run(const struct wf *wf, const struct W *state,
+ *		const char *name, const struct temporal_payloads *in)                        a query
  */
 #define TEMPORAL_DYNAMIC_WORKFLOW(X_) \
 	WF_RAW_BIND_(X_, const struct temporal_payload *, \
@@ -517,7 +526,8 @@ static inline struct wf_future *wf_timer_with(
 		TEMPORAL_STORE_RESULT_(X_, out_, call_); \
 	} \
 	const struct temporal_workflow X_##_workflow = { \
-		.contract = &X_, .state_size = state_size_, .handlers = handlers_, .run = X_##_entry_ \
+		.contract = &X_, .state_size = state_size_, .handlers = handlers_, \
+		.run = X_##_entry_ \
 	}
 #define WF_RAW_BIND_(X_, returns_, parameters_) \
 	typedef returns_ X_##_run_type_ parameters_; \
@@ -559,7 +569,8 @@ static inline struct wf_future *wf_timer_with(
 	WF_SIGNAL_ENTRY_(W_, X_, X_##_run(wf_, (struct W_ *)state_))
 
 #define WF_QUERY_ENTRY_(W_, X_, call_) \
-	static void X_##_entry_(const struct wf *wf_, const void *state_, const void *in_, void *out_) \
+	static void X_##_entry_( \
+		const struct wf *wf_, const void *state_, const void *in_, void *out_) \
 	{ \
 		(void)in_; \
 		(void)out_; \
@@ -623,9 +634,10 @@ static inline struct wf_future *wf_timer_with(
 	WF_RAW_HANDLER_(W_, X_, SIGNAL, signal_raw)
 #define WF_RAW_QUERY_(W_, X_) \
 	WF_RAW_BIND_(X_, const struct temporal_payload *, \
-		(const struct wf *, const struct W_ *, const char *, const struct temporal_payloads *)); \
-	static const struct temporal_payload *X_##_entry_(const struct wf *wf_, const void *state_, \
-		const char *name_, const struct temporal_payloads *in_) \
+		(const struct wf *, const struct W_ *, const char *, \
+			const struct temporal_payloads *)); \
+	static const struct temporal_payload *X_##_entry_(const struct wf *wf_, \
+		const void *state_, const char *name_, const struct temporal_payloads *in_) \
 	{ \
 		return X_##_run(wf_, (const struct W_ *)state_, name_, in_); \
 	} \
@@ -651,6 +663,7 @@ static inline struct wf_future *wf_timer_with(
 #define wf_await_raw(wf_, future_) (wf_await_raw)(WF_ACTS_(wf_), future_)
 #define wf_receive_raw(wf_, name_) (wf_receive_raw)(WF_ACTS_(wf_), name_)
 #define wf_until_signal_raw(wf_, name_) (wf_until_signal_raw)(WF_ACTS_(wf_), name_)
+#define wf_wait_handlers(wf_) (wf_wait_handlers)(WF_ACTS_(wf_))
 #define wf_fail(wf_, ...) (wf_fail)(WF_ACTS_(wf_), __VA_ARGS__)
 #define wf_raise(wf_, failure_) (wf_raise)(WF_ACTS_(wf_), failure_)
 #define wf_continue_as_new_raw(wf_, type_, in_, opts_) \

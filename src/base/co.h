@@ -78,9 +78,9 @@ void co_on_thread_stack(struct co_pool *pool, co_fn *fn, void *arg);
 struct co *co_running(const struct co_pool *pool);
 
 /*
- * Of a parked coroutine: gives the pages below its stack pointer back to the system. Returns the
- * bytes of its stack that are still resident. One system call, or two if there is something to
- * give.
+ * Of a parked coroutine: gives the pages below its stack pointer back to the system, if the first
+ * of them looks touched. Returns the bytes of its stack that are still resident. Mostly without a
+ * system call.
  */
 size_t co_trim(struct co *co);
 

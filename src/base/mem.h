@@ -24,7 +24,8 @@ void mem_free(void *ptr);
 void mem_fault_set(long after, int sticky);
 int mem_fault_hit(void);
 
-/* Test only: turns faults off and says how many allocations were left until the next; then goes on with that count. */
+/* Test only: turns faults off and says how many allocations were left until the next; then goes on
+ * with that count. */
 long mem_fault_pause(void);
 void mem_fault_resume(long left);
 

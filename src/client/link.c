@@ -15,7 +15,6 @@
 
 #define THREAD_NAME           "temporal-rpc"
 #define CLIENT_NAME           "temporal-c"
-#define CLIENT_VERSION        "0.1.0"
 #define SUPPORTED_SERVERS     ">=1.0.0 <2.0.0"
 #define OUR_HEADERS           5
 #define HEADER(name_, value_) ((struct rpc_header){ (name_), (value_), strlen(value_) })
@@ -43,7 +42,7 @@ static struct rpc_header *collect_headers(
 	if (!all)
 		return NULL;
 	all[(*n)++] = HEADER("client-name", CLIENT_NAME);
-	all[(*n)++] = HEADER("client-version", CLIENT_VERSION);
+	all[(*n)++] = HEADER("client-version", TEMPORAL_VERSION);
 	all[(*n)++] = HEADER("supported-server-versions", SUPPORTED_SERVERS);
 	all[(*n)++] = HEADER("temporal-namespace", opts->namespace_);
 	if (opts->api_key) {

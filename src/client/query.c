@@ -172,19 +172,35 @@ struct temporal_result *temporal_query_named_(struct temporal_run *run, const ch
 	return NULL;
 }
 
+static enum temporal_code ask_async(struct client_call *call, const struct temporal_error *why,
+	temporal_result_fn *done, void *user, struct temporal_error *err)
+{
+	if (call)
+		return client_call_result_async(call, done, user, err);
+	if (err)
+		*err = *why;
+	return why->code;
+}
+
 enum temporal_code temporal_query_named_async_(struct temporal_run *run, const char *name,
 	struct temporal_payloads arguments, const struct temporal_query_opts *opts, size_t size,
 	temporal_result_fn *done, void *user, struct temporal_error *err)
 {
 	struct temporal_error why = { 0 };
-	struct client_call *call =
-		prepare(run, &REQUEST_UNTYPED(name, arguments), opts, size, &why);
 
-	if (call)
-		return client_call_result_async(call, done, user, err);
-	if (err)
-		*err = why;
-	return why.code;
+	return ask_async(prepare(run, &REQUEST_UNTYPED(name, arguments), opts, size, &why), &why,
+		done, user, err);
+}
+
+enum temporal_code temporal_query_contract_async_(struct temporal_run *run,
+	const struct temporal_contract *contract, const void *in,
+	const struct temporal_query_opts *opts, size_t size, temporal_result_fn *done, void *user,
+	struct temporal_error *err)
+{
+	struct temporal_error why = { 0 };
+
+	return ask_async(prepare(run, &REQUEST_TYPED(contract, in), opts, size, &why), &why, done,
+		user, err);
 }
 
 enum temporal_code temporal_query_contract_(struct temporal_run *run,

@@ -8,6 +8,7 @@
 #include <temporal/api/workflowservice/v1/request_response.pb-c.h>
 
 #include "base/error.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "client/call.h"
 #include "client/request.h"
@@ -306,5 +307,44 @@ enum temporal_code temporal_execute_(struct temporal_client *client,
 	}
 	code = temporal_result_(run, contract, out, NULL, 0, keep, err);
 	temporal_run_unref(run);
+	return code;
+}
+
+/* Whom to tell the result, between the start and the wait. */
+struct executed {
+	temporal_result_fn *done;
+	void *user;
+};
+
+static void wait_for_it(struct temporal_run *run, const struct temporal_error *err, void *user)
+{
+	struct executed executed = *(struct executed *)user;
+	struct temporal_error own = { 0 };
+
+	mem_free(user);
+	if (err)
+		own = *err;
+	else if (temporal_run_wait_async_(run, NULL, 0, executed.done, executed.user, &own))
+		err = &own;
+	if (err)
+		executed.done(NULL, &own, executed.user);
+	temporal_run_unref(run);
+}
+
+enum temporal_code temporal_execute_async_(struct temporal_client *client,
+	const struct temporal_contract *contract, const void *in,
+	const struct temporal_start_opts *opts, size_t size, temporal_result_fn *done, void *user,
+	struct temporal_error *err)
+{
+	struct executed *executed = mem_alloc(sizeof(*executed));
+	enum temporal_code code;
+
+	if (!executed)
+		return error_no_memory(err, "a start");
+	*executed = (struct executed){ done, user };
+	code = temporal_start_contract_async_(
+		client, contract, in, opts, size, wait_for_it, executed, err);
+	if (code)
+		mem_free(executed);
 	return code;
 }

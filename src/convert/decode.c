@@ -17,6 +17,7 @@
 #include "convert/base64.h"
 #include "convert/context.h"
 #include "convert/payload.h"
+#include "proto/payload.h"
 
 #define FIELDS_MAX 64 /* members of a record; the bits of `seen` */
 
@@ -512,6 +513,15 @@ static bool check_missing(struct convert_context *context, const struct temporal
 	return true;
 }
 
+/* Callers in other languages pass a nil where they mean nothing: surplus nulls do not count. */
+static size_t count_arguments(Common__Payload *const *payloads, size_t n_payloads, size_t n_fields)
+{
+	while (n_payloads > n_fields &&
+		proto_payload_is(payloads[n_payloads - 1], PROTO_ENCODING_NULL))
+		n_payloads--;
+	return n_payloads;
+}
+
 enum temporal_code convert_decode_arguments(struct arena *arena,
 	const struct temporal_contract *contract, Common__Payload *const *payloads,
 	size_t n_payloads, void *in, struct temporal_error *err)
@@ -522,6 +532,7 @@ enum temporal_code convert_decode_arguments(struct arena *arena,
 
 	if (contract->in.size)
 		memset(in, 0, contract->in.size);
+	n_payloads = count_arguments(payloads, n_payloads, contract->in.n_fields);
 	if (n_payloads > contract->in.n_fields)
 		return error_set(err, TEMPORAL_BAD_PAYLOAD, "%s takes %zu arguments, got %zu",
 			contract->name, contract->in.n_fields, n_payloads);

@@ -62,9 +62,9 @@ static const void *load_pointer(const void *at)
 
 static bool check_text(struct convert_context *context, const char *text, size_t *len)
 {
+	*len = text ? strlen(text) : 0;
 	if (!text)
 		return convert_fail(context, "expected a string, got NULL");
-	*len = strlen(text);
 	return str_is_utf8(text, *len) || convert_fail(context, "the string is not valid UTF-8");
 }
 
@@ -186,7 +186,7 @@ static bool encode_value(struct convert_context *context, struct json_writer *wr
 {
 	char text[NUMBER_TEXT_MAX];
 	const struct temporal_bytes *bytes = at;
-	size_t len;
+	size_t len = 0;
 
 	if (is_scalar(field->kind)) {
 		len = write_scalar(context, field, at, text);
@@ -294,7 +294,7 @@ static Common__Payload *payload_of_scalar(
 
 static Common__Payload *payload_of_string(struct convert_context *context, const char *text)
 {
-	size_t len;
+	size_t len = 0;
 
 	if (!check_text(context, text, &len))
 		return NULL;

@@ -76,6 +76,7 @@ static void drop(struct engine_run *run, struct machine *machine)
 	machine_release_if_done(run, machine);
 }
 
+/* Those cancelled before they were sent are passed by: the server never heard of them. */
 struct machine *queue_pop(struct engine_run *run)
 {
 	struct command_queue *queue = &run->queue;
@@ -131,6 +132,7 @@ bool queue_materialize(struct engine_run *run)
 	return true;
 }
 
+/* All four ends share one number: a run ends once. */
 bool machine_terminal_issue(
 	struct engine_run *run, enum machine_type type, const struct command *command)
 {
@@ -142,6 +144,7 @@ bool machine_terminal_issue(
 	return machine_step(run, machine, TERMINAL_ISSUE);
 }
 
+/* A kind that is not here has no machine yet. */
 static bool apply_command(struct engine_run *run, const struct command *command)
 {
 	switch (command->kind) {

@@ -34,6 +34,7 @@ static bool emit_ms(struct arena *arena, int64_t ms, Google__Duration **out)
 	return true;
 }
 
+/* No payloads are no message, as an empty list would be an argument's absence spelled out. */
 static bool emit_payloads(
 	struct arena *arena, struct activation_payloads payloads, Common__Payloads **out)
 {
@@ -78,6 +79,7 @@ static bool use_compatible(
 	return str_empty(task_queue) || str_same(task_queue, run->config->task_queue);
 }
 
+/* Eager execution is asked for here; the worker takes it back where it has no slot. */
 static bool emit_activity(struct engine_run *run, const struct queued_command *queued,
 	struct arena *arena, Command__Command *message)
 {
@@ -112,6 +114,7 @@ static bool emit_activity(struct engine_run *run, const struct queued_command *q
 	       emit_ms(arena, from->heartbeat_ms, &to->heartbeat_timeout);
 }
 
+/* The server knows the activity by the event that scheduled it. */
 static bool emit_cancel_activity(struct engine_run *run, const struct queued_command *queued,
 	struct arena *arena, Command__Command *message)
 {
@@ -129,6 +132,7 @@ static bool emit_cancel_activity(struct engine_run *run, const struct queued_com
 	return true;
 }
 
+/* A timer's id is its sequence number, as in all SDKs on the core. */
 static bool emit_timer(struct engine_run *run, const struct queued_command *queued,
 	struct arena *arena, Command__Command *message)
 {
@@ -268,6 +272,7 @@ static bool emit_continue_as_new(struct engine_run *run, const struct queued_com
 	       emit_ms(arena, from->backoff_start_ms, &to->backoff_start_interval);
 }
 
+/* One case a kind that commands_apply() lets in. */
 static bool emit_attributes(struct engine_run *run, const struct queued_command *queued,
 	struct arena *arena, Command__Command *message)
 {
@@ -288,7 +293,7 @@ static bool emit_attributes(struct engine_run *run, const struct queued_command 
 		return emit_cancel(run, queued, arena, message);
 	case COMMAND_CONTINUE_AS_NEW:
 		return emit_continue_as_new(run, queued, arena, message);
-	default: /* commands_apply() lets no other in */
+	default:
 		return false;
 	}
 }

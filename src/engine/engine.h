@@ -1,6 +1,6 @@
 /*
  * engine.h: one workflow run's history to activations to commands. Pure: no I/O, no clock, no
- *thread; each call gets what has come and says what is to be done next.
+ * thread; each call gets what has come and says what is to be done next.
  *
  *	                 engine_run_task(poll response)
  *	                              |
@@ -10,7 +10,7 @@
  *	(the workflow's answer) RESPOND_*, EVICT, IDLE      (one page more)
  *
  * One thread at a time; a run is pinned to one anyway. The messages that are handed in come with
- *the arena that holds them, which the run keeps for as long as it needs it.
+ * the arena that holds them, which the run keeps for as long as it needs it.
  */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
@@ -34,23 +34,30 @@ struct engine_config {
 	bool use_versioning;
 	const char *deployment_name;
 	bool fail_run_on_nondeterminism;
-	bool no_sdk_metadata;       /* the server lacks the capability sdk_metadata */
-	unsigned history_pages_max; /* more next_page_tokens than this fail the task; 0:
-				       ENGINE_PAGES_MAX */
+	bool no_sdk_metadata; /* the server lacks the capability sdk_metadata */
+	/* More page tokens than this fail the task; 0: ENGINE_PAGES_MAX. */
+	unsigned history_pages_max;
 };
 
 #define ENGINE_PAGES_MAX 4096
 
+/* What the caller is to do. After each RESPOND_*: engine_run_responded. */
 enum engine_action {
-	ENGINE_ACTIVATE,      /* run `activation` in the workflow, then engine_run_complete */
-	ENGINE_FETCH_HISTORY, /* GetWorkflowExecutionHistory by `page_token` ("" : from the start),
-				 then engine_run_history */
-	ENGINE_RESPOND_COMPLETED, /* send `completed`, then engine_run_responded */
-	ENGINE_RESPOND_FAILED,    /* send `failed` if not NULL (else tell the server nothing), then
-				     engine_run_responded */
-	ENGINE_RESPOND_QUERY,     /* send `query` (legacy query), then engine_run_responded */
-	ENGINE_IDLE,              /* nothing to do until the next task; the run may stay cached */
-	ENGINE_EVICT, /* the workflow got its REMOVE_FROM_CACHE: free instance and run */
+	/* Run `activation` in the workflow, then engine_run_complete. */
+	ENGINE_ACTIVATE,
+	/* GetWorkflowExecutionHistory by `page_token` ("": from the start), then
+	 * engine_run_history. */
+	ENGINE_FETCH_HISTORY,
+	/* Send `completed`. */
+	ENGINE_RESPOND_COMPLETED,
+	/* Send `failed`; if it is NULL, tell the server nothing. */
+	ENGINE_RESPOND_FAILED,
+	/* Send `query`, the answer to a legacy query. */
+	ENGINE_RESPOND_QUERY,
+	/* Nothing, until the next task; the run may stay cached. */
+	ENGINE_IDLE,
+	/* The workflow has had its REMOVE_FROM_CACHE: free instance and run. */
+	ENGINE_EVICT,
 };
 
 struct engine_step {
@@ -61,8 +68,8 @@ struct engine_step {
 	Workflowservice__RespondWorkflowTaskCompletedRequest *completed;
 	Workflowservice__RespondWorkflowTaskFailedRequest *failed;
 	Workflowservice__RespondQueryTaskCompletedRequest *query;
-	const char
-		*failure_text; /* RESPOND_FAILED: for the worker's log, also when nothing is sent */
+	/* RESPOND_FAILED: for the worker's log, also when nothing is sent. */
+	const char *failure_text;
 };
 
 /* A run without history. NULL when memory is out. */

@@ -134,6 +134,7 @@ int64_t event_initial_id(const History__HistoryEvent *event)
 	}
 }
 
+/* Out of range is clamped, not refused: a strange time is no reason to stop a run. */
 static int64_t scaled(int64_t seconds, int64_t fraction, int64_t per_second)
 {
 	int64_t value;

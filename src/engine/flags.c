@@ -85,6 +85,7 @@ static bool replace(char **old, const char *text)
 	return true;
 }
 
+/* Flags found in history are in force whatever this SDK would do: history was made with them. */
 bool flags_from_completed(
 	struct flags *flags, const History__WorkflowTaskCompletedEventAttributes *completed)
 {
@@ -124,6 +125,7 @@ bool flags_add_lang(struct flags *flags, const uint32_t *items, size_t count)
 	return true;
 }
 
+/* A completion records all flags that it might have used, so that no later one has to wonder. */
 static bool record_core(
 	struct flags *flags, Sdk__WorkflowTaskCompletedMetadata *metadata, struct arena *arena)
 {

@@ -43,7 +43,7 @@ static bool reserve(struct history *history, size_t more)
 	if (history->count + more <= history->capacity)
 		return true;
 
-	size_t capacity = history->count + more;
+	size_t capacity = history->count + more + history->capacity / 2;
 	const History__HistoryEvent **events =
 		mem_realloc(history->events, capacity * sizeof(*events));
 

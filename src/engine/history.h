@@ -1,13 +1,14 @@
 /*
  * history.h: the events of one workflow task that are not yet applied, cut into workflow task
- *sequences.
+ * sequences.
  *
- *	  events:  1 2 3 | 4 5 6 7 8 9 | 10 11 12 13 ...
- *	           WFTStarted=3  WFTStarted=9
+ *	events:  1 2 3 | 4 5 6 7 8 9 | 10 11 12 13 ...
+ *	             ^ WorkflowTaskStarted
+ *	                           ^ WorkflowTaskStarted
  *
  * A sequence ends with the WorkflowTaskStarted at which the workflow really ran: not one that
- *failed, timed out or was only a heartbeat. To know that, and to look ahead, two sequences or the
- *end of history must be in hand.
+ * failed, timed out or was only a heartbeat. To know that, and to look ahead, two sequences or the
+ * end of history must be in hand.
  */
 #ifndef ENGINE_HISTORY_H
 #define ENGINE_HISTORY_H
@@ -21,9 +22,11 @@ struct history {
 	const History__HistoryEvent **events; /* from `head` on not yet taken */
 	size_t head, count, capacity;
 	struct history_page *pages;
-	History__HistoryEvent *const
-		*held; /* the poll's partial history, due behind what is fetched */
+
+	/* The poll's part of history, due behind what is fetched. */
+	History__HistoryEvent *const *held;
 	size_t n_held;
+
 	int64_t previous_started_id, started_id; /* of the task, from the poll */
 	bool complete;                           /* there are no further pages */
 };

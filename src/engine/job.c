@@ -11,6 +11,7 @@
 #include "engine/run.h"
 #include "proto/codec.h"
 
+/* The array grows within the arena: what it leaves behind goes with the activation. */
 struct activation_job *job_add(struct engine_run *run, enum activation_job_kind kind)
 {
 	struct task *task = run->task;
@@ -84,6 +85,7 @@ static bool keep_for_next_run(
 	return true;
 }
 
+/* Who started the run, and who started the first of them all. */
 static void fill_relatives(struct activation_initialize *job,
 	const History__WorkflowExecutionStartedEventAttributes *started)
 {
@@ -105,6 +107,7 @@ static void fill_relatives(struct activation_initialize *job,
 	}
 }
 
+/* Strings and messages are the event's: it stays until the activation was answered. */
 static void fill_initialize(struct engine_run *run, struct activation_initialize *job,
 	const History__WorkflowExecutionStartedEventAttributes *started)
 {
@@ -244,6 +247,7 @@ bool jobs_sort(struct engine_run *run)
 	return true;
 }
 
+/* Queries lie in the poll's response, which is the task's. */
 static struct activation_job query_job(const char *id, const Query__WorkflowQuery *query)
 {
 	return (struct activation_job){
@@ -257,6 +261,7 @@ static struct activation_job query_job(const char *id, const Query__WorkflowQuer
 	};
 }
 
+/* The server sends one kind or the other; both at once would leave one unanswered. */
 bool queries_take(
 	struct engine_run *run, const Workflowservice__PollWorkflowTaskQueueResponse *response)
 {

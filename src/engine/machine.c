@@ -33,6 +33,7 @@ static uint64_t number_key(unsigned type, uint32_t seq)
 	return (uint64_t)type << 32 | seq;
 }
 
+/* Slabs are small: most cached runs wait for one thing. */
 static struct machine *allocate(struct engine_run *run)
 {
 	if (!run->free_machines) {
@@ -139,6 +140,7 @@ void machine_release_if_done(struct engine_run *run, struct machine *machine)
 		release(run, machine);
 }
 
+/* Machines on the free list have no id to free. */
 void machines_finish(struct engine_run *run)
 {
 	struct machine_slab *next;

@@ -1,25 +1,23 @@
 /*
  * machine_activity.c: one activity, from its command to its result.
  *
- *	          schedule
- *	created ------------> commanded --scheduled--> scheduled --started--> started --completed-->
- *completed |                     |   |   \                 |  \----failed-----> failed cancel, give
- *up                  |   |    \--timed out--+  |   \---timed out--> timed out v |   | |  |
- *	                      cancelled       give up  |   | cancel           v  | cancel
- *	                                               v   |              timed  |
- *	                    abandoned <----------------+   |               out   |
- *	                    (its events are passed by)     v                     v
- *	                                  cancel commanded ...      started, cancel commanded
- *	                                           | cancel requested           | cancel requested
- *	                                           v                            v
- *	                                  cancel requested --started--> started, cancel requested
- *	                                           |                            |
- *	                                           +--- canceled, timed out ----+--- completed,
- *failed
+ *	created --schedule--> commanded --scheduled--> scheduled --started--> started
+ *
+ *	commanded  --cancel, give up--> cancelled      it was not sent yet, and never will be
+ *	scheduled  --timed out--> timed out
+ *	started    --completed, failed, timed out--> completed, failed, timed out
+ *
+ *	scheduled  --cancel--> cancelling --cancel requested--> asked to cancel
+ *	                                  asked to cancel --canceled, timed out--> the end
+ *	started    --cancel--> started, cancelling --cancel requested--> started, asked to cancel
+ *	                                  --completed, failed, timed out, canceled--> the end
+ *	asked to cancel --started--> started, asked to cancel
+ *
+ *	scheduled, started --give up--> abandoned      its further events are passed by
  *
  * With TRY_CANCEL the workflow hears of the cancellation at once, and of nothing later; with
- *WAIT_CANCELLATION_COMPLETED it hears of what the activity comes to. An activity that is cancelled
- *before its command was sent never was.
+ * WAIT_CANCELLATION_COMPLETED it hears of what the activity comes to; with ABANDON the server is
+ * not even told.
  */
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +41,7 @@ enum state {
 	STARTED_ASKED,
 };
 
+/* The job that ends the wait. */
 static bool resolve(struct engine_run *run, const struct machine *machine, struct resolution result)
 {
 	struct activation_job *job = job_add(run, JOB_RESOLVE_ACTIVITY);
@@ -124,6 +123,7 @@ static bool resolve_failed(
 		(struct resolution){ .status = RESOLUTION_FAILED, .failure = &all->failure });
 }
 
+/* History from before the flag was not checked, and must not be held to it. */
 static bool on_scheduled(void *self, void *context)
 {
 	struct machine *machine = self;
@@ -149,6 +149,7 @@ static bool on_started(void *self, void *context)
 	return true;
 }
 
+/* The API has a list of results; a function has one. */
 static bool on_completed(void *self, void *context)
 {
 	struct engine_run *run = context;
@@ -203,6 +204,7 @@ static bool on_unsent(void *self, void *context)
 	return resolve_cancelled(context, machine, NULL);
 }
 
+/* Who does not wait for the outcome is told at once, in the next activation of the same task. */
 static bool on_cancel(void *self, void *context)
 {
 	struct machine *machine = self;
@@ -224,6 +226,7 @@ static bool is_waited_for(const struct machine *machine)
 	return machine->cancellation_type == ACTIVITY_WAIT_CANCELLATION_COMPLETED;
 }
 
+/* From here on the workflow knows already, unless it waits. */
 static bool on_late_completed(void *self, void *context)
 {
 	return !is_waited_for(self) || on_completed(self, context);

@@ -5,11 +5,11 @@
  *	created -------> commanded -------> running --------> fired
  *	                     |                 |
  *	                     | cancel          | cancel
- *	                     v                 v         canceled
- *	                 cancelled     cancel commanded ----------> cancelled
+ *	                     v                 v     canceled
+ *	                 cancelled        cancelling ---------> cancelled
  *
  * Nothing tells the workflow that a timer was cancelled: only it can cancel one, so it knows. A
- *timer that is cancelled before its command was sent never was.
+ * timer that is cancelled before its command was sent never was.
  */
 #include <stdio.h>
 

@@ -1,14 +1,16 @@
 /*
  * machine_workflow_task.c: a workflow task itself. There is one at a time, so it lies in the run.
  *
- *	           scheduled            started             completed
- *	created/... --------> scheduled --------> started ------------> completed
- *	                          |                  |---failed-------> failed
- *	                          +----timed out-----+----------------> timed out
+ *	         scheduled            started           completed
+ *	created ----------> scheduled --------> started ----------> completed
+ *	                        |                  | failed
+ *	                        | timed out        +--------------> failed
+ *	                        |                  | timed out
+ *	                        +------------------+--------------> timed out
  *
  * The workflow runs (clock and started id move on) at the started event that ends the sequence
- *being applied; one that was completed in passing, as a heartbeat is, moves them at its completion.
- *A reset of the run shows as a failed task and gives it a new random seed.
+ * being applied; a task that was completed in passing, as a heartbeat is, moves them at its
+ * completion. A reset of the run shows as a failed task and gives it a new random seed.
  */
 #include "engine/run.h"
 

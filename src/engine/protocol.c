@@ -23,6 +23,7 @@ static bool is_update_request(const Protocol__Message *message)
 	return strcmp(name ? name + 1 : url, REQUEST_TYPE) == 0;
 }
 
+/* Seen to when the task begins, before the workflow has done work that could not be answered. */
 bool protocol_check(struct engine_run *run)
 {
 	const Workflowservice__PollWorkflowTaskQueueResponse *response = run->task->response;
@@ -42,6 +43,7 @@ bool protocol_check(struct engine_run *run)
 	return true;
 }
 
+/* What the caller of the update gets to see. */
 static Failure__Failure *new_refusal(struct arena *arena)
 {
 	Failure__Failure *failure = NEW(arena, Failure__Failure, FAILURE__FAILURE__INIT);
@@ -58,6 +60,7 @@ static Failure__Failure *new_refusal(struct arena *arena)
 	return failure;
 }
 
+/* The request goes back with its rejection: the server kept nothing of it. */
 static bool fill_rejection(
 	struct engine_run *run, const Protocol__Message *request, Protocol__Message *answer)
 {

@@ -126,9 +126,26 @@ static bool apply_plain_event(struct engine_run *run, bool more_follows)
 	}
 }
 
+/* The workflow can begin only with the event that says what it is. */
+static bool begins_well(struct engine_run *run)
+{
+	bool starts =
+		run->event->event_type == ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_STARTED;
+
+	if (starts == (run->event->event_id == 1))
+		return true;
+	return run_fatal(run,
+		starts ? "%s is not the first of history"
+		       : "%s is the first of history: WorkflowExecutionStarted was expected",
+		event_describe(run, run->event));
+}
+
 static bool apply_event(struct engine_run *run, bool more_follows)
 {
 	const struct event_info *info = event_info(run->event);
+
+	if (!begins_well(run))
+		return false;
 
 	if (info->flags & EVENT_FINAL)
 		run->seen_final_event = true;
@@ -189,6 +206,21 @@ static bool apply_sequence(struct engine_run *run, const struct history_sequence
 	return true;
 }
 
+/*
+ * The replay of a whole history is stricter than a task is: what the workflow commanded must all be
+ * in it. (A task sends on what history lacks, as the core SDK does.)
+ */
+static bool is_used_up(struct engine_run *run)
+{
+	struct machine *machine;
+
+	if (run->task->response)
+		return true;
+	machine = queue_pop(run);
+	return !machine || run_nondeterminism(run, "history has no event for %s",
+				   machine_describe(run, machine));
+}
+
 bool replay_apply_next(struct engine_run *run, size_t *applied)
 {
 	struct history *history = &run->task->history;
@@ -217,5 +249,5 @@ bool replay_apply_next(struct engine_run *run, size_t *applied)
 	if (last->event_type == ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_STARTED)
 		run->next_started_id = last->event_id;
 	run->task->last_sequence = sequence.is_last;
-	return apply_sequence(run, &sequence);
+	return apply_sequence(run, &sequence) && is_used_up(run);
 }

@@ -35,6 +35,7 @@ static bool version_stamp(struct engine_run *run, Common__WorkerVersionStamp **o
 	return true;
 }
 
+/* The newer way of versioning: a worker that has a deployment says so instead. */
 static bool deployment_options(struct engine_run *run, Deployment__WorkerDeploymentOptions **out)
 {
 	const struct engine_config *config = run->config;
@@ -54,6 +55,7 @@ static bool deployment_options(struct engine_run *run, Deployment__WorkerDeploym
 	return true;
 }
 
+/* With these the server sends the run's next task to this worker alone, for a while. */
 static bool sticky_attributes(struct engine_run *run, Taskqueue__StickyExecutionAttributes **out)
 {
 	const struct engine_config *config = run->config;
@@ -127,6 +129,7 @@ static bool add_fail_command(
 	return true;
 }
 
+/* What goes with every completion, whatever it completes. */
 static bool fill_metadata(
 	struct engine_run *run, Workflowservice__RespondWorkflowTaskCompletedRequest *request)
 {
@@ -172,6 +175,7 @@ Workflowservice__RespondWorkflowTaskCompletedRequest *respond_completed(struct e
 	return request;
 }
 
+/* The failure that the workflow gave, or one made of the text; made once. */
 const Failure__Failure *respond_failure_of(struct engine_run *run)
 {
 	struct run_failure *why = &run->task->failure;
@@ -211,6 +215,7 @@ Workflowservice__RespondWorkflowTaskFailedRequest *respond_failed(struct engine_
 	return request;
 }
 
+/* Copied: the answer lies in the workflow's memory. */
 static Common__Payloads *answer_of(const struct command_query_result *result, struct arena *arena)
 {
 	Common__Payloads *payloads = NEW(arena, Common__Payloads, COMMON__PAYLOADS__INIT);

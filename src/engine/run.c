@@ -81,6 +81,7 @@ const char *engine_run_workflow_id(const struct engine_run *run)
 	return text_or_empty(run->workflow_id);
 }
 
+/* Compares first: most tasks bring what is known already. */
 bool run_set_text(char **old, const char *text)
 {
 	if (str_same(*old, text))
@@ -95,6 +96,7 @@ bool run_set_text(char **old, const char *text)
 	return true;
 }
 
+/* The first failure stays: what follows from it says nothing new. */
 static void fail(struct engine_run *run, Enums__WorkflowTaskFailedCause cause,
 	enum eviction_reason reason, const char *prefix, const char *format, va_list args)
 {

@@ -19,13 +19,16 @@
 #define TASK_FAILED(CAUSE_) ENUMS__WORKFLOW_TASK_FAILED_CAUSE__WORKFLOW_TASK_FAILED_CAUSE_##CAUSE_
 #define CAN_REASONS_MAX     4
 
-/* A command that waits to be sent, or, once sent, for its event. */
+/*
+ * A command that waits to be sent, or, once sent, for its event. `source` is the workflow's and
+ * borrowed during one call; NULL if the command was made here or is a message already. `message` is
+ * in the task's arena; NULL while it is not built, and when it was sent.
+ */
 struct queued_command {
 	struct machine *machine;
 	enum command_kind kind;
-	const struct command
-		*source; /* the workflow's, borrowed during one call; NULL: made here, or sent */
-	Command__Command *message; /* in the task's arena; NULL: not built yet, or sent */
+	const struct command *source;
+	Command__Command *message;
 	bool sent;
 };
 
@@ -52,29 +55,38 @@ struct run_failure {
 	const Failure__Failure *failure; /* NULL: made of the text */
 };
 
+/* What a workflow task needs, and what goes with it. */
 struct task {
-	struct arena arena; /* the poll's response, and what must live until the answer is sent */
-	struct arena activations[2]; /* of the activation that is out, and of the one before or to
-					come */
-	unsigned activation;         /* which of them is being filled */
-	const Workflowservice__PollWorkflowTaskQueueResponse
-		*response; /* NULL: replay of a history */
+	/* The poll's response, and what must live until the answer is sent. */
+	struct arena arena;
+	/* Of the activation that is out, and of the one before or to come; and which is being
+	 * filled. */
+	struct arena activations[2];
+	unsigned activation;
+
+	/* From the poll; NULL: the replay of a history. */
+	const Workflowservice__PollWorkflowTaskQueueResponse *response;
 	struct bytes token;
-	struct bytes page_token;
-	unsigned n_pages;
 	int32_t attempt;
+
 	struct history history;
-	const struct activation_job *queries; /* not yet answered */
+	struct bytes page_token; /* of the page to be fetched */
+	unsigned n_pages;
+	bool last_sequence; /* the one being applied ends history */
+
+	const struct activation_job *queries; /* asked by the server */
 	size_t n_queries;
 	bool legacy_query, queries_asked;
-	struct activation_job *jobs; /* in the arena of the activation to come */
+
+	struct activation_job *jobs; /* for the activation to come, in its arena */
 	size_t n_jobs, jobs_capacity;
+
 	Workflowservice__RespondWorkflowTaskCompletedRequest__QueryResultsEntry **query_results;
 	size_t n_query_results;
 	Enums__VersioningBehavior versioning_behavior;
+
 	struct run_failure failure;
-	bool last_sequence;     /* of history; while one is applied */
-	bool forced_completion; /* answers by failing the run */
+	bool forced_completion; /* the answer fails the run */
 	bool too_large;         /* the first answer was */
 };
 

@@ -1,20 +1,14 @@
 /*
- * task.c: a run's way through one workflow task, as steps that the caller carries out.
+ * task.c: a run's way through one workflow task, from the caller's side. step.c says what is next.
  *
- *	             engine_run_task                                      engine_run_responded
- *	  idle ---------------------------+                      +--------------------------------->
- *idle v                      |
- *	       +--------------------> settle() ----> ACTIVATE    |                        +-------->
- *EVICT |  engine_run_history  |  |  |          |         |                        |
- *	       +-- FETCH_HISTORY <----+  |  |          v         |                        |
- *	                                 |  +<- engine_run_complete                       |
- *	                                 |                       |                        |
- *	                                 +--> RESPOND_* ---------+--> ACTIVATE (REMOVE_FROM_CACHE)
+ *	idle -- engine_run_task --> step_settle()
+ *	FETCH_HISTORY -- engine_run_history --> step_settle()
+ *	ACTIVATE -- engine_run_complete --> step_settle(), or EVICT if that was the job
+ *	RESPOND_* -- engine_run_responded --> idle, the next task, or ACTIVATE with the job to go
  *
- * settle() applies history until the workflow has something to do, history is used up, or a page is
- *missing. Invariants: at most one of activation, page and answer is out (`outstanding`); `task`
- *exists from engine_run_task until the answer has been sent; a command lies in the workflow's
- *memory only during one call.
+ * Invariants: at most one of activation, page and answer is out (`outstanding`); `task` exists from
+ * engine_run_task until the answer has been sent; a command lies in the workflow's memory only
+ * during one call.
  *
  * The thread that owns the run.
  */
@@ -60,7 +54,7 @@ size_t task_memory(const struct task *task)
 
 /* The run's new task; the arena, if any, is taken over. NULL when memory is out: the arena is freed
  * then. */
-static struct task *task_new(struct engine_run *run, struct arena *arena)
+struct task *task_new(struct engine_run *run, struct arena *arena)
 {
 	struct task *task = mem_zalloc(sizeof(*task));
 
@@ -83,260 +77,7 @@ static struct task *task_new(struct engine_run *run, struct arena *arena)
 	return task;
 }
 
-/* Without even a task to say it with. The server lets the task time out. */
-static struct engine_step step_no_memory(struct engine_run *run)
-{
-	run->evicting = true;
-	run->evict_reason = EVICTION_FATAL;
-	snprintf(run->evict_message, sizeof(run->evict_message), "out of memory");
-	run->outstanding = RESPONSE_OUT;
-	return (struct engine_step){
-		.action = ENGINE_RESPOND_FAILED,
-		.failure_text = "out of memory",
-	};
-}
-
-static bool only_queries(const struct task *task)
-{
-	for (size_t i = 0; i < task->n_jobs; i++)
-		if (task->jobs[i].kind != JOB_QUERY_WORKFLOW)
-			return false;
-	return true;
-}
-
-static void fill_activation(struct engine_run *run, struct activation *activation)
-{
-	const struct task *task = run->task;
-	bool replaying = run->replaying || only_queries(task);
-	const char *name = run->deployment_name, *build_id = run->build_id;
-
-	if (!replaying) {
-		name = run->config->deployment_name;
-		build_id = run->config->build_id;
-	}
-	*activation = (struct activation){
-		.run_id = run->run_id,
-		.time_ns = run->time_ns,
-		.is_replaying = replaying,
-		.history_length = (uint32_t)run->last_event_id,
-		.history_size_bytes = run->history_size_bytes,
-		.continue_as_new_suggested = run->continue_as_new_suggested,
-		.continue_as_new_reasons = run->continue_as_new_reasons,
-		.n_continue_as_new_reasons = run->n_continue_as_new_reasons,
-		.internal_flags = run->flags.lang.items,
-		.n_internal_flags = run->flags.lang.count,
-		.deployment_name = text_or_empty(name),
-		.build_id = text_or_empty(build_id),
-		.last_sdk_version = text_or_empty(run->flags.sdk_version),
-		.target_deployment_version_changed = run->target_version_changed,
-		.jobs = task->jobs,
-		.n_jobs = task->n_jobs,
-	};
-}
-
-/* Hands the jobs that have come together to the workflow. False: the run has failed. */
-static bool step_activate(struct engine_run *run, enum outstanding what, struct engine_step *step)
-{
-	struct activation *activation = ARENA_NEW(run_activation_arena(run), struct activation);
-
-	if (!activation)
-		return run_no_memory(run);
-	if (!jobs_sort(run))
-		return false;
-	fill_activation(run, activation);
-	run->outstanding = what;
-	run->activated = true;
-	*step = (struct engine_step){ .action = ENGINE_ACTIVATE, .activation = activation };
-	return true;
-}
-
-/* The job to go; or EVICT at once, if no workflow was ever made. */
-static struct engine_step step_evict(struct engine_run *run)
-{
-	struct engine_step step = { .action = ENGINE_EVICT };
-
-	task_end(run);
-	run->outstanding = EVICTION_OUT;
-	if (!run->activated || !task_new(run, NULL))
-		return step;
-
-	struct activation_job *job = job_add(run, JOB_REMOVE_FROM_CACHE);
-
-	if (!job)
-		return step;
-	job->remove_from_cache.message = run->evict_message;
-	job->remove_from_cache.reason = run->evict_reason;
-	if (!step_activate(run, EVICTION_OUT, &step))
-		return (struct engine_step){ .action = ENGINE_EVICT };
-	return step;
-}
-
-static void want_eviction(struct engine_run *run, enum eviction_reason reason, const char *message)
-{
-	run->evicting = true;
-	run->evict_reason = reason;
-	snprintf(run->evict_message, sizeof(run->evict_message), "%s", text_or_empty(message));
-}
-
-/*
- * The task cannot be done. A query hears of it, unless it may be tried elsewhere; the server hears
- * of it on the first attempt alone, later ones are left to time out. Nondeterminism may, if
- * configured so, fail the run instead.
- */
-static struct engine_step step_fail(struct engine_run *run)
-{
-	struct task *task = run->task;
-	const struct run_failure *why = &task->failure;
-	struct engine_step step = {
-		.action = ENGINE_RESPOND_FAILED,
-		.failure_text = why->text,
-	};
-
-	run->outstanding = RESPONSE_OUT;
-	if (task->legacy_query && (why->reason == EVICTION_UNSPECIFIED ||
-					  why->reason == EVICTION_PAGINATION_OR_HISTORY_FETCH)) {
-		if (!run->activated)
-			want_eviction(run, why->reason, why->text);
-		return step;
-	}
-	want_eviction(run, why->reason, why->text);
-	if (task->legacy_query) {
-		const Failure__Failure *failure = respond_failure_of(run);
-
-		if (failure)
-			step.query = respond_query(run, NULL, failure, why->cause);
-		if (step.query)
-			step.action = ENGINE_RESPOND_QUERY;
-		return step;
-	}
-	if (task->attempt > 1 || !task->token.len)
-		return step;
-	if (why->reason == EVICTION_NONDETERMINISM && run->config->fail_run_on_nondeterminism) {
-		task->forced_completion = true;
-		step.completed = respond_completed(run);
-		if (step.completed)
-			step.action = ENGINE_RESPOND_COMPLETED;
-		return step;
-	}
-	step.failed = respond_failed(run);
-	return step;
-}
-
-static struct engine_step step_fetch(struct engine_run *run)
-{
-	run->outstanding = FETCH_OUT;
-	return (struct engine_step){
-		.action = ENGINE_FETCH_HISTORY,
-		.page_token = run->task->page_token,
-	};
-}
-
-/* Are there commands that no answer has taken along? The run is then not what history says. */
-static bool has_unsent(const struct engine_run *run)
-{
-	for (uint32_t i = run->queue.head; i < run->queue.count; i++)
-		if (!run->queue.items[i].sent)
-			return true;
-	return false;
-}
-
-/* The task is over. */
-static struct engine_step step_idle(struct engine_run *run)
-{
-	if (has_unsent(run) && !run->evicting)
-		want_eviction(
-			run, EVICTION_UNSPECIFIED, "the run has commands that cannot be sent");
-	if (run->finished && !run->evicting)
-		want_eviction(run, EVICTION_WORKFLOW_EXECUTION_ENDING, "the run has ended");
-	if (!run->config->sticky_queue && !run->evicting)
-		want_eviction(run, EVICTION_CACHE_FULL, "nothing is cached");
-	if (run->evicting)
-		return step_evict(run);
-	task_end(run);
-	run->outstanding = NOTHING_OUT;
-	return (struct engine_step){ .action = ENGINE_IDLE };
-}
-
-static bool ask_queries(struct engine_run *run, struct engine_step *step)
-{
-	struct task *task = run->task;
-
-	for (size_t i = 0; i < task->n_queries; i++) {
-		struct activation_job *job = job_add(run, JOB_QUERY_WORKFLOW);
-
-		if (!job)
-			return false;
-		*job = task->queries[i];
-	}
-	task->queries_asked = true;
-	return step_activate(run, task->legacy_query ? LEGACY_QUERY_OUT : QUERIES_OUT, step);
-}
-
-/* History is used up and the workflow waits: ask what was asked, then answer. False: the run has
- * failed. */
-static bool conclude(struct engine_run *run, struct engine_step *step)
-{
-	struct task *task = run->task;
-
-	if (task->n_queries && !task->queries_asked)
-		return ask_queries(run, step);
-	if (!task->response) { /* the replay of a history */
-		task_end(run);
-		run->outstanding = NOTHING_OUT;
-		*step = (struct engine_step){ .action = ENGINE_IDLE };
-		return true;
-	}
-	if (run->seen_final_event && !task->n_query_results) {
-		*step = step_idle(run);
-		return true;
-	}
-	*step = (struct engine_step){
-		.action = ENGINE_RESPOND_COMPLETED,
-		.completed = respond_completed(run),
-	};
-	run->outstanding = RESPONSE_OUT;
-	return step->completed;
-}
-
-/* Applies history until the workflow has something to do or history ends. False: the run has
- * failed. */
-static bool advance(struct engine_run *run, bool *missing_page)
-{
-	size_t applied;
-
-	*missing_page = false;
-	while (!run->task->n_jobs) {
-		if (!history_ready(&run->task->history, run->current_started_id)) {
-			*missing_page = true;
-			return true;
-		}
-		if (!replay_apply_next(run, &applied))
-			return false;
-		if (!applied || !run->replaying)
-			break;
-	}
-	return true;
-}
-
-static struct engine_step settle(struct engine_run *run)
-{
-	struct engine_step step;
-	bool missing_page;
-
-	if (run->task->failure.set || !advance(run, &missing_page) || !queue_materialize(run))
-		return step_fail(run);
-	if (missing_page)
-		return step_fetch(run);
-	if (run->task->n_jobs) {
-		if (!step_activate(run, ACTIVATION_OUT, &step))
-			return step_fail(run);
-		return step;
-	}
-	if (!conclude(run, &step))
-		return step_fail(run);
-	return step;
-}
-
+/* The page that brought the token may be freed before it is used. */
 static bool keep_token(struct task *task, ProtobufCBinaryData token)
 {
 	task->page_token = (struct bytes){ 0 };
@@ -347,6 +88,10 @@ static bool keep_token(struct task *task, ProtobufCBinaryData token)
 	return task->page_token.ptr;
 }
 
+/*
+ * There are no more pages. A history that ends before the event that the task was started with is
+ * not the one that the server meant: to go on would mean to answer for events that nobody has seen.
+ */
 static bool end_of_history(struct engine_run *run)
 {
 	struct history *history = &run->task->history;
@@ -387,6 +132,7 @@ static bool begin_history(struct engine_run *run)
 	return task->page_token.len || end_of_history(run);
 }
 
+/* A query's task that is older than what the run has seen cannot be answered any more. */
 static bool begin_task(
 	struct engine_run *run, const Workflowservice__PollWorkflowTaskQueueResponse *response)
 {
@@ -422,7 +168,7 @@ struct engine_step engine_run_task(struct engine_run *run,
 		return step_no_memory(run);
 	if (!begin_task(run, response))
 		return step_fail(run);
-	return settle(run);
+	return step_settle(run);
 }
 
 static bool add_page(struct engine_run *run,
@@ -458,7 +204,7 @@ struct engine_step engine_run_history(struct engine_run *run,
 	}
 	if (!add_page(run, page, arena))
 		return step_fail(run);
-	return settle(run);
+	return step_settle(run);
 }
 
 /* What the workflow says why it could not do the activation. */
@@ -477,6 +223,7 @@ static void note_failed_completion(struct engine_run *run, const struct completi
 		task->failure.failure = proto_copy(&task->arena, completion->failure);
 }
 
+/* The answer to a legacy query leaves the run as it was: no command, no flag is taken. */
 static struct engine_step answer_legacy_query(
 	struct engine_run *run, const struct completion *completion)
 {
@@ -527,13 +274,14 @@ struct engine_step engine_run_complete(struct engine_run *run, const struct comp
 		commands_apply(run, completion);
 	run->task->versioning_behavior = completion->versioning_behavior;
 
-	struct engine_step step = settle(run);
+	struct engine_step step = step_settle(run);
 
 	if (run->task)
 		history_release(&run->task->history, next_event_id);
 	return step;
 }
 
+/* The server says it in three ways, which have this in common. */
 static bool is_too_large(enum temporal_code code, const char *message)
 {
 	return code == TEMPORAL_RESOURCE_EXHAUSTED && message && strstr(message, "larger than max");
@@ -552,6 +300,11 @@ static struct engine_step step_too_large(struct engine_run *run)
 	return step_fail(run);
 }
 
+/*
+ * What the server has not taken is lost with the state that led to it: the run leaves the cache,
+ * and comes back from history. "UnhandledCommand" is the usual case: an event came while the run
+ * ended.
+ */
 static void note_refused(struct engine_run *run, enum temporal_code code, const char *message)
 {
 	enum eviction_reason reason = EVICTION_FATAL;
@@ -560,7 +313,7 @@ static void note_refused(struct engine_run *run, enum temporal_code code, const 
 		reason = EVICTION_UNHANDLED_COMMAND;
 	else if (code == TEMPORAL_NOT_FOUND)
 		reason = EVICTION_TASK_NOT_FOUND;
-	want_eviction(run, reason, "the server did not take the workflow task's answer");
+	run_want_eviction(run, reason, "the server did not take the workflow task's answer");
 }
 
 /* The task was a speculative one that left no trace: history goes on behind the event `id`. */
@@ -599,7 +352,7 @@ struct engine_step engine_run_evict(
 	struct engine_run *run, enum eviction_reason reason, const char *message)
 {
 	assert(run->outstanding == NOTHING_OUT);
-	want_eviction(run, reason, message);
+	run_want_eviction(run, reason, message);
 	return step_evict(run);
 }
 
@@ -637,5 +390,5 @@ struct engine_step engine_run_replay(struct engine_run *run, const History__Hist
 		!history_add(&task->history, history->events, history->n_events, NULL) ||
 		!history_end(&task->history))
 		run_no_memory(run);
-	return settle(run);
+	return step_settle(run);
 }

@@ -32,6 +32,8 @@
 #define WORKER_LOCAL_TIMEOUT_MS       5000
 /* Polls that the server has promised to end on shutdown are cancelled after this time all the same. */
 #define WORKER_POLL_END_MS            5000
+/* So many evictions may wait for the workflow thread to be woken by something else. */
+#define WORKER_QUIET_POSTS            16
 /* The text of an event. */
 #define WORKER_EVENT_TEXT_MAX         1024
 /* First chunk of an activity's arena beyond its task. */

@@ -42,7 +42,7 @@ static const struct number numbers[] = {
 	NUMBER(max_activities_per_second,               DOUBLE, true,  0,                           0, 1e9),
 	NUMBER(max_task_queue_activities_per_second,    DOUBLE, true,  0,                           0, 1e9),
 	NUMBER(max_eager_activities_per_workflow_task,  INT32,  true,  WORKER_EAGER_ACTIVITIES,     1, WORKER_TASKS_MAX),
-	NUMBER(workflow_threads,                        INT32,  false, WORKER_WORKFLOW_THREADS,     1, WORKER_WORKFLOW_THREADS_MAX),
+	NUMBER(workflow_threads,                        INT32,  true,  WORKER_WORKFLOW_THREADS,     1, WORKER_WORKFLOW_THREADS_MAX),
 	NUMBER(workflow_stack_size,                     INT64,  false, 0,                           WORKER_STACK_MIN, WORKER_STACK_MAX),
 	NUMBER(activity_stack_size,                     INT64,  false, WORKER_ACTIVITY_STACK,       WORKER_STACK_MIN, WORKER_STACK_MAX),
 };

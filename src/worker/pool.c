@@ -155,13 +155,15 @@ bool worker_pool_run(struct worker_pool *pool, struct act *act)
 	if (thread) {
 		pool->idle = thread->next;
 		thread->act = act;
-		pthread_cond_signal(&thread->work);
 	} else if (thread_new(pool, act)) {
 		pool->threads++;
 	} else {
 		taken = queue_act(pool, act);
 	}
 	pthread_mutex_unlock(&pool->lock);
+	/* Not under the lock, which the thread would only run into. It lives: only this thread joins any. */
+	if (thread)
+		pthread_cond_signal(&thread->work);
 	reap(ended);
 	return taken;
 }

@@ -9,7 +9,8 @@
  *	loop     poll --> [task] ......................... [respond] -- RPC -- [responded] --> rests in the cache
  *	thread              `--> engine, code, engine, ... --^
  *
- * Slots: `holds_slot` from the task to the step IDLE or EVICT; a task that is kept back in `next` holds another one.
+ * Slots: `holds_slot` from the task to the step IDLE, or to the activation that only removes the run; a task that is kept
+ * back in `next` holds another one.
  */
 #include "worker/run.h"
 
@@ -56,13 +57,18 @@ static void tell_started(struct worker_run *run, const struct activation *activa
 					  .run_id = run->run_id });
 }
 
+static bool only_leaves(const struct activation *activation)
+{
+	return activation->n_jobs == 1 && activation->jobs[0].kind == JOB_REMOVE_FROM_CACHE;
+}
+
 static void activate(struct worker_run *run)
 {
 	const struct activation *activation = run->step.activation;
 	Failure__Failure no_memory = FAILURE__FAILURE__INIT;
 	struct completion own = { .failed = false }; /* the answer where there is no instance to ask */
 	const struct completion *completion = &own;
-	bool leaves = activation->n_jobs == 1 && activation->jobs[0].kind == JOB_REMOVE_FROM_CACHE;
+	bool leaves = only_leaves(activation);
 
 	if (!run->instance && !leaves)
 		run->instance = wf_instance_new(run->thread->wf, run->run_id);
@@ -75,6 +81,8 @@ static void activate(struct worker_run *run)
 		own.failure = &no_memory;
 	}
 	run->step = engine_run_complete(run->engine, completion);
+	if (run->instance)
+		wf_instance_done(run->instance);
 }
 
 static void begin_job(struct worker_run *run)
@@ -104,7 +112,10 @@ void worker_run_work(struct worker_run *run)
 		wf_instance_free(run->instance);
 		run->instance = NULL;
 	}
-	run->memory = engine_run_memory(run->engine) + (run->instance ? wf_instance_memory(run->instance) : 0);
+	/* Measuring costs a system call or two, so only for a cache that is limited by it. */
+	if (run->worker->opts.max_cached_bytes > 0)
+		run->memory = engine_run_memory(run->engine) +
+			(run->instance ? wf_instance_memory(run->instance) : 0);
 	rpc_loop_post(run->worker->loop, &run->back);
 }
 
@@ -115,7 +126,14 @@ static void go(struct worker_run *run);
 static void post(struct worker_run *run, enum worker_run_job job)
 {
 	run->job = job;
-	worker_workflow_thread_post(run->thread, run);
+	worker_workflow_thread_post(run->thread, run, false);
+}
+
+/* For what nobody waits for: the run has ended, or the cache drops it. */
+static void post_quietly(struct worker_run *run, enum worker_run_job job)
+{
+	run->job = job;
+	worker_workflow_thread_post(run->thread, run, run->worker->phase == WORKER_RUNNING);
 }
 
 static void release_slot(struct worker_run *run)
@@ -141,7 +159,7 @@ static void trim(struct temporal_worker *worker)
 
 	for (; entry; entry = worker_cache_surplus(&worker->cache)) {
 		worker_cache_drop(&worker->cache, entry);
-		post(run_of(entry), WORKER_RUN_EVICT);
+		post_quietly(run_of(entry), WORKER_RUN_EVICT);
 	}
 }
 
@@ -271,7 +289,14 @@ static void go(struct worker_run *run)
 
 		switch (run->step.action) {
 		case ENGINE_ACTIVATE:
-			post(run, WORKER_RUN_ACTIVATE);
+			if (only_leaves(run->step.activation)) {
+				/* The server has the answer: the slot is free. */
+				release_slot(run);
+				worker_pollers_pump(run->worker);
+				post_quietly(run, WORKER_RUN_ACTIVATE);
+			} else {
+				post(run, WORKER_RUN_ACTIVATE);
+			}
 			return;
 		case ENGINE_FETCH_HISTORY:
 			if (fetch(run, &err))

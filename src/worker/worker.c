@@ -65,6 +65,7 @@ void worker_advance(struct temporal_worker *worker)
 		worker->phase = WORKER_EVICTING;
 		rpc_timer_stop(&worker->grace);
 		worker_runs_evict_all(worker);
+		worker_workflow_threads_wake(&worker->workflow_threads);
 	}
 	if (worker->phase == WORKER_EVICTING && worker->cache.count == 0 && !shutdown_is_posted(worker)) {
 		worker->phase = WORKER_STOPPED;

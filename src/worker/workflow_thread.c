@@ -3,18 +3,23 @@
  *
  * A thread takes the whole queue at once, so under load it takes its lock once for many runs, and is woken only when it
  * sleeps. Threads are started with the first run that needs them: a worker that is idle, or has only activities, has none.
+ * With workflow_threads OFF the one "thread" is the loop's: its queue is worked off by a task of the loop.
  */
 #include "worker/workflow_thread.h"
 
 #include "base/mem.h"
+#include "worker/limits.h"
 #include "worker/run.h"
 #include "worker/thread.h"
 #include "worker/worker.h"
 
+static void turn(struct rpc_task *task);
+
 bool worker_workflow_threads_init(struct temporal_worker *worker)
 {
 	struct worker_workflow_threads *threads = &worker->workflow_threads;
-	unsigned count = (unsigned)worker->opts.workflow_threads;
+	bool here = worker->opts.workflow_threads == 0;
+	unsigned count = here ? 1 : (unsigned)worker->opts.workflow_threads;
 
 	threads->items = mem_zalloc(count * sizeof(threads->items[0]));
 	if (!threads->items)
@@ -24,6 +29,8 @@ bool worker_workflow_threads_init(struct temporal_worker *worker)
 		struct worker_workflow_thread *thread = &threads->items[i];
 
 		thread->worker = worker;
+		thread->here = here;
+		thread->turn.run = turn;
 		thread->last = &thread->first;
 		pthread_mutex_init(&thread->lock, NULL);
 		pthread_cond_init(&thread->work, NULL);
@@ -35,11 +42,14 @@ bool worker_workflow_threads_init(struct temporal_worker *worker)
 static struct worker_run *take_all(struct worker_workflow_thread *thread)
 {
 	pthread_mutex_lock(&thread->lock);
-	while (!thread->first && !thread->stop) {
+	/* A quiet post has left `sleeps` set: only a wake-up that was meant, or the end, counts. */
+	if (!thread->first) {
 		thread->sleeps = true;
-		pthread_cond_wait(&thread->work, &thread->lock);
+		while (thread->sleeps && !thread->stop)
+			pthread_cond_wait(&thread->work, &thread->lock);
 	}
 	thread->sleeps = false;
+	thread->quiet = 0;
 	struct worker_run *first = thread->first;
 
 	thread->first = NULL;
@@ -48,18 +58,34 @@ static struct worker_run *take_all(struct worker_workflow_thread *thread)
 	return first;
 }
 
+static void work_off(struct worker_run *run)
+{
+	while (run) {
+		struct worker_run *next = run->queue_next; /* the run is the loop's after its work */
+
+		worker_run_work(run);
+		run = next;
+	}
+}
+
+static void turn(struct rpc_task *task)
+{
+	struct worker_workflow_thread *thread =
+		(struct worker_workflow_thread *)((char *)task - offsetof(struct worker_workflow_thread, turn));
+	struct worker_run *first = thread->first;
+
+	thread->turn_posted = false;
+	thread->first = NULL;
+	thread->last = &thread->first;
+	work_off(first);
+}
+
 static void *work(void *arg)
 {
 	struct worker_workflow_thread *thread = arg;
 
-	for (struct worker_run *run = take_all(thread); run; run = take_all(thread)) {
-		while (run) {
-			struct worker_run *next = run->queue_next; /* the run is the loop's after its work */
-
-			worker_run_work(run);
-			run = next;
-		}
-	}
+	for (struct worker_run *run = take_all(thread); run; run = take_all(thread))
+		work_off(run);
 	wf_thread_free(thread->wf);
 	thread->wf = NULL;
 	return NULL;
@@ -70,7 +96,7 @@ static bool start(struct worker_workflow_thread *thread)
 	thread->wf = wf_thread_new(&thread->worker->wf);
 	if (!thread->wf)
 		return false;
-	if (worker_thread_start(&thread->thread, "temporal-wf", 0, work, thread))
+	if (thread->here || worker_thread_start(&thread->thread, "temporal-wf", 0, work, thread))
 		return true;
 	wf_thread_free(thread->wf);
 	thread->wf = NULL;
@@ -93,22 +119,50 @@ struct worker_workflow_thread *worker_workflow_threads_pick(struct worker_workfl
 	return best->running ? best : NULL;
 }
 
-void worker_workflow_thread_post(struct worker_workflow_thread *thread, struct worker_run *run)
+void worker_workflow_thread_post(struct worker_workflow_thread *thread, struct worker_run *run, bool quiet)
 {
 	run->queue_next = NULL;
+	if (thread->here) {
+		*thread->last = run;
+		thread->last = &run->queue_next;
+		if (!thread->turn_posted)
+			rpc_loop_post(thread->worker->loop, &thread->turn);
+		thread->turn_posted = true;
+		return;
+	}
 	pthread_mutex_lock(&thread->lock);
 	*thread->last = run;
 	thread->last = &run->queue_next;
-	bool sleeps = thread->sleeps;
+	bool wakes = thread->sleeps && (!quiet || ++thread->quiet >= WORKER_QUIET_POSTS);
 
-	thread->sleeps = false;
+	if (wakes)
+		thread->sleeps = false;
 	pthread_mutex_unlock(&thread->lock);
-	if (sleeps)
+	if (wakes)
 		pthread_cond_signal(&thread->work);
+}
+
+void worker_workflow_threads_wake(struct worker_workflow_threads *threads)
+{
+	for (unsigned i = 0; i < threads->count; i++) {
+		struct worker_workflow_thread *thread = &threads->items[i];
+
+		pthread_mutex_lock(&thread->lock);
+		bool wakes = thread->sleeps && thread->first;
+
+		thread->sleeps = thread->sleeps && !wakes;
+		pthread_mutex_unlock(&thread->lock);
+		if (wakes)
+			pthread_cond_signal(&thread->work);
+	}
 }
 
 static void stop(struct worker_workflow_thread *thread)
 {
+	if (thread->here) {
+		wf_thread_free(thread->wf);
+		return;
+	}
 	pthread_mutex_lock(&thread->lock);
 	thread->stop = true;
 	pthread_mutex_unlock(&thread->lock);

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "rpc/loop.h"
 #include "workflow/instance.h"
 
 struct temporal_worker;
@@ -17,13 +18,17 @@ struct worker_workflow_thread {
 	struct temporal_worker *worker;
 	pthread_t thread;
 	bool running;
+	bool here;     /* it is the loop's own thread: there is no other */
 	unsigned runs; /* pinned to it */
+	struct rpc_task turn; /* of one that is here: works the queue off */
+	bool turn_posted;
 	/* the thread itself */
 	struct wf_thread *wf;
 	/* lock */
 	pthread_mutex_t lock;
 	pthread_cond_t work;
 	struct worker_run *first, **last; /* to be worked on, linked by worker_run.queue_next */
+	unsigned quiet;                   /* posts for which it was not woken */
 	bool sleeps, stop;
 };
 
@@ -43,7 +48,13 @@ void worker_workflow_threads_finish(struct worker_workflow_threads *threads);
  */
 struct worker_workflow_thread *worker_workflow_threads_pick(struct worker_workflow_threads *threads);
 
-/* Loop: hands the run over; the thread calls worker_run_work for it, in the order of the posts. */
-void worker_workflow_thread_post(struct worker_workflow_thread *thread, struct worker_run *run);
+/*
+ * Loop: hands the run over; the thread calls worker_run_work for it, in the order of the posts. For a `quiet` one it is not
+ * woken: it will do it with the next, or when a few have come together.
+ */
+void worker_workflow_thread_post(struct worker_workflow_thread *thread, struct worker_run *run, bool quiet);
+
+/* Loop: does now what was posted quietly. */
+void worker_workflow_threads_wake(struct worker_workflow_threads *threads);
 
 #endif

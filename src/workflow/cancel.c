@@ -59,7 +59,8 @@ static void cancel_listed(struct wf *wf, struct coroutine *list)
 			continue;
 		for (struct wf_future *each = target->started; each; each = each->next_started) {
 			future_excuse(wf, each);
-			cancel_one(wf, each, &list);
+			if (!each->shielded)
+				cancel_one(wf, each, &list);
 		}
 	}
 }
@@ -134,6 +135,8 @@ struct wf_future *(wf_go)(struct wf *wf, void (*fn)(struct wf *wf, void *arg), v
 	self->go.fn = fn;
 	self->go.arg = arg;
 	self->go.future = future;
+	self->parent = wf->current;
+	wf->current->children++;
 	future->coroutine = self;
 	return future;
 }

@@ -5,6 +5,10 @@
  * replay has the same. A stack is taken when a coroutine runs for the first time and given back
  * when it has ended; the bookkeeping is recycled too.
  *
+ * One that ends by a failure in the middle of a function leaves frames behind, which coroutines
+ * that it has started may have pointers into. So its stack stays until the last of these has gone
+ * too.
+ *
  * A coroutine ends by the return of its body or by coroutine_raise; both run its deferred actions
  * first. Raising in a deferred action comes here again, deeper on the same stack, and goes on with
  * the actions that are left: the first failure of all stays.
@@ -59,6 +63,7 @@ static void main_of(void *arg)
 
 	self->class->body(wf, self);
 	run_deferred(wf, self);
+	self->over = true;
 }
 
 _Noreturn void coroutine_raise(struct wf *wf, const struct temporal_failure *failure)
@@ -73,10 +78,18 @@ _Noreturn void coroutine_raise(struct wf *wf, const struct temporal_failure *fai
 
 _Noreturn void coroutine_leave(struct wf *wf)
 {
+	struct coroutine *self = wf->current;
+
+	self->over = true;
+	if (self->children)
+		co_park(wf->thread->pool); /* for good, but its frames stay */
 	co_exit(wf->thread->pool);
 }
 
-/* What it has started goes on; if it was cancelled, nobody cares how. */
+/*
+ * What it has started goes on; if it was cancelled, nobody cares how. Its conditions end, since
+ * what they look at may be its locals.
+ */
 static void let_go(struct wf *wf, struct coroutine *self)
 {
 	while (self->started) {
@@ -87,6 +100,32 @@ static void let_go(struct wf *wf, struct coroutine *self)
 		future->next_started = future->previous_started = NULL;
 		if (self->cancelled)
 			future_excuse(wf, future);
+		if (future->kind == FUTURE_CONDITION && !future->done && !wf->evicted)
+			cancel_future(wf, future);
+	}
+}
+
+/* How much of its stack is resident; 0: not looked at, and at least a page. */
+static void measure(struct wf *wf, struct coroutine *self, size_t bytes)
+{
+	if (bytes == 0)
+		bytes = self->stack_bytes ? self->stack_bytes : 4096;
+	wf->stack_bytes = wf->stack_bytes - self->stack_bytes + bytes;
+	self->stack_bytes = bytes;
+}
+
+static void recycle(struct wf *wf, struct coroutine *self)
+{
+	while (self && !self->children) {
+		struct coroutine *parent = self->parent;
+
+		wf->stack_bytes -= self->stack_bytes;
+		co_free(self->co);
+		self->next = wf->free_coroutines;
+		wf->free_coroutines = self;
+		if (!parent || --parent->children || !parent->gone)
+			break;
+		self = parent;
 	}
 }
 
@@ -94,13 +133,12 @@ static void coroutine_free(struct wf *wf, struct coroutine *self)
 {
 	let_go(wf, self);
 	scope_end_all(wf, self);
-	co_free(self->co);
 	*(self->previous ? &self->previous->next : &wf->first) = self->next;
 	*(self->next ? &self->next->previous : &wf->last) = self->previous;
 	if (wf->main == self)
 		wf->main = NULL;
-	self->next = wf->free_coroutines;
-	wf->free_coroutines = self;
+	self->gone = true;
+	recycle(wf, self);
 }
 
 void coroutine_step(struct wf *wf, struct coroutine *self)
@@ -112,10 +150,12 @@ void coroutine_step(struct wf *wf, struct coroutine *self)
 		return;
 	}
 	wf->current = self;
-	enum co_state state = co_resume(self->co);
+	co_resume(self->co);
 	wf->current = NULL;
-	if (state == CO_PARKED)
+	if (!self->over) {
+		measure(wf, self, wf->replaying ? 0 : co_trim(self->co));
 		return;
+	}
 	if (!wf->broken && self->failure == &continue_failure)
 		continue_end_run(wf);
 	else if (!wf->broken)
@@ -125,6 +165,7 @@ void coroutine_step(struct wf *wf, struct coroutine *self)
 
 void coroutine_end_all(struct wf *wf)
 {
+	wf->evicted = true;
 	while (wf->first)
 		coroutine_free(wf, wf->first);
 	wf->ready = NULL;

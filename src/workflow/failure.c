@@ -6,28 +6,20 @@
  */
 #include "workflow/run.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "base/str.h"
 #include "convert/convert.h"
 #include "proto/codec.h"
 
-/* For when there is no memory to say so. */
+/* For when there is no memory to say so; never written to, it is shared by all threads. */
 static Failure__ApplicationFailureInfo no_memory_info = FAILURE__APPLICATION_FAILURE_INFO__INIT;
-static const char no_memory_text[] =
-	"the workflow's memory is exhausted: the run's budget, or the process";
-
-static Failure__Failure *no_memory_failure(struct wf *wf)
-{
-	static Failure__Failure failure = FAILURE__FAILURE__INIT;
-
-	failure.message = no_memory_text;
-	failure.source = "CSDK";
-	failure.failure_info_case = FAILURE__FAILURE__FAILURE_INFO_APPLICATION_FAILURE_INFO;
-	failure.application_failure_info = &no_memory_info;
-	return &failure;
-}
+static const Failure__Failure no_memory = {
+	.base = PROTOBUF_C_MESSAGE_INIT(&failure__failure__descriptor),
+	.message = "the workflow's memory is exhausted: the run's budget, or the process",
+	.source = "CSDK",
+	.stack_trace = "",
+	.failure_info_case = FAILURE__FAILURE__FAILURE_INFO_APPLICATION_FAILURE_INFO,
+	.application_failure_info = &no_memory_info,
+};
 
 static void record(struct wf *wf, const Failure__Failure *failure)
 {
@@ -38,7 +30,7 @@ static void record(struct wf *wf, const Failure__Failure *failure)
 void run_out_of_memory(struct wf *wf)
 {
 	if (!wf->completion.failed)
-		record(wf, no_memory_failure(wf));
+		record(wf, &no_memory);
 }
 
 static void break_with(struct wf *wf, const char *type, const char *message)

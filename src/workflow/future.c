@@ -33,6 +33,7 @@ struct wf_future *future_new(struct wf *wf, enum future_kind kind)
 	if (!starter)
 		return future;
 	future->excused = starter->cancelled;
+	future->shielded = starter->shielded;
 	future->next_started = starter->started;
 	if (starter->started)
 		starter->started->previous_started = future;

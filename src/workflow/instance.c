@@ -273,16 +273,6 @@ static bool ready_to_apply(struct wf *wf, const struct activation *activation)
 	return !wf->broken;
 }
 
-/* Deep frames leave touched pages behind; not worth a system call while a history is replayed. */
-static void trim_stacks(struct wf *wf)
-{
-	wf->stack_bytes = 0;
-	for (struct coroutine *each = wf->first; each; each = each->next) {
-		if (each->co)
-			wf->stack_bytes += co_trim(each->co);
-	}
-}
-
 const struct completion *wf_instance_activate(
 	struct wf_instance *instance, const struct activation *activation)
 {
@@ -294,18 +284,21 @@ const struct completion *wf_instance_activate(
 	wf->n_commands = wf->commands_room = 0;
 	wf->completion = (struct completion){ .failed = false };
 	if (job_of_kind(activation, JOB_REMOVE_FROM_CACHE)) {
-		wf->evicted = true;
 		coroutine_end_all(wf);
 		return &wf->completion;
 	}
+	bool was_finished = wf->finished;
 	initialize_now(wf, activation);
 	if (ready_to_apply(wf, activation)) {
 		for (int set = 0; set <= 3 && !wf->broken; set++)
 			apply_set(wf, activation, set);
 	}
 	future_keep_results(wf);
-	if (!wf->replaying)
-		trim_stacks(wf);
+	if (wf->finished && !was_finished && wf->handlers_running)
+		wf_log(wf, TEMPORAL_LOG_WARN,
+			"The run ends while %u of its handlers are at work: wf_wait_handlers waits "
+			"for them",
+			wf->handlers_running);
 	if (!wf->completion.failed) {
 		wf->completion.commands = wf->commands;
 		wf->completion.n_commands = wf->n_commands;

@@ -148,7 +148,7 @@ static void recycle_since(struct wf *wf, struct coroutine *self, const struct wf
 		if (future->kind == FUTURE_CONDITION && !future->done)
 			cancel_future(wf, future); /* its state may go */
 		future->orphan = future->listed;
-		if (future->done && !future->listed)
+		if (future->done && !future->listed && !future->waiters)
 			future_recycle(wf, future);
 		future = older;
 	}

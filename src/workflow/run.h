@@ -46,6 +46,7 @@ struct wf_future {
 	bool done;
 	bool cancelled;   /* wf_cancel or a cancelled coroutine has asked for its end */
 	bool excused;     /* its failure concerns nobody, or somebody has seen it */
+	bool shielded;    /* started by a deferred action: not cancelled with its starter */
 	bool fresh;       /* `payload` belongs to the activation */
 	bool listed;      /* in wf->conditions */
 	bool orphan;      /* and to be recycled when it is not any more */
@@ -123,7 +124,11 @@ struct coroutine {
 	struct coroutine *next_ready;
 	struct coroutine *next_cancel; /* cancel.c */
 	bool ready, shielded;
-	bool read_only; /* it must not act now */
+	bool read_only;           /* it must not act now */
+	bool over;                /* its code has ended */
+	bool gone;                /* and it is in no list; but children may need its stack */
+	struct coroutine *parent; /* by wf_go */
+	size_t children, stack_bytes;
 	bool cancelled; /* with all that it has started: they are excused */
 	enum delivery cancel;
 	struct waiter *waits;      /* what it waits for, while it is parked */
@@ -206,7 +211,7 @@ struct wf {
 	uint32_t timer_seq, activity_seq;
 	struct signal *signals, **signals_end; /* without a handler so far */
 	unsigned handlers_running;
-	size_t stack_bytes; /* of parked coroutines, when last looked at */
+	size_t stack_bytes; /* resident, of parked coroutines */
 
 	bool replaying, evicted;
 	bool broken;                    /* its task has failed: it can only be evicted */

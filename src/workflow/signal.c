@@ -118,6 +118,23 @@ bool wf_handlers_are_done(const struct wf *wf)
 	return wf->handlers_running == 0;
 }
 
+static bool are_done(const void *state)
+{
+	return wf_handlers_are_done(state);
+}
+
+void(wf_wait_handlers)(struct wf *wf)
+{
+	run_acts(wf, "wf_wait_handlers");
+	struct wf_future *future = (wf_until)(wf, are_done, wf);
+
+	future->orphan = true;
+	await_one(wf, future, "wf_wait_handlers");
+	future_excuse(wf, future);
+	if (future->failure)
+		coroutine_raise(wf, future->failure);
+}
+
 /* ---- receiving ---- */
 
 static struct signal **find(struct wf *wf, const char *name)

@@ -6,8 +6,9 @@ comment how it is caught: `flags: none` is an error whatever the flags are (it i
 expression that the compiler's message must match, so that no file fails for another reason; and
 without MISTAKE the same file must compile with every warning an error.
 
-study.c, which has all forms of contracts, and each public header, included alone, must compile as
-C17 and GNU C17, and the headers as C++17, with every warning an error.
+study.c and study_workflow.c, which have all forms of contracts and bindings, and each public
+header, included alone, must compile as C17 and GNU C17, and the headers as C++17, with every
+warning an error.
 """
 
 import argparse
@@ -99,7 +100,7 @@ def main():
         sys.exit("nothing to compile")
 
     jobs = [(check_mistake, path) for path in mistakes] + [(check_header, path) for path in headers]
-    jobs.append((check_study, HERE / "study.c"))
+    jobs += [(check_study, HERE / name) for name in ("study.c", "study_workflow.c")]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda job: job[0](options, job[1]), jobs))
     failed = 0

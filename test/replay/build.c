@@ -304,6 +304,23 @@ static struct activation_headers headers(struct arena *arena, const char *text)
 	return (struct activation_headers){ items, 1 };
 }
 
+static enum versioning_intent intent(const char *text)
+{
+	if (!text)
+		return VERSIONING_UNSPECIFIED;
+	return strcmp(text, "compatible") == 0 ? VERSIONING_COMPATIBLE : VERSIONING_DEFAULT;
+}
+
+static Common__RetryPolicy *retry_policy(struct arena *arena, int64_t attempts)
+{
+	Common__RetryPolicy *policy =
+		attempts ? must(proto_new(arena, &common__retry_policy__descriptor)) : NULL;
+
+	if (policy)
+		policy->maximum_attempts = (int32_t)attempts;
+	return policy;
+}
+
 static void build_activity(const struct line *line, struct arena *arena, struct command *command)
 {
 	command->schedule_activity = (struct command_schedule_activity){
@@ -318,6 +335,8 @@ static void build_activity(const struct line *line, struct arena *arena, struct 
 		.heartbeat_ms = line_number(line, "heartbeat", 0),
 		.cancellation_type = cancellation(line_value(line, "cancel")),
 		.do_not_eagerly_execute = line_has(line, "not_eager"),
+		.retry_policy = retry_policy(arena, line_number(line, "attempts", 0)),
+		.versioning_intent = intent(line_value(line, "intent")),
 	};
 }
 
@@ -340,6 +359,17 @@ static void build_continue(const struct line *line, struct arena *arena, struct 
 	}
 }
 
+static void add_metadata(const struct line *line, struct arena *arena, struct command *command)
+{
+	Sdk__UserMetadata *metadata;
+
+	if (!line_value(line, "summary"))
+		return;
+	metadata = must(proto_new(arena, &sdk__user_metadata__descriptor));
+	metadata->summary = payload(arena, line_value(line, "summary"));
+	command->user_metadata = metadata;
+}
+
 static const char *const kinds[] = { "start_timer", "cancel_timer", "schedule_activity",
 	"cancel_activity", "schedule_local_activity", "cancel_local_activity", "query_result",
 	"complete_workflow", "fail_workflow", "cancel_workflow", "continue_as_new",
@@ -359,6 +389,7 @@ static struct command build_command(const struct line *line, struct arena *arena
 
 	while (strcmp(kinds[command.kind], line->words[0]) != 0)
 		command.kind++;
+	add_metadata(line, arena, &command);
 	switch (command.kind) {
 	case COMMAND_START_TIMER:
 		command.start_timer.seq = seq;

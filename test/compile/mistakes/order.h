@@ -33,6 +33,12 @@ TEMPORAL_SIGNAL_CONTRACT(order_approve, "approve", by);
 typedef const char *order_status_out;
 TEMPORAL_QUERY_CONTRACT_0(order_status, "status");
 
+struct order_raise_in {
+	double by;
+};
+typedef double order_raise_out;
+TEMPORAL_UPDATE_CONTRACT(order_raise, "raise", by);
+
 struct line {
 	const char *sku;
 	int count;

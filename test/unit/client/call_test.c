@@ -172,6 +172,8 @@ static void ends_in_its_own_callback(void **state)
 		sched_yield();
 }
 
+typedef void patient_out;
+
 #define SENDERS 4
 #define SIGNALS 5
 
@@ -249,6 +251,87 @@ static enum temporal_code start_and_wait(struct temporal_client *client)
 	return result ? TEMPORAL_OK : err.code;
 }
 
+static void note_result(
+	struct temporal_result *result, const struct temporal_error *err, void *user)
+{
+	assert_true(!result == !!err);
+	temporal_result_unref(result);
+	ended_note(user, err);
+}
+
+TEMPORAL_WORKFLOW_CONTRACT_0(patient, "Patient");
+
+static void executes_without_waiting(void **state)
+{
+	struct fake_server *server = *state;
+	Workflowservice__StartWorkflowExecutionResponse started =
+		WORKFLOWSERVICE__START_WORKFLOW_EXECUTION_RESPONSE__INIT;
+	const struct temporal_start_opts opts = { .task_queue = "orders" };
+	struct temporal_client *client = fake_connect(server);
+	struct temporal_error err = { 0 };
+	struct ended ended;
+
+	ended_init(&ended, client);
+	started.run_id = "run-1";
+	fake_expect(server, start_method, &started);
+	fake_expect(server, get_history, completed_page(server));
+	fake_expect_error(server, start_method, TEMPORAL_NOT_FOUND, "no such namespace", NULL);
+	assert_int_equal(
+		temporal_execute_0_async(client, patient, &opts, note_result, &ended, &err),
+		TEMPORAL_OK);
+	ended_wait(&ended, 1);
+	assert_int_equal(ended.code, TEMPORAL_OK);
+	assert_int_equal(
+		temporal_execute_0_async(client, patient, &opts, note_result, &ended, &err),
+		TEMPORAL_OK);
+	ended_wait(&ended, 2);
+	assert_int_equal(ended.code, TEMPORAL_NOT_FOUND);
+	temporal_client_unref(client);
+}
+
+/* Each way to say it without waiting arrives as its own request. */
+static void has_a_form_that_does_not_wait(void **state)
+{
+	struct fake_server *server = *state;
+	Workflowservice__SignalWorkflowExecutionResponse signalled =
+		WORKFLOWSERVICE__SIGNAL_WORKFLOW_EXECUTION_RESPONSE__INIT;
+	Workflowservice__RequestCancelWorkflowExecutionResponse cancelled =
+		WORKFLOWSERVICE__REQUEST_CANCEL_WORKFLOW_EXECUTION_RESPONSE__INIT;
+	Workflowservice__TerminateWorkflowExecutionResponse terminated =
+		WORKFLOWSERVICE__TERMINATE_WORKFLOW_EXECUTION_RESPONSE__INIT;
+	Workflowservice__QueryWorkflowResponse answered =
+		WORKFLOWSERVICE__QUERY_WORKFLOW_RESPONSE__INIT;
+	struct temporal_client *client = fake_connect(server);
+	struct temporal_run *run = temporal_run_handle(client, "order-1", NULL, NULL);
+	const struct temporal_query_opts opts = { .reject = TEMPORAL_QUERY_REJECT_NOT_OPEN };
+	struct ended ended;
+
+	ended_init(&ended, client);
+	fake_expect(server, signal_method, &signalled);
+	fake_expect(server, &rpc_workflow_request_cancel_workflow_execution, &cancelled);
+	fake_expect(server, &rpc_workflow_terminate_workflow_execution, &terminated);
+	fake_expect(server, &rpc_workflow_query_workflow, &answered);
+	assert_int_equal(temporal_signal_named_async(run, "approve", no_arguments, note_done,
+				 &ended, NULL, .request_id = "one"),
+		TEMPORAL_OK);
+	ended_wait(&ended, 1);
+	assert_int_equal(temporal_run_cancel_async(run, note_done, &ended, NULL, .reason = "late"),
+		TEMPORAL_OK);
+	ended_wait(&ended, 2);
+	assert_int_equal(
+		temporal_run_terminate_async(run, note_done, &ended, NULL, .reason = "enough"),
+		TEMPORAL_OK);
+	ended_wait(&ended, 3);
+	assert_int_equal(temporal_query_named_async(
+				 run, "status", no_arguments, &opts, note_result, &ended, NULL),
+		TEMPORAL_OK);
+	ended_wait(&ended, 4);
+	assert_int_equal(ended.code, TEMPORAL_OK);
+	assert_int_equal(server->n_asked, 4);
+	temporal_run_unref(run);
+	temporal_client_unref(client);
+}
+
 static void fails_cleanly_without_memory(void **state)
 {
 	struct fake_server *server = *state;
@@ -285,6 +368,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refuses_to_block_in_a_callback, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(ends_in_its_own_callback, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(serves_many_threads, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(executes_without_waiting, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(has_a_form_that_does_not_wait, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(fails_cleanly_without_memory, set_up, tear_down),
 	};
 

@@ -363,9 +363,8 @@ static void wants_to_know_which_activity(void **state)
 
 /* ---- descriptions, histories, calls by path ---- */
 
-static void describes(void **state)
+static const void *description(struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct arena *arena = &f->server->arena;
 	Workflowservice__DescribeWorkflowExecutionResponse *response =
 		PROTO_NEW(arena, Workflowservice__DescribeWorkflowExecutionResponse,
@@ -374,7 +373,6 @@ static void describes(void **state)
 		arena, Workflow__WorkflowExecutionInfo, workflow__workflow_execution_info);
 	Workflow__PendingActivityInfo *pending =
 		PROTO_NEW(arena, Workflow__PendingActivityInfo, workflow__pending_activity_info);
-	struct temporal_run_description *made;
 
 	info->type = PROTO_NEW(arena, Common__WorkflowType, common__workflow_type);
 	info->type->name = "OrderWorkflow";
@@ -394,7 +392,15 @@ static void describes(void **state)
 	response->pending_activities = arena_array(arena, 1, sizeof(void *));
 	response->pending_activities[0] = pending;
 	response->n_pending_activities = 1;
-	fake_expect(f->server, &rpc_workflow_describe_workflow_execution, response);
+	return response;
+}
+
+static void describes(void **state)
+{
+	struct fixture *f = *state;
+	struct temporal_run_description *made;
+
+	fake_expect(f->server, &rpc_workflow_describe_workflow_execution, description(f));
 	made = temporal_run_describe(f->run, &f->err);
 	assert_non_null(made);
 	assert_string_equal(made->type, "OrderWorkflow");
@@ -496,6 +502,95 @@ static void calls_by_path(void **state)
 	assert_int_equal(f->err.code, TEMPORAL_UNIMPLEMENTED);
 }
 
+/* ---- without memory ---- */
+
+static enum temporal_code ask_count(struct fixture *f)
+{
+	struct temporal_error err = { 0 };
+	count_out number = 0;
+
+	return temporal_query_0(f->run, count, &number, NULL, &err);
+}
+
+static enum temporal_code describe_one(struct fixture *f)
+{
+	struct temporal_error err = { 0 };
+	struct temporal_run_description *made = temporal_run_describe(f->run, &err);
+
+	temporal_run_description_unref(made);
+	return err.code;
+}
+
+static enum temporal_code fetch_history(struct fixture *f)
+{
+	struct temporal_error err = { 0 };
+
+	temporal_buffer_unref(temporal_run_history_json(f->run, &err));
+	return err.code;
+}
+
+static enum temporal_code beat_heart(struct fixture *f)
+{
+	const struct temporal_activity_target target = { .workflow_id = "order-1",
+		.activity_id = "5" };
+	struct temporal_error err = { 0 };
+
+	return temporal_activity_heartbeat(f->client, &target, details, NULL, &err);
+}
+
+static enum temporal_code fail_activity(struct fixture *f)
+{
+	const struct temporal_activity_target target = { .task_token = { "token", 5 } };
+	const struct temporal_failure failure = { .message = "declined" };
+	struct temporal_error err = { 0 };
+
+	return temporal_activity_fail(f->client, &target, &failure, details, &err);
+}
+
+/* Every allocation of each kind of call fails in turn; nothing leaks, nothing is misread. */
+static void fails_cleanly_without_memory(void **state)
+{
+	struct fixture *f = *state;
+	const struct {
+		const struct rpc_method *method;
+		const void *reply;
+		enum temporal_code (*call)(struct fixture *f);
+	} calls[] = {
+		{ &rpc_workflow_query_workflow, answer(f, "42"), ask_count },
+		{ &rpc_workflow_describe_workflow_execution, description(f), describe_one },
+		{ &rpc_workflow_get_workflow_execution_history, history_page(f, 1, 2, ""),
+			fetch_history },
+		{ &rpc_workflow_record_activity_task_heartbeat_by_id,
+			REPLY(RecordActivityTaskHeartbeatById,
+				RECORD_ACTIVITY_TASK_HEARTBEAT_BY_ID),
+			beat_heart },
+		{ &rpc_workflow_respond_activity_task_failed,
+			REPLY(RespondActivityTaskFailed, RESPOND_ACTIVITY_TASK_FAILED),
+			fail_activity },
+	};
+
+	f->server->forgetful = true;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		bool hit = true;
+
+		for (long after = 0; hit; after++) {
+			enum temporal_code code;
+
+			f->server->n_lines = f->server->n_asked = 0;
+			fake_expect(f->server, calls[i].method, calls[i].reply);
+			mem_fault_set(after, 0);
+			code = calls[i].call(f);
+			hit = mem_fault_hit();
+			mem_fault_set(-1, 0);
+			if (code && code != TEMPORAL_NO_MEMORY &&
+				code != TEMPORAL_RESOURCE_EXHAUSTED)
+				fail_msg("call %zu, allocation %ld: %s", i, after,
+					temporal_code_name(code));
+			assert_true(hit || code == TEMPORAL_OK);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -515,6 +610,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(describes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(fetches_a_history_of_pages, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(calls_by_path, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(fails_cleanly_without_memory, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

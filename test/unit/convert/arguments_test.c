@@ -324,6 +324,23 @@ static void wrong_counts_are_named(void **state)
 	assert_string_equal(fixture->err.message, "tick takes 0 arguments, got 1");
 }
 
+/* Go's client sends one null for SignalWorkflow(..., nil). */
+static void surplus_nulls_are_nothing(void **state)
+{
+	struct fixture *fixture = *state;
+	Common__Payload *nulls[2] = { payload_of(fixture, "binary/null", "", 0),
+		payload_of(fixture, "binary/null", "", 0) };
+
+	assert_int_equal(
+		convert_decode_arguments(&fixture->arena, &tick, nulls, 2, NULL, &fixture->err),
+		TEMPORAL_OK);
+	nulls[1] = payload_of(fixture, "json/plain", "1", 1);
+	assert_int_equal(
+		convert_decode_arguments(&fixture->arena, &tick, nulls, 2, NULL, &fixture->err),
+		TEMPORAL_BAD_PAYLOAD);
+	assert_string_equal(fixture->err.message, "tick takes 0 arguments, got 2");
+}
+
 static void places_in_records_are_named(void **state)
 {
 	struct fixture *fixture = *state;
@@ -505,6 +522,7 @@ int main(void)
 		FIXTURE_TEST(messages_go_there_and_back),
 		FIXTURE_TEST(wrong_values_are_named),
 		FIXTURE_TEST(wrong_counts_are_named),
+		FIXTURE_TEST(surplus_nulls_are_nothing),
 		FIXTURE_TEST(places_in_records_are_named),
 		FIXTURE_TEST(wrong_encodings_are_named),
 		FIXTURE_TEST(what_cannot_travel_is_refused),

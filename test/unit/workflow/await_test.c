@@ -27,7 +27,9 @@ static void (*body)(struct wf *wf, struct script *self);
 
 static void note(struct script *self, const char *text)
 {
-	strncat(self->trace, text, sizeof(self->trace) - strlen(self->trace) - 1);
+	size_t used = strlen(self->trace);
+
+	snprintf(self->trace + used, sizeof(self->trace) - used, "%s", text);
 }
 
 static script_out script_run(struct wf *wf, struct script *self)
@@ -413,6 +415,125 @@ static void all_deferred_actions_run_and_the_first_failure_counts(void **state)
 	play_close(&play);
 }
 
+/* ---- whose memory is whose ---- */
+
+static void reads_later(struct wf *wf, void *arg)
+{
+	const char *text = arg;
+
+	wf_sleep(wf, 1000);
+	if (strcmp(text, "the parent's"))
+		wf_fail(wf, "Overwritten", "%s", text);
+	wf_wait(wf, wf_go(wf, breaks, (void *)(uintptr_t) "in the end"));
+}
+
+static void fails_early(struct wf *wf, void *arg)
+{
+	char text[] = "the parent's";
+
+	wf_detach(wf, wf_go(wf, reads_later, text));
+	wf_sleep(wf, 10);
+	wf_fail(wf, "Early", "%s", text);
+}
+
+static void overwrites(struct wf *wf, void *arg)
+{
+	char room[2000];
+
+	memset(room, '!', sizeof(room));
+	wf_sleep(wf, 2000);
+	if (room[1000] != '!')
+		wf_fail(wf, "Overwritten", "the other way");
+}
+
+static void outlives(struct wf *wf, struct script *self)
+{
+	note(self, wf_try(wf, wf_go(wf, fails_early, NULL))->message);
+	for (int i = 0; i < 3; i++)
+		wf_detach(wf, wf_go(wf, overwrites, NULL));
+	wf_sleep(wf, 5000);
+}
+
+/* Goal: a coroutine that a failed one has started still finds the other's locals. */
+static void a_failures_frames_stay_while_they_are_needed(void **state)
+{
+	struct play play;
+
+	begin(&play, outlives, "timer 1 0.01s\ntimer 2 1s\n");
+	play_fire(&play, 1);
+	play_expect(&play, "timer 3 5s\ntimer 4 2s\ntimer 5 2s\ntimer 6 2s\n");
+	play_fire(&play, 2);
+	play_expect(&play, "");
+	for (uint32_t i = 4; i <= 6; i++)
+		play_fire(&play, i);
+	play_expect(&play, "");
+	play_fire(&play, 3);
+	play_expect(&play, "complete \"the parent's\"\n");
+	play_close(&play);
+	begin(&play, outlives, "timer 1 0.01s\ntimer 2 1s\n");
+	play_fire(&play, 1);
+	play_run(&play);
+	play_close(&play); /* all at once, children after their parent */
+}
+
+static bool looks(const void *state)
+{
+	return *(const int *)state == 1;
+}
+
+static void looks_at_a_local(struct wf *wf, void *arg)
+{
+	int local = 0;
+
+	*(struct wf_future **)arg = wf_until(wf, looks, &local);
+	wf_fail(wf, "Early", "%d", local);
+}
+
+static void asks_for_the_dead(struct wf *wf, struct script *self)
+{
+	struct wf_future *condition, *part = wf_go(wf, looks_at_a_local, &condition);
+
+	note(self, wf_try(wf, part)->type);
+	note(self, wf_is_cancelled(wf_try(wf, condition)) ? " cancelled" : "?");
+}
+
+static void waits_for_anothers(struct wf *wf, void *arg)
+{
+	wf_wait(wf, arg);
+}
+
+static bool never(const void *state)
+{
+	return false;
+}
+
+static void shares_a_condition(struct wf *wf, struct script *self)
+{
+	struct wf_future *condition = wf_until(wf, never, NULL);
+
+	wf_wait(wf, wf_go(wf, waits_for_anothers, condition));
+}
+
+static void eviction_in_the_middle_of_it_all(void **state)
+{
+	struct play play;
+
+	begin(&play, shares_a_condition, "");
+	play_job(&play, JOB_REMOVE_FROM_CACHE)->remove_from_cache.message = "";
+	play_expect(&play, "");
+	play_close(&play);
+	begin(&play, goes_thrice, "timer 1 1s\ntimer 2 1s\ntimer 3 1s\n");
+	play_close(&play);
+}
+
+static void conditions_end_with_their_coroutine(void **state)
+{
+	struct play play;
+
+	begin(&play, asks_for_the_dead, "complete \"Early cancelled\"\n");
+	play_close(&play);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -429,6 +550,9 @@ int main(void)
 		cmocka_unit_test(deferred_actions_run_backwards_after_a_failure),
 		cmocka_unit_test(deferred_actions_run_after_a_return),
 		cmocka_unit_test(all_deferred_actions_run_and_the_first_failure_counts),
+		cmocka_unit_test(a_failures_frames_stay_while_they_are_needed),
+		cmocka_unit_test(conditions_end_with_their_coroutine),
+		cmocka_unit_test(eviction_in_the_middle_of_it_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,7 +17,9 @@ static void (*body)(struct wf *wf, struct script *self);
 
 static void note(struct script *self, const char *text)
 {
-	strncat(self->trace, text, sizeof(self->trace) - strlen(self->trace) - 1);
+	size_t used = strlen(self->trace);
+
+	snprintf(self->trace + used, sizeof(self->trace) - used, "%s", text);
 }
 
 static script_out script_run(struct wf *wf, struct script *self)
@@ -242,6 +244,33 @@ static void a_coroutine_is_cancelled_with_all_that_it_started(void **state)
 	play_close(&play);
 }
 
+static void undoes_first(struct wf *wf, void *arg)
+{
+	wf_defer(wf, outer_undo, arg);
+	wf_fail(wf, "Early", "on its own");
+}
+
+static void cancels_what_undoes(struct wf *wf, struct script *self)
+{
+	struct wf_future *part = wf_go(wf, undoes_first, self);
+
+	wf_sleep(wf, 500);
+	wf_cancel(wf, part);
+	note(self, wf_try(wf, part)->type);
+}
+
+static void deferred_actions_are_shielded(void **state)
+{
+	struct play play;
+
+	begin(&play, cancels_what_undoes, "timer 1 0.5s\ntimer 2 4s\n");
+	play_fire(&play, 1);
+	play_expect(&play, "");
+	play_fire(&play, 2);
+	play_expect(&play, "complete \"undo undone Early\"\n");
+	play_close(&play);
+}
+
 static void outer_only(struct wf *wf, struct script *self)
 {
 	wf_wait(wf, wf_go(wf, outer, self));
@@ -306,6 +335,7 @@ int main(void)
 		cmocka_unit_test(a_select_lets_all_end_and_fails),
 		cmocka_unit_test(futures_are_cancelled_one_by_one),
 		cmocka_unit_test(a_coroutine_is_cancelled_with_all_that_it_started),
+		cmocka_unit_test(deferred_actions_are_shielded),
 		cmocka_unit_test(a_runs_cancellation_is_passed_to_the_coroutine_it_waits_for),
 		cmocka_unit_test(a_long_chain_is_cancelled),
 	};

@@ -104,6 +104,8 @@ static door_out door_run(struct wf *wf, struct door *self)
 	wf_wait(wf, wf_until(wf, is_open, self));
 	while (wf_signals_waiting(wf, "knock"))
 		wf_receive_0(wf, door_knock);
+	if (wf_signals_waiting(wf, "hurry") == 0)
+		wf_wait_handlers(wf);
 	int first = wf_receive(wf, door_call)->number, second = wf_receive(wf, door_call)->number;
 	return wf_printf(wf, "%s %d %d %s", self->opened_by, first, second,
 		wf_handlers_are_done(wf) ? "done" : "busy");
@@ -179,7 +181,27 @@ static void handlers_wait_on_coroutines_of_their_own(void **state)
 	play_signal(&play, "call", "2");
 	play_expect(&play, "");
 	play_fire(&play, 1);
+	play_expect(&play, "");
+	play_fire(&play, 2);
+	play_expect(&play, "complete \"bob 1 2 done\"\n");
+	assert_string_equal(play.log, "");
+	play_close(&play);
+}
+
+static void a_run_may_end_before_its_handlers(void **state)
+{
+	struct play play;
+
+	begin(&play);
+	play_signal(&play, "open", "\"ann\"");
+	play_signal(&play, "open", "\"bob\"");
+	play_signal(&play, "hurry", NULL);
+	play_signal(&play, "call", "1");
+	play_signal(&play, "call", "2");
+	play_expect(&play, "timer 1 1s\ntimer 2 1s\n");
+	play_fire(&play, 1);
 	play_expect(&play, "complete \"ann 1 2 busy\"\n");
+	assert_non_null(strstr(play.log, "4 The run ends while 1 of its handlers are at work"));
 	play_close(&play);
 }
 
@@ -366,6 +388,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(handlers_wait_on_coroutines_of_their_own),
+		cmocka_unit_test(a_run_may_end_before_its_handlers),
 		cmocka_unit_test(receiving_waits),
 		cmocka_unit_test(a_handlers_failure_fails_the_run),
 		cmocka_unit_test(a_signal_of_the_wrong_form_is_dropped),
