@@ -21,6 +21,7 @@
 
 #include "base/str.h"
 #include "convert/convert.h"
+#include "engine/event.h"
 
 /* "" is the dynamic definition, the one for all types. */
 static const char *definition_name(const struct temporal_workflow *definition)
@@ -98,11 +99,6 @@ static const struct wf_execution *keep_execution(
 	out->workflow_id = keep(wf, from->workflow_id, failed);
 	out->run_id = keep(wf, from->run_id, failed);
 	return out;
-}
-
-static int64_t duration_ms(const Google__Duration *duration)
-{
-	return duration ? duration->seconds * 1000 + duration->nanos / 1000000 : 0;
 }
 
 static const struct temporal_retry_policy *keep_retry(
