@@ -5,7 +5,7 @@
  *	bench_worker --replay FILE [--times N]
  *
  * Names, arguments and results are those of the same program in the other languages, so that one
- *driver drives them all.
+ * driver drives them all.
  */
 #include <malloc.h>
 #include <stdio.h>

@@ -1,13 +1,13 @@
 /*
- * activity.c: takes an activity task, has it run on a thread of the pool, and reports what came of
- *it.
+ * activity.c: takes an activity task, has it run on a thread of the pool, and reports what came
+ * of it.
  *
- *	loop     poll or eager task --> [act] ............................ [reported] --> freed, its
- *slot too thread                            `--> decode, run, encode --> RPC --^
+ *	loop    poll or eager task -> [act] ..................... [reported] -> freed
+ *	thread                          `-> decode, run, encode -> RPC --^
  *
  * The answer is encoded and its call started on the activity's thread; the loop only sends it. An
- *attempt that the server does not know any more, or that somebody else will complete, is not
- *reported at all.
+ * attempt that the server does not know any more, or that somebody else will complete, is not
+ * reported at all.
  */
 #include "worker/activity.h"
 

@@ -309,9 +309,9 @@ static void an_unknown_activity_is_named(void **state)
 	const struct temporal_failure *failure = temporal_result_failure(result)->cause;
 
 	assert_string_equal(failure->type, "NotFoundError");
-	assert_string_equal(
-		failure->message, "Activity function missing for workflow Try is not registered on "
-				  "this worker, available activities: probe");
+	assert_string_equal(failure->message,
+		"Activity function missing for workflow Try is not registered on "
+		"this worker, available activities: probe");
 	temporal_result_unref(result);
 }
 
