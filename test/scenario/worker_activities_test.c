@@ -237,9 +237,12 @@ TEMPORAL_WORKFLOW(many);
 
 static void start_all(struct temporal_worker_opts opts)
 {
-	opts.workflows = WORKFLOWS(&try_workflow, &many_workflow);
+	static const struct temporal_workflow *const workflows[] = { &try_workflow, &many_workflow, NULL };
+	static const struct temporal_activity *const activities[] = { &probe_activity, NULL };
+
+	opts.workflows = workflows;
 	if (!opts.activities)
-		opts.activities = ACTIVITIES(&probe_activity);
+		opts.activities = activities;
 	start_worker(opts);
 }
 

@@ -484,7 +484,7 @@ static void cancelling_resets_once(void **state)
 static void pushes_are_a_connection_error(void **state)
 {
 	struct fixture *f = *state;
-	struct stream stream;
+	static struct stream stream; /* the session ends it when it is freed */
 	static const uint8_t promise[] = { 0, 0, 0, 2, 0x82 };
 
 	assert_int_equal(open_stream(f, &stream), TEMPORAL_OK);
