@@ -1,8 +1,9 @@
 /*
- * Goal: workflows run on the real server as promised: timers, signals, queries, cancellation, continue-as-new, failure of
- * run and of task, with a large cache, a tiny one and none at all.
- * Method: one workflow a feature on a worker in this process; the client compares results and failures. The cases that
- * depend on what is cached run once for each size of the cache and each kind of thread.
+ * Goal: workflows run on the real server as promised: timers, signals, queries, cancellation,
+ * continue-as-new, failure of run and of task, with a large cache, a tiny one and none at all.
+ * Method: one workflow a feature on a worker in this process; the client compares results and
+ * failures. The cases that depend on what is cached run once for each size of the cache and each
+ * kind of thread.
  */
 #include "worker_fixture.h"
 
@@ -66,7 +67,8 @@ static count_out count_run(struct wf *wf, const struct count_in *in)
 {
 	wf_sleep(wf, 1);
 	if (in->from < in->to)
-		wf_continue_as_new(wf, count, WF_CONTINUE_AS_NEW_OPTS(.task_queue = NULL), .from = in->from + 1, .to = in->to);
+		wf_continue_as_new(wf, count, WF_CONTINUE_AS_NEW_OPTS(.task_queue = NULL),
+			.from = in->from + 1, .to = in->to);
 	return in->from;
 }
 TEMPORAL_WORKFLOW(count);
@@ -113,7 +115,8 @@ static order_out order_run(struct wf *wf, struct order *o, const struct order_in
 	wf_wait(wf, wf_until(wf, is_approved, o));
 	return wf_printf(wf, "%s approved by %s", o->id, o->approved_by);
 }
-static const struct temporal_handler *const order_handlers[] = { &order_approve_handler, &order_status_handler, NULL };
+static const struct temporal_handler *const order_handlers[] = { &order_approve_handler,
+	&order_status_handler, NULL };
 TEMPORAL_STATEFUL_WORKFLOW(order, order_handlers);
 
 /* ---- the sizes of the cache ---- */
@@ -124,7 +127,8 @@ static void start_all(void)
 {
 	struct temporal_worker_opts opts = chosen;
 
-	opts.workflows = WORKFLOWS(&greet_workflow, &count_workflow, &fail_workflow, &rest_workflow, &order_workflow);
+	opts.workflows = WORKFLOWS(
+		&greet_workflow, &count_workflow, &fail_workflow, &rest_workflow, &order_workflow);
 	start_worker(opts);
 }
 
@@ -174,7 +178,8 @@ static void signals_and_queries_reach_the_run(void **state)
 	for (int i = 0; i < 3; i++) {
 		char expected[64];
 
-		assert_int_equal(temporal_signal(run, order_approve, &err, .by = names[i]), TEMPORAL_OK);
+		assert_int_equal(
+			temporal_signal(run, order_approve, &err, .by = names[i]), TEMPORAL_OK);
 		snprintf(expected, sizeof(expected), "o-1: %d approvals", i + 1);
 		assert_status(run, expected);
 	}
@@ -195,7 +200,8 @@ static void many_runs_at_a_time(void **state)
 		runs[i] = START(order, .id = "o");
 	for (int round = 0; round < 3; round++) {
 		for (int i = 0; i < 30; i++)
-			assert_int_equal(temporal_signal(runs[i], order_approve, &err, .by = "x"), TEMPORAL_OK);
+			assert_int_equal(temporal_signal(runs[i], order_approve, &err, .by = "x"),
+				TEMPORAL_OK);
 	}
 	for (int i = 0; i < 30; i++)
 		assert_result(runs[i], &order, "o approved by x, x, x");
@@ -283,7 +289,8 @@ static void a_worker_stops_while_runs_are_open(void **state)
 	assert_status(run, "o-2: 0 approvals");
 	stop_worker();
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(temporal_signal(run, order_approve, &err, .by = "ann"), TEMPORAL_OK);
+		assert_int_equal(
+			temporal_signal(run, order_approve, &err, .by = "ann"), TEMPORAL_OK);
 	/* The next one replays what the first has done. */
 	start_all();
 	assert_result(run, &order, "o-2 approved by ann, ann, ann");
@@ -304,8 +311,8 @@ static void a_worker_runs_once(void **state)
 static void a_shutdown_before_the_start_counts(void **state)
 {
 	struct temporal_error err = { .code = TEMPORAL_OK };
-	struct temporal_worker *worker = temporal_worker_new(fixture.client, &err, .task_queue = fixture.queue,
-		.workflows = WORKFLOWS(&greet_workflow));
+	struct temporal_worker *worker = temporal_worker_new(fixture.client, &err,
+		.task_queue = fixture.queue, .workflows = WORKFLOWS(&greet_workflow));
 
 	assert_non_null(worker);
 	temporal_worker_shutdown(worker);
@@ -327,10 +334,10 @@ static void a_worker_that_runs_can_be_given_up(void **state)
 static void a_missing_namespace_ends_the_worker(void **state)
 {
 	struct temporal_error err = { .code = TEMPORAL_OK };
-	struct temporal_client *client = temporal_client_connect(&err, .target = test_server_shared(),
-		.namespace_ = "there-is-none", .lazy = true);
-	struct temporal_worker *worker = temporal_worker_new(client, &err, .task_queue = fixture.queue,
-		.workflows = WORKFLOWS(&greet_workflow));
+	struct temporal_client *client = temporal_client_connect(
+		&err, .target = test_server_shared(), .namespace_ = "there-is-none", .lazy = true);
+	struct temporal_worker *worker = temporal_worker_new(
+		client, &err, .task_queue = fixture.queue, .workflows = WORKFLOWS(&greet_workflow));
 
 	assert_non_null(worker);
 	assert_int_equal(temporal_worker_run(worker, &err), TEMPORAL_NOT_FOUND);
@@ -342,9 +349,10 @@ static void a_missing_namespace_ends_the_worker(void **state)
 static void a_server_that_is_not_there_is_waited_for(void **state)
 {
 	struct temporal_error err = { .code = TEMPORAL_OK };
-	struct temporal_client *client = temporal_client_connect(&err, .target = "127.0.0.1:1", .lazy = true);
-	struct temporal_worker *worker = temporal_worker_new(client, &err, .task_queue = fixture.queue,
-		.workflows = WORKFLOWS(&greet_workflow));
+	struct temporal_client *client =
+		temporal_client_connect(&err, .target = "127.0.0.1:1", .lazy = true);
+	struct temporal_worker *worker = temporal_worker_new(
+		client, &err, .task_queue = fixture.queue, .workflows = WORKFLOWS(&greet_workflow));
 
 	assert_non_null(worker);
 	assert_int_equal(temporal_worker_start(worker, &err), TEMPORAL_OK);
@@ -360,12 +368,14 @@ static int run_with(const char *name, struct temporal_worker_opts opts)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_workflow_gives_its_result, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(timers_fire, begin_test, end_test),
-		cmocka_unit_test_setup_teardown(signals_and_queries_reach_the_run, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			signals_and_queries_reach_the_run, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(many_runs_at_a_time, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(a_run_continues_as_new, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(a_run_is_cancelled, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(a_failure_ends_the_run, begin_test, end_test),
-		cmocka_unit_test_setup_teardown(a_worker_stops_while_runs_are_open, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			a_worker_stops_while_runs_are_open, begin_test, end_test),
 	};
 
 	chosen = opts;
@@ -375,22 +385,33 @@ static int run_with(const char *name, struct temporal_worker_opts opts)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(an_unknown_type_fails_the_task, begin_test, end_test),
-		cmocka_unit_test_setup_teardown(wrong_arguments_fail_the_task, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			an_unknown_type_fails_the_task, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			wrong_arguments_fail_the_task, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(a_worker_runs_once, begin_test, end_test),
-		cmocka_unit_test_setup_teardown(a_shutdown_before_the_start_counts, begin_test, end_test),
-		cmocka_unit_test_setup_teardown(a_worker_that_runs_can_be_given_up, begin_test, end_test),
-		cmocka_unit_test_setup_teardown(a_missing_namespace_ends_the_worker, begin_test, end_test),
-		cmocka_unit_test_setup_teardown(a_server_that_is_not_there_is_waited_for, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			a_shutdown_before_the_start_counts, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			a_worker_that_runs_can_be_given_up, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			a_missing_namespace_ends_the_worker, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			a_server_that_is_not_there_is_waited_for, begin_test, end_test),
 	};
 	int failed = begin_all(NULL);
 
 	failed += run_with("default", (struct temporal_worker_opts){ 0 });
-	failed += run_with("cache of 2", (struct temporal_worker_opts){ .max_cached_workflows = 2 });
-	failed += run_with("cache of 64 KiB", (struct temporal_worker_opts){ .max_cached_bytes = 65536 });
-	failed += run_with("no cache", (struct temporal_worker_opts){ .max_cached_workflows = TEMPORAL_OFF });
-	failed += run_with("2 slots", (struct temporal_worker_opts){ .max_concurrent_workflow_tasks = 2 });
-	failed += run_with("client's thread", (struct temporal_worker_opts){ .workflow_threads = TEMPORAL_OFF });
+	failed +=
+		run_with("cache of 2", (struct temporal_worker_opts){ .max_cached_workflows = 2 });
+	failed += run_with(
+		"cache of 64 KiB", (struct temporal_worker_opts){ .max_cached_bytes = 65536 });
+	failed += run_with(
+		"no cache", (struct temporal_worker_opts){ .max_cached_workflows = TEMPORAL_OFF });
+	failed += run_with(
+		"2 slots", (struct temporal_worker_opts){ .max_concurrent_workflow_tasks = 2 });
+	failed += run_with("client's thread",
+		(struct temporal_worker_opts){ .workflow_threads = TEMPORAL_OFF });
 	chosen = (struct temporal_worker_opts){ 0 };
 	failed += cmocka_run_group_tests_name("the worker", tests, NULL, NULL);
 	return failed + end_all(NULL);
