@@ -34,6 +34,7 @@ struct act {
 	struct arena arena; /* holds the task, this struct, and all that the activity allocates */
 	struct act *queue_next; /* worker_pool.first */
 	bool later;             /* act_complete_later was called */
+	bool has_result;        /* what was reported last is a result */
 
 	/* loop */
 	struct act *next, **link; /* temporal_worker.acts */

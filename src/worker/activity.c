@@ -59,9 +59,19 @@ static void end_posted(struct rpc_task *task)
 	end((struct act *)((char *)task - offsetof(struct act, end_task)));
 }
 
+static void report_failed(struct act *act, const struct temporal_failure *failure);
+
+/* A result that the server does not take, being too large, would be computed again and again. */
+static bool is_refused(const struct act *act, enum temporal_code code)
+{
+	return act->has_result &&
+	       (code == TEMPORAL_RESOURCE_EXHAUSTED || code == TEMPORAL_INVALID_ARGUMENT);
+}
+
 static void reported(struct rpc_call *call, struct rpc_reply *reply, void *user)
 {
 	struct act *act = user;
+	const struct temporal_failure *refused = NULL;
 
 	/* NOT_FOUND: it was cancelled or has timed out meanwhile, which is nobody's fault. */
 	if (reply->code != TEMPORAL_OK)
@@ -70,8 +80,17 @@ static void reported(struct rpc_call *call, struct rpc_reply *reply, void *user)
 			"reporting activity %s (%s): %s: %s", act->info.activity_id,
 			act->info.activity_type, temporal_code_name(reply->code),
 			reply->error.message);
+	if (is_refused(act, reply->code))
+		refused = act_failure_with(act,
+			&(const struct act_failure_opts){
+				.type = temporal_code_name(reply->code), .non_retryable = true },
+			"the server refused the result: %s", reply->error.message);
 	arena_finish(&reply->arena);
-	end(act);
+	act->has_result = false;
+	if (refused)
+		report_failed(act, refused);
+	else
+		end(act);
 }
 
 /* ---- the activity's thread ---- */
@@ -123,6 +142,7 @@ static void report_completed(struct act *act, Common__Payload *result)
 	message.identity = act->worker->opts.identity;
 	if (result)
 		message.result = &payloads;
+	act->has_result = true;
 	send(act, &rpc_workflow_respond_activity_task_completed, &message);
 }
 
