@@ -1,6 +1,7 @@
 /*
- * A worker's life without a server. Goal: it is made or refused cleanly, whatever allocation fails, and starts and stops
- * though nobody answers. Method: a lazy client of a port that nobody listens on.
+ * A worker's life without a server. Goal: it is made or refused cleanly, whatever allocation fails,
+ * and starts and stops though nobody answers. Method: a lazy client of a port that nobody listens
+ * on.
  */
 #include <setjmp.h>
 #include <stdarg.h>
