@@ -45,6 +45,7 @@
 #define RPC_KEEP_ALIVE_MS         30000
 #define RPC_KEEP_ALIVE_TIMEOUT_MS 15000
 #define RPC_DNS_REFRESH_MS        30000
+#define RPC_PONG_DELAY_MS         100 /* the answer to a ping that only measures the connection */
 #define RPC_RECONNECT_MIN_MS      100
 #define RPC_RECONNECT_MAX_MS      2000
 

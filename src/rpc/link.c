@@ -47,6 +47,7 @@ static void shut(struct rpc_link *link, const char *reason)
 	struct rpc_client_session *session = link->session;
 
 	rpc_timer_stop(&link->timer);
+	rpc_timer_stop(&link->pong);
 	rpc_resolve_abandon(link->resolve);
 	link->resolve = NULL;
 	link->state = RPC_LINK_CLOSED;
@@ -372,6 +373,15 @@ static void on_ready(struct rpc_socket *socket)
 		through(link);
 }
 
+static void on_pong_due(struct rpc_timer *timer)
+{
+	struct rpc_link *link =
+		(struct rpc_link *)(void *)((char *)timer - offsetof(struct rpc_link, pong));
+
+	rpc_client_pong(link->session);
+	rpc_socket_flush(&link->socket);
+}
+
 static void on_received(struct rpc_socket *socket, const uint8_t *data, size_t len)
 {
 	struct rpc_link *link = link_of(socket);
@@ -390,6 +400,9 @@ static void on_received(struct rpc_socket *socket, const uint8_t *data, size_t l
 	}
 	link->served = true;
 	link->pinged = false;
+	if (rpc_client_owes_pong(link->session) && !link->pong.armed)
+		rpc_timer_set(link->loop, &link->pong,
+			socket->last_read_ns + RPC_PONG_DELAY_MS * RPC_MS_NS, on_pong_due);
 	if (rpc_client_wants_write(link->session))
 		rpc_socket_flush(socket);
 	if (rpc_client_over(link->session)) {

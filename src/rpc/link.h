@@ -62,6 +62,7 @@ struct rpc_link {
 	union rpc_address peer;
 	struct rpc_client_session *session;
 	struct rpc_timer timer; /* connect timeout, then keep-alive */
+	struct rpc_timer pong;  /* until an owed answer to a ping is sent */
 	bool begun, pinged;
 	bool counted_open; /* the owner's: `opened` came */
 	bool served;       /* the server has answered something: it is one */
