@@ -9,8 +9,8 @@
 extern const struct temporal_workflow *const bench_workflows[]; /* NULL-terminated */
 
 /*
- * Replays the history (a binary protobuf temporal.api.history.v1.History in `file`) so many times and prints one line of
- * JSON about it. Returns the exit status.
+ * Replays the history (a binary protobuf temporal.api.history.v1.History in `file`) so many times
+ * and prints one line of JSON about it. Returns the exit status.
  */
 int bench_replay(const char *file, int times);
 

@@ -4,7 +4,8 @@
  *	bench_worker [--address HOST:PORT] --task-queue QUEUE
  *	bench_worker --replay FILE [--times N]
  *
- * Names, arguments and results are those of the same program in the other languages, so that one driver drives them all.
+ * Names, arguments and results are those of the same program in the other languages, so that one
+ *driver drives them all.
  */
 #include <malloc.h>
 #include <stdio.h>
@@ -68,15 +69,16 @@ struct sig_in {
 TEMPORAL_SIGNAL_CONTRACT(sig, "sig", i);
 TEMPORAL_SIGNAL_CONTRACT_0(done, "done");
 
-static const struct temporal_failure *charge_card_run(struct act *act, const struct charge_card_in *in,
-	charge_card_out *out)
+static const struct temporal_failure *charge_card_run(
+	struct act *act, const struct charge_card_in *in, charge_card_out *out)
 {
 	*out = act_printf(act, "charged %.2f", in->amount);
 	return NULL;
 }
 TEMPORAL_ACTIVITY(charge_card);
 
-static const struct temporal_failure *noop_run(struct act *act, const struct noop_in *in, noop_out *out)
+static const struct temporal_failure *noop_run(
+	struct act *act, const struct noop_in *in, noop_out *out)
 {
 	*out = in->i;
 	return NULL;
@@ -138,8 +140,8 @@ static idle_out idle_run(struct wf *wf)
 }
 TEMPORAL_WORKFLOW_0(idle);
 
-const struct temporal_workflow *const bench_workflows[] = { &order_workflow, &chain_workflow, &fan_workflow,
-	&timer_workflow, &signal_workflow, &idle_workflow, NULL };
+const struct temporal_workflow *const bench_workflows[] = { &order_workflow, &chain_workflow,
+	&fan_workflow, &timer_workflow, &signal_workflow, &idle_workflow, NULL };
 
 static void complain(const struct temporal_worker_log *line, void *user)
 {
@@ -149,19 +151,22 @@ static void complain(const struct temporal_worker_log *line, void *user)
 static int work(const char *address, const char *task_queue)
 {
 	struct temporal_error err = { .code = TEMPORAL_OK };
-	struct temporal_client *client = temporal_client_connect(&err, .target = address, .lazy = true);
-	struct temporal_worker *worker = !client ? NULL : temporal_worker_new(client, &err,
-		.task_queue = task_queue,
-		.workflows = bench_workflows,
-		.activities = (const struct temporal_activity *const[]){ &charge_card_activity, &noop_activity, NULL },
-		.max_concurrent_workflow_tasks = 100,
-		.max_concurrent_activities = 100,
-		.max_cached_workflows = 5000,
-		.workflow_task_pollers = 5,
-		.activity_task_pollers = 5,
-		.workflow_threads = getenv("BENCH_THREADS") ? atoi(getenv("BENCH_THREADS")) : TEMPORAL_OFF,
-		.shutdown_on_signals = true,
-		.on_log = complain);
+	struct temporal_client *client =
+		temporal_client_connect(&err, .target = address, .lazy = true);
+	struct temporal_worker *worker =
+		!client ? NULL
+			: temporal_worker_new(client, &err, .task_queue = task_queue,
+				  .workflows = bench_workflows,
+				  .activities =
+					  (const struct temporal_activity *const[]){
+						  &charge_card_activity, &noop_activity, NULL },
+				  .max_concurrent_workflow_tasks = 100,
+				  .max_concurrent_activities = 100, .max_cached_workflows = 5000,
+				  .workflow_task_pollers = 5, .activity_task_pollers = 5,
+				  .workflow_threads = getenv("BENCH_THREADS")
+							      ? atoi(getenv("BENCH_THREADS"))
+							      : TEMPORAL_OFF,
+				  .shutdown_on_signals = true, .on_log = complain);
 
 	temporal_client_unref(client);
 	int status = worker && temporal_worker_run(worker, &err) == TEMPORAL_OK ? 0 : 1;
@@ -177,7 +182,8 @@ int main(int argc, char **argv)
 	const char *address = "127.0.0.1:7233", *task_queue = "peers", *history = NULL;
 	int times = 20;
 
-	/* A heap for each of a hundred threads would cost memory, a single one would be fought for. */
+	/* A heap for each of a hundred threads would cost memory, a single one would be fought for.
+	 */
 	mallopt(M_ARENA_MAX, 3);
 	for (int i = 1; i + 1 < argc; i += 2) {
 		if (strcmp(argv[i], "--address") == 0)

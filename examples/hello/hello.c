@@ -21,11 +21,13 @@ int main(int argc, char **argv)
 	struct temporal_error err = { .code = TEMPORAL_OK };
 	struct temporal_result *result = NULL;
 	hello_out text = NULL;
-	struct temporal_client *client = temporal_client_connect(
-		&err, .target = argc > 1 ? argv[1] : "localhost:7233");
+	struct temporal_client *client =
+		temporal_client_connect(&err, .target = argc > 1 ? argv[1] : "localhost:7233");
 	const struct temporal_workflow *const workflows[] = { &hello_workflow, NULL };
-	struct temporal_worker *worker = !client ? NULL : temporal_worker_new(
-		client, &err, .task_queue = "hello", .workflows = workflows);
+	struct temporal_worker *worker =
+		!client ? NULL
+			: temporal_worker_new(
+				  client, &err, .task_queue = "hello", .workflows = workflows);
 
 	if (worker && temporal_worker_start(worker, &err) == TEMPORAL_OK &&
 		temporal_execute(client, hello, &start, &text, &result, &err, .name = "world") ==

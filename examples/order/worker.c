@@ -13,8 +13,8 @@
 #include "contract.h"
 #include "options.h"
 
-static const struct temporal_failure *charge_card_run(struct act *act,
-	const struct charge_card_in *in, charge_card_out *out)
+static const struct temporal_failure *charge_card_run(
+	struct act *act, const struct charge_card_in *in, charge_card_out *out)
 {
 	printf("Charging $%.2f\n", in->amount);
 	*out = act_printf(act, "txn-%g", in->amount);
@@ -37,7 +37,8 @@ static void show(const struct temporal_worker_event *event, void *user)
 	(void)user;
 	switch (event->kind) {
 	case TEMPORAL_EVENT_WORKER_STARTED:
-		printf("Worker started on task queue: %s\nListening for work...\n", event->task_queue);
+		printf("Worker started on task queue: %s\nListening for work...\n",
+			event->task_queue);
 		break;
 	case TEMPORAL_EVENT_WORKFLOW_TASK_RECEIVED:
 		if (event->first_task) /* later ones bring the activity's result */
@@ -100,7 +101,8 @@ int main(int argc, char **argv)
 	struct temporal_worker *worker = temporal_worker_new(client, &err,
 		.task_queue = options.task_queue,
 		.workflows = (const struct temporal_workflow *const[]){ &order_workflow, NULL },
-		.activities = (const struct temporal_activity *const[]){ &charge_card_activity, NULL },
+		.activities =
+			(const struct temporal_activity *const[]){ &charge_card_activity, NULL },
 		.max_concurrent_activities = 10, .shutdown_on_signals = true, .on_event = show,
 		.on_log = complain);
 

@@ -89,53 +89,62 @@ struct temporal_activity {
 /*
  * ---- for activity code ----
  *
- * All of these may be called by the activity's function on its thread. act_cancelled, act_wait, act_heartbeat and
- * act_info may also be called by threads that the function has started, as long as it has not returned.
+ * All of these may be called by the activity's function on its thread. act_cancelled, act_wait,
+ * act_heartbeat and act_info may also be called by threads that the function has started, as long
+ * as it has not returned.
  */
 
-/* What is known about the attempt. Strings are never NULL; times are ns since the epoch, durations ms, 0: none. */
+/* What is known about the attempt. Strings are never NULL; times are ns since the epoch, durations
+ * ms, 0: none. */
 struct act_info {
 	const char *activity_type, *activity_id, *task_queue;
 	const char *namespace_;
-	const char *workflow_type, *workflow_id, *run_id; /* "" for an activity that no workflow has started */
-	int32_t attempt;                                  /* from 1 */
+	const char *workflow_type, *workflow_id,
+		*run_id; /* "" for an activity that no workflow has started */
+	int32_t attempt; /* from 1 */
 	int64_t scheduled_time_ns, attempt_scheduled_time_ns, started_time_ns;
 	int64_t schedule_to_close_timeout_ms, start_to_close_timeout_ms, heartbeat_timeout_ms;
-	struct temporal_bytes task_token;                 /* names the attempt to temporal_activity_complete and its like */
+	struct temporal_bytes
+		task_token; /* names the attempt to temporal_activity_complete and its like */
 	struct temporal_entries headers;
 	const struct temporal_retry_policy *retry_policy; /* NULL: none is known */
 	struct temporal_priority priority;
 };
 TEMPORAL_API const struct act_info *act_info(const struct act *act);
 
-/* Memory that lives as long as the attempt; zeroed. NULL when there is none left. Not for other threads. */
+/* Memory that lives as long as the attempt; zeroed. NULL when there is none left. Not for other
+ * threads. */
 TEMPORAL_API void *act_alloc(struct act *act, size_t size) TEMPORAL_MUST_USE;
-TEMPORAL_API char *act_printf(struct act *act, const char *format, ...) TEMPORAL_PRINTF(2, 3) TEMPORAL_MUST_USE;
+TEMPORAL_API char *act_printf(struct act *act, const char *format, ...)
+	TEMPORAL_PRINTF(2, 3) TEMPORAL_MUST_USE;
 
 /* Why an activity should stop. */
 enum act_cancel_reason {
 	ACT_NOT_CANCELLED,
 	ACT_CANCEL_REQUESTED, /* its workflow, or a client, does not want it any more */
 	ACT_TIMED_OUT,        /* the server will not take its answer */
-	ACT_PAUSED,           /* a client has paused it: fail, and the next attempt comes when it is unpaused */
-	ACT_RESET,            /* a client has reset it: the same, at once */
-	ACT_WORKER_SHUTDOWN,  /* the worker stops */
-	ACT_NOT_FOUND,        /* the server knows it no longer */
+	ACT_PAUSED, /* a client has paused it: fail, and the next attempt comes when it is unpaused
+		     */
+	ACT_RESET,  /* a client has reset it: the same, at once */
+	ACT_WORKER_SHUTDOWN, /* the worker stops */
+	ACT_NOT_FOUND,       /* the server knows it no longer */
 };
 
 /*
- * Has the activity been cancelled? A request that comes from the server is noticed with the answer to a heartbeat, so
- * activities that want to be cancelled make heartbeats.
+ * Has the activity been cancelled? A request that comes from the server is noticed with the answer
+ * to a heartbeat, so activities that want to be cancelled make heartbeats.
  */
 TEMPORAL_API bool act_cancelled(const struct act *act);
 TEMPORAL_API enum act_cancel_reason act_cancel_reason(const struct act *act);
-/* Sleeps until the activity is cancelled (true) or the time is over (false); a negative time is for ever. */
+/* Sleeps until the activity is cancelled (true) or the time is over (false); a negative time is for
+ * ever. */
 TEMPORAL_API bool act_wait(struct act *act, int64_t timeout_ms);
 
 /*
- * Tells the server that the activity lives and how far it is. Never blocks; the worker sends the latest details, no more
- * often than its options say, and with a failure of the attempt the very last ones. act_heartbeat takes a bool, an
- * integer, a double or a string; act_heartbeat_payloads any details (copied); act_heartbeat_0 has none.
+ * Tells the server that the activity lives and how far it is. Never blocks; the worker sends the
+ * latest details, no more often than its options say, and with a failure of the attempt the very
+ * last ones. act_heartbeat takes a bool, an integer, a double or a string; act_heartbeat_payloads
+ * any details (copied); act_heartbeat_0 has none.
  */
 #define act_heartbeat(act_, value_) \
 	act_heartbeat_value((act_), _Generic((value_), \
@@ -151,8 +160,8 @@ TEMPORAL_API void act_heartbeat_payloads(struct act *act, const struct temporal_
 TEMPORAL_API void act_heartbeat_0(struct act *act);
 
 /*
- * The details of the last heartbeat of the attempt before this one; none at the first. act_last_heartbeat reads one of
- * them into a variable: true if it is there and fits.
+ * The details of the last heartbeat of the attempt before this one; none at the first.
+ * act_last_heartbeat reads one of them into a variable: true if it is there and fits.
  */
 TEMPORAL_API struct temporal_payloads act_last_heartbeat_payloads(const struct act *act);
 #define act_last_heartbeat(act_, index_, variable_) \
@@ -161,30 +170,34 @@ TEMPORAL_API struct temporal_payloads act_last_heartbeat_payloads(const struct a
 		uint32_t *: TEMPORAL_KIND_UINT, uint64_t *: TEMPORAL_KIND_UINT, \
 		int32_t *: TEMPORAL_KIND_INT, int64_t *: TEMPORAL_KIND_INT), \
 		sizeof(*(variable_)), (variable_))
-TEMPORAL_API bool act_last_heartbeat_value(struct act *act, size_t index, enum temporal_kind kind, size_t size,
-	void *variable) TEMPORAL_MUST_USE;
+TEMPORAL_API bool act_last_heartbeat_value(struct act *act, size_t index, enum temporal_kind kind,
+	size_t size, void *variable) TEMPORAL_MUST_USE;
 
-/* A failure to return, in the attempt's memory. Its type is what retry policies and workflows tell failures apart by. */
-TEMPORAL_API const struct temporal_failure *act_failure(struct act *act, const char *type, const char *format, ...)
-	TEMPORAL_PRINTF(3, 4) TEMPORAL_MUST_USE;
+/* A failure to return, in the attempt's memory. Its type is what retry policies and workflows tell
+ * failures apart by. */
+TEMPORAL_API const struct temporal_failure *act_failure(struct act *act, const char *type,
+	const char *format, ...) TEMPORAL_PRINTF(3, 4) TEMPORAL_MUST_USE;
 
 struct act_failure_opts {
 	const char *type;
 	bool non_retryable;
-	int64_t next_retry_delay_ms;          /* 0: by the retry policy */
+	int64_t next_retry_delay_ms; /* 0: by the retry policy */
 	enum temporal_category category;
 	struct temporal_payloads details;
 	const struct temporal_failure *cause;
 };
-TEMPORAL_API const struct temporal_failure *act_failure_with(struct act *act, const struct act_failure_opts *opts,
-	const char *format, ...) TEMPORAL_PRINTF(3, 4) TEMPORAL_MUST_USE;
+TEMPORAL_API const struct temporal_failure *act_failure_with(
+	struct act *act, const struct act_failure_opts *opts, const char *format, ...)
+	TEMPORAL_PRINTF(3, 4) TEMPORAL_MUST_USE;
 
-/* What an activity returns that ends because it was cancelled. The server takes it only from one that was. */
-TEMPORAL_API const struct temporal_failure *act_cancelled_failure(struct act *act) TEMPORAL_MUST_USE;
+/* What an activity returns that ends because it was cancelled. The server takes it only from one
+ * that was. */
+TEMPORAL_API const struct temporal_failure *act_cancelled_failure(
+	struct act *act) TEMPORAL_MUST_USE;
 
 /*
- * When the function returns NULL after this, the attempt stays open: somebody else will complete it by the token (also in
- * act_info), which is to be copied if it has to outlive the attempt.
+ * When the function returns NULL after this, the attempt stays open: somebody else will complete it
+ * by the token (also in act_info), which is to be copied if it has to outlive the attempt.
  */
 TEMPORAL_API struct temporal_bytes act_complete_later(struct act *act) TEMPORAL_MUST_USE;
 

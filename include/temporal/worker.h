@@ -4,13 +4,14 @@
  *	struct temporal_worker *worker = temporal_worker_new(client, &err,
  *		.task_queue = "orders",
  *		.workflows = (const struct temporal_workflow *const[]){ &order_workflow, NULL },
- *		.activities = (const struct temporal_activity *const[]){ &charge_card_activity, NULL });
- *	if (!worker || temporal_worker_run(worker, &err) != TEMPORAL_OK)
+ *		.activities = (const struct temporal_activity *const[]){ &charge_card_activity, NULL
+ *}); if (!worker || temporal_worker_run(worker, &err) != TEMPORAL_OK)
  *		...
  *	temporal_worker_unref(worker);
  *
- * A worker has threads of its own: a few for workflow code (each run stays on one of them), and as many for activities as
- * are being executed at a time. Its network belongs to the client's loop thread. All of them block asynchronous signals.
+ * A worker has threads of its own: a few for workflow code (each run stays on one of them), and as
+ *many for activities as are being executed at a time. Its network belongs to the client's loop
+ *thread. All of them block asynchronous signals.
  */
 #ifndef TEMPORAL_WORKER_H
 #define TEMPORAL_WORKER_H
@@ -28,22 +29,26 @@ struct temporal_worker;
 
 /* What an event says that has happened. */
 enum temporal_worker_event_kind {
-	TEMPORAL_EVENT_WORKER_STARTED,         /* the first polls are on their way */
-	TEMPORAL_EVENT_WORKER_STOPPED,         /* everything that was begun has ended */
+	TEMPORAL_EVENT_WORKER_STARTED, /* the first polls are on their way */
+	TEMPORAL_EVENT_WORKER_STOPPED, /* everything that was begun has ended */
 	TEMPORAL_EVENT_WORKFLOW_TASK_RECEIVED,
-	TEMPORAL_EVENT_WORKFLOW_STARTED,       /* the run's code is about to be entered for the first time */
-	TEMPORAL_EVENT_WORKFLOW_TASK_FAILED,   /* `text` says why; the server will give the task out again */
-	TEMPORAL_EVENT_ACTIVITY_SCHEDULED,     /* the workflow asks for it; its answer is about to be sent */
-	TEMPORAL_EVENT_WORKFLOW_COMPLETED,     /* and the server has taken it, as with the next three */
+	TEMPORAL_EVENT_WORKFLOW_STARTED, /* the run's code is about to be entered for the first time
+					  */
+	TEMPORAL_EVENT_WORKFLOW_TASK_FAILED, /* `text` says why; the server will give the task out
+						again */
+	TEMPORAL_EVENT_ACTIVITY_SCHEDULED,   /* the workflow asks for it; its answer is about to be
+						sent */
+	TEMPORAL_EVENT_WORKFLOW_COMPLETED, /* and the server has taken it, as with the next three */
 	TEMPORAL_EVENT_WORKFLOW_FAILED,
 	TEMPORAL_EVENT_WORKFLOW_CANCELED,
 	TEMPORAL_EVENT_WORKFLOW_CONTINUED_AS_NEW,
-	TEMPORAL_EVENT_WORKFLOW_EVICTED,       /* the run has left the cache */
+	TEMPORAL_EVENT_WORKFLOW_EVICTED, /* the run has left the cache */
 	TEMPORAL_EVENT_ACTIVITY_TASK_RECEIVED,
-	TEMPORAL_EVENT_ACTIVITY_COMPLETED,     /* its function has returned and its answer is about to be sent, as below */
+	TEMPORAL_EVENT_ACTIVITY_COMPLETED, /* its function has returned and its answer is about to
+					      be sent, as below */
 	TEMPORAL_EVENT_ACTIVITY_FAILED,
 	TEMPORAL_EVENT_ACTIVITY_CANCELED,
-	TEMPORAL_EVENT_ACTIVITY_LEFT_OPEN,     /* somebody else will complete it: act_complete_later */
+	TEMPORAL_EVENT_ACTIVITY_LEFT_OPEN, /* somebody else will complete it: act_complete_later */
 };
 
 /* All that is not known or does not apply is "" or 0. Valid during the callback. */
@@ -54,11 +59,12 @@ struct temporal_worker_event {
 	const char *activity_type, *activity_id;
 	int32_t attempt;  /* of the task */
 	bool first_task;  /* WORKFLOW_TASK_RECEIVED: the run's history begins with this task */
-	const char *text; /* COMPLETED: the result, a string without its quotes, anything else as it travels, cut at 1 KiB;
-	                     FAILED: the message */
+	const char *text; /* COMPLETED: the result, a string without its quotes, anything else as it
+			     travels, cut at 1 KiB; FAILED: the message */
 };
 
-/* One line of the worker's log, or of workflow code's (then the workflow's names are set). Valid during the callback. */
+/* One line of the worker's log, or of workflow code's (then the workflow's names are set). Valid
+ * during the callback. */
 struct temporal_worker_log {
 	enum temporal_log_level level;
 	const char *message;
@@ -66,22 +72,23 @@ struct temporal_worker_log {
 };
 
 /*
- * Options of a worker. 0 (or NULL) stands for the default that is given, TEMPORAL_OFF for "none" where that is possible.
- * Everything is copied before temporal_worker_new returns, but the definitions, which have to outlive the worker.
+ * Options of a worker. 0 (or NULL) stands for the default that is given, TEMPORAL_OFF for "none"
+ * where that is possible. Everything is copied before temporal_worker_new returns, but the
+ * definitions, which have to outlive the worker.
  */
 struct temporal_worker_opts {
 	const char *task_queue; /* required */
 
-	/* What can be run; NULL-terminated; at least one definition in all. At most one of each may be without a name: the
-	   dynamic one, which gets all that the others are not called. */
+	/* What can be run; NULL-terminated; at least one definition in all. At most one of each may
+	   be without a name: the dynamic one, which gets all that the others are not called. */
 	const struct temporal_workflow *const *workflows;
 	const struct temporal_activity *const *activities;
 
 	const char *identity; /* the client's */
 	const char *build_id; /* the version of the code, as the server shows it; none */
 
-	/* Runs that stay in memory between their tasks; the least recently used are dropped first, and come back by replay.
-	   OFF: every task replays its run's history. */
+	/* Runs that stay in memory between their tasks; the least recently used are dropped first,
+	   and come back by replay. OFF: every task replays its run's history. */
 	int32_t max_cached_workflows; /* 1000 */
 	int64_t max_cached_bytes;     /* no limit */
 
@@ -89,43 +96,51 @@ struct temporal_worker_opts {
 	int32_t max_concurrent_workflow_tasks; /* 100; at least 2 with a cache */
 	int32_t max_concurrent_activities;     /* 100 */
 
-	/* Polls that wait at the server at a time, and the part of the workflow polls (at least one) that goes to the common
-	   queue rather than to this worker's own, where the tasks of cached runs come. */
-	int32_t workflow_task_pollers; /* 5 */
-	int32_t activity_task_pollers; /* 5 */
+	/* Polls that wait at the server at a time, and the part of the workflow polls (at least
+	   one) that goes to the common queue rather than to this worker's own, where the tasks of
+	   cached runs come. */
+	int32_t workflow_task_pollers;         /* 5 */
+	int32_t activity_task_pollers;         /* 5 */
 	double nonsticky_to_sticky_poll_ratio; /* 0.2; at most 1 */
 
-	int64_t sticky_schedule_to_start_timeout_ms; /* 10 s, after which a cached run's task may go to any worker */
+	int64_t sticky_schedule_to_start_timeout_ms; /* 10 s, after which a cached run's task may go
+							to any worker */
 
-	/* A heartbeat goes to the server at most once in 0.8 of the activity's heartbeat timeout, or `default_` without one,
-	   but at least once in `max_`. */
+	/* A heartbeat goes to the server at most once in 0.8 of the activity's heartbeat timeout,
+	   or `default_` without one, but at least once in `max_`. */
 	int64_t max_heartbeat_throttle_interval_ms;     /* 60 s */
 	int64_t default_heartbeat_throttle_interval_ms; /* 30 s */
 
 	double max_activities_per_second;            /* that this worker starts; no limit */
-	double max_task_queue_activities_per_second; /* of the whole queue, kept by the server; no limit */
+	double max_task_queue_activities_per_second; /* of the whole queue, kept by the server; no
+							limit */
 
-	/* Between shutdown and the cancellation of the activities that still run (their reason is then WORKER_SHUTDOWN);
-	   OFF: they are never cancelled, only waited for. */
+	/* Between shutdown and the cancellation of the activities that still run (their reason is
+	   then WORKER_SHUTDOWN); OFF: they are never cancelled, only waited for. */
 	int64_t graceful_shutdown_timeout_ms; /* 0: at once */
 
-	bool no_remote_activities; /* run no activities; the definitions may be there nevertheless */
-	bool no_eager_activities;  /* do not start activities that a workflow task of this worker has just scheduled */
+	bool no_remote_activities; /* run no activities; the definitions may be there nevertheless
+				    */
+	bool no_eager_activities; /* do not start activities that a workflow task of this worker has
+				     just scheduled */
 	int32_t max_eager_activities_per_workflow_task; /* 3 */
 
 	bool fail_run_on_nondeterminism; /* the run fails, not just its task */
 
-	/* OFF: workflow code runs on the client's own thread, which saves two switches between threads a task; but while it
-	   computes nothing is sent or received, heartbeats of activities included. */
+	/* OFF: workflow code runs on the client's own thread, which saves two switches between
+	   threads a task; but while it computes nothing is sent or received, heartbeats of
+	   activities included. */
 	int32_t workflow_threads;    /* 2 */
 	int64_t workflow_stack_size; /* bytes reserved for each coroutine; 64 KiB */
 	int64_t activity_stack_size; /* bytes reserved for each activity thread; 1 MiB */
 
-	/* While temporal_worker_run waits, SIGINT and SIGTERM shut the worker down; a second one does what it did before. */
+	/* While temporal_worker_run waits, SIGINT and SIGTERM shut the worker down; a second one
+	 * does what it did before. */
 	bool shutdown_on_signals;
 
-	/* Both are called on any of the worker's threads, also on several at a time, with no lock held. They must not block
-	   and not call back into the worker, except for temporal_worker_shutdown. */
+	/* Both are called on any of the worker's threads, also on several at a time, with no lock
+	   held. They must not block and not call back into the worker, except for
+	   temporal_worker_shutdown. */
 	void (*on_event)(const struct temporal_worker_event *event, void *user);
 	void (*on_log)(const struct temporal_worker_log *line, void *user);
 	enum temporal_log_level log_level; /* 0: WARN; lower levels are not passed to on_log */
@@ -133,40 +148,44 @@ struct temporal_worker_opts {
 };
 
 /*
- * Makes a worker. It holds a reference to its client and does nothing before it is started. NULL with INVALID_ARGUMENT for
- * options that do not fit (the message names the option and what was expected), NO_MEMORY, or FAILED_PRECONDITION in a
- * process that was forked from the client's. Any thread.
+ * Makes a worker. It holds a reference to its client and does nothing before it is started. NULL
+ * with INVALID_ARGUMENT for options that do not fit (the message names the option and what was
+ * expected), NO_MEMORY, or FAILED_PRECONDITION in a process that was forked from the client's. Any
+ * thread.
  */
 #define temporal_worker_new(client_, err_, ...) \
 	temporal_worker_new_((client_), &(const struct temporal_worker_opts){ __VA_ARGS__ }, \
 		sizeof(struct temporal_worker_opts), (err_))
 TEMPORAL_API struct temporal_worker *temporal_worker_new_(struct temporal_client *client,
-	const struct temporal_worker_opts *opts, size_t opts_size, struct temporal_error *err)
-	TEMPORAL_MUST_USE;
+	const struct temporal_worker_opts *opts, size_t opts_size,
+	struct temporal_error *err) TEMPORAL_MUST_USE;
 
 /*
- * Starts the worker and waits until it was shut down and all that it had begun has ended. A server that cannot be reached
- * is tried again for as long as it takes; a server that refuses the worker for good (its namespace does not exist, it is
- * not allowed in) ends it with that error. TEMPORAL_OK after a shutdown. Not on a thread of the worker or the client
- * (FAILED_PRECONDITION). A worker runs once: FAILED_PRECONDITION the second time.
+ * Starts the worker and waits until it was shut down and all that it had begun has ended. A server
+ * that cannot be reached is tried again for as long as it takes; a server that refuses the worker
+ * for good (its namespace does not exist, it is not allowed in) ends it with that error.
+ * TEMPORAL_OK after a shutdown. Not on a thread of the worker or the client (FAILED_PRECONDITION).
+ * A worker runs once: FAILED_PRECONDITION the second time.
  */
-TEMPORAL_API enum temporal_code temporal_worker_run(struct temporal_worker *worker, struct temporal_error *err)
-	TEMPORAL_MUST_USE;
+TEMPORAL_API enum temporal_code temporal_worker_run(
+	struct temporal_worker *worker, struct temporal_error *err) TEMPORAL_MUST_USE;
 
-/* The two halves of it, for a caller that has something else to do in between. Any thread but the worker's own. */
-TEMPORAL_API enum temporal_code temporal_worker_start(struct temporal_worker *worker, struct temporal_error *err)
-	TEMPORAL_MUST_USE;
-TEMPORAL_API enum temporal_code temporal_worker_wait(struct temporal_worker *worker, struct temporal_error *err)
-	TEMPORAL_MUST_USE;
+/* The two halves of it, for a caller that has something else to do in between. Any thread but the
+ * worker's own. */
+TEMPORAL_API enum temporal_code temporal_worker_start(
+	struct temporal_worker *worker, struct temporal_error *err) TEMPORAL_MUST_USE;
+TEMPORAL_API enum temporal_code temporal_worker_wait(
+	struct temporal_worker *worker, struct temporal_error *err) TEMPORAL_MUST_USE;
 
 /*
- * Asks the worker to stop: it polls no more, finishes its tasks (see graceful_shutdown_timeout_ms) and lets
- * temporal_worker_run return. Returns at once. Any thread, also activities and callbacks; any number of times; before the
- * start too. Not in a signal handler (see shutdown_on_signals).
+ * Asks the worker to stop: it polls no more, finishes its tasks (see graceful_shutdown_timeout_ms)
+ * and lets temporal_worker_run return. Returns at once. Any thread, also activities and callbacks;
+ * any number of times; before the start too. Not in a signal handler (see shutdown_on_signals).
  */
 TEMPORAL_API void temporal_worker_shutdown(struct temporal_worker *worker);
 
-/* Gives the worker up; one that still runs is shut down and waited for. NULL is fine. Not on a thread of the worker. */
+/* Gives the worker up; one that still runs is shut down and waited for. NULL is fine. Not on a
+ * thread of the worker. */
 TEMPORAL_API void temporal_worker_unref(struct temporal_worker *worker);
 
 #ifdef __cplusplus

@@ -92,6 +92,7 @@ static void main_of(void *arg)
 	co_exit(co->pool);
 }
 
+/* Its bookkeeping goes to the top of the stack, aligned to a cache line; the rest is the stack. */
 struct co *co_new(struct co_pool *pool, co_fn *fn, void *arg)
 {
 	struct co_stack *stack = co_stack_take(&pool->stacks);
@@ -123,6 +124,7 @@ void co_free(struct co *co)
 	co_stack_give(&pool->stacks, stack);
 }
 
+/* `call` is cleared first: what it calls may come here again, by a plain call. */
 static void run_call(struct co_pool *pool)
 {
 	co_fn *call = pool->call;

@@ -380,6 +380,16 @@ void rpc_call_message(struct rpc_call *call, const uint8_t *data, size_t len, si
 		call->bad_message.code = TEMPORAL_INTERNAL;
 }
 
+void rpc_call_message_in(struct rpc_call *call, const void *message, struct arena *arena)
+{
+	arena_finish(&call->reply.arena);
+	call->reply.arena = *arena;
+	*arena = (struct arena){ 0 };
+	call->reply.message = message;
+	call->reply.message_size = 0;
+	call->has_message = true;
+}
+
 /* Beginning on the loop. */
 
 static void call_begin(struct rpc_task *task)

@@ -100,6 +100,12 @@ void rpc_channel_finish(struct rpc_channel *channel);
 void rpc_call_message(struct rpc_call *call, const uint8_t *data, size_t len, size_t wire_len);
 
 /*
+ * The same in process: the response lies in `arena`, which is taken over. It was checked as if it
+ * had come by wire.
+ */
+void rpc_call_message_in(struct rpc_call *call, const void *message, struct arena *arena);
+
+/*
  * The end of a try, from the ops; not from within ops->start or ops->cancel. May start the next try
  * at once (refused) or later; else `done` is called and the call is gone.
  */

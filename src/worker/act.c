@@ -1,8 +1,9 @@
 /*
  * act.c: the functions that activity code calls.
  *
- * act_alloc and its like work on the attempt's arena, which is the activity's thread's alone until the function returns.
- * What other threads of the activity may call too takes the attempt's lock, which is never held across a call.
+ * act_alloc and its like work on the attempt's arena, which is the activity's thread's alone until
+ * the function returns. What other threads of the activity may call too takes the attempt's lock,
+ * which is never held across a call.
  */
 #include "worker/act.h"
 
@@ -102,7 +103,8 @@ static Common__Payloads *details_message(struct act *act, const struct temporal_
 
 	if (!message)
 		return NULL;
-	message->payloads = arena_array(&act->beat_arena, details->count, sizeof(message->payloads[0]));
+	message->payloads =
+		arena_array(&act->beat_arena, details->count, sizeof(message->payloads[0]));
 	if (!message->payloads)
 		return NULL;
 	for (size_t i = 0; i < details->count; i++) {
@@ -164,7 +166,8 @@ static size_t value_read(union value *value, enum temporal_kind kind, size_t siz
 		value->integer = size > sizeof(int) ? va_arg(args, int64_t) : va_arg(args, int);
 		return sizeof(value->integer);
 	case TEMPORAL_KIND_UINT:
-		value->natural = size > sizeof(int) ? va_arg(args, uint64_t) : va_arg(args, unsigned);
+		value->natural =
+			size > sizeof(int) ? va_arg(args, uint64_t) : va_arg(args, unsigned);
 		return sizeof(value->natural);
 	case TEMPORAL_KIND_FLOAT:
 		value->real = va_arg(args, double);
@@ -181,7 +184,8 @@ void act_heartbeat_value(struct act *act, enum temporal_kind kind, size_t size, 
 	va_list args;
 
 	va_start(args, size);
-	const struct temporal_contract contract = contract_of(kind, value_read(&value, kind, size, args));
+	const struct temporal_contract contract =
+		contract_of(kind, value_read(&value, kind, size, args));
 
 	va_end(args);
 	pthread_mutex_lock(&act->lock);
@@ -190,9 +194,10 @@ void act_heartbeat_value(struct act *act, enum temporal_kind kind, size_t size, 
 
 	if (details) {
 		details->payloads = arena_array(&act->beat_arena, 1, sizeof(details->payloads[0]));
-		/* What cannot be encoded (a NaN, a broken string) is a heartbeat without details. */
-		if (details->payloads && convert_encode_result(&act->beat_arena, &contract, &value, details->payloads,
-						 NULL) == TEMPORAL_OK)
+		/* What cannot be encoded (a NaN, a broken string) is a heartbeat without details.
+		 */
+		if (details->payloads && convert_encode_result(&act->beat_arena, &contract, &value,
+						 details->payloads, NULL) == TEMPORAL_OK)
 			details->n_payloads = 1;
 	}
 	beat(act, details);
@@ -204,13 +209,15 @@ struct temporal_payloads act_last_heartbeat_payloads(const struct act *act)
 	return act->last_details;
 }
 
-bool act_last_heartbeat_value(struct act *act, size_t index, enum temporal_kind kind, size_t size, void *variable)
+bool act_last_heartbeat_value(
+	struct act *act, size_t index, enum temporal_kind kind, size_t size, void *variable)
 {
 	const struct temporal_contract contract = contract_of(kind, size);
 	const Common__Payloads *details = act->task->heartbeat_details;
 
 	return details && index < details->n_payloads &&
-		convert_decode_result(&act->arena, &contract, details->payloads[index], variable, NULL) == TEMPORAL_OK;
+	       convert_decode_result(&act->arena, &contract, details->payloads[index], variable,
+		       NULL) == TEMPORAL_OK;
 }
 
 /* ---- failures ---- */
@@ -227,11 +234,12 @@ static const struct temporal_failure *no_memory(void)
 	return &failure;
 }
 
-static const struct temporal_failure *failure_new(struct act *act, const struct act_failure_opts *opts,
-	const char *format, va_list args) __attribute__((format(printf, 3, 0)));
+static const struct temporal_failure *failure_new(
+	struct act *act, const struct act_failure_opts *opts, const char *format, va_list args)
+	__attribute__((format(printf, 3, 0)));
 
-static const struct temporal_failure *failure_new(struct act *act, const struct act_failure_opts *opts,
-	const char *format, va_list args)
+static const struct temporal_failure *failure_new(
+	struct act *act, const struct act_failure_opts *opts, const char *format, va_list args)
 {
 	struct temporal_failure *failure = ARENA_NEW(&act->arena, struct temporal_failure);
 	char *message = arena_vprintf(&act->arena, format, args);
@@ -249,7 +257,8 @@ static const struct temporal_failure *failure_new(struct act *act, const struct 
 	return failure->type ? failure : no_memory();
 }
 
-const struct temporal_failure *act_failure(struct act *act, const char *type, const char *format, ...)
+const struct temporal_failure *act_failure(
+	struct act *act, const char *type, const char *format, ...)
 {
 	va_list args;
 
@@ -261,8 +270,8 @@ const struct temporal_failure *act_failure(struct act *act, const char *type, co
 	return failure;
 }
 
-const struct temporal_failure *act_failure_with(struct act *act, const struct act_failure_opts *opts, const char *format,
-	...)
+const struct temporal_failure *act_failure_with(
+	struct act *act, const struct act_failure_opts *opts, const char *format, ...)
 {
 	va_list args;
 

@@ -36,24 +36,24 @@ struct act {
 	bool later;             /* act_complete_later was called */
 
 	/* loop */
-	struct act *next, **link;   /* temporal_worker.acts */
+	struct act *next, **link; /* temporal_worker.acts */
 	struct rpc_timer beat_timer;
 	struct rpc_timer timeout_timer;
 	struct rpc_call *beat_call; /* NULL: none is on its way */
 	struct rpc_task beat_task, end_task;
-	int64_t beat_sent_ns;       /* 0: never */
-	bool ended;                 /* reported: to be freed when the last call and task are gone */
+	int64_t beat_sent_ns; /* 0: never */
+	bool ended;           /* reported: to be freed when the last call and task are gone */
 
 	/* lock */
 	pthread_mutex_t lock;
 	pthread_cond_t cancelled;
 	enum act_cancel_reason reason;
-	bool unknown;               /* the server does not know the attempt any more: nothing is reported */
+	bool unknown; /* the server does not know the attempt any more: nothing is reported */
 	enum worker_beat_state beat_state;
-	bool beat_posted;           /* beat_task is queued */
-	bool beat_new;              /* `beat_details` have not been sent */
-	int64_t beat_made_ns;       /* when the activity gave its last heartbeat, or began */
-	struct arena beat_arena;    /* of beat_details */
+	bool beat_posted;        /* beat_task is queued */
+	bool beat_new;           /* `beat_details` have not been sent */
+	int64_t beat_made_ns;    /* when the activity gave its last heartbeat, or began */
+	struct arena beat_arena; /* of beat_details */
 	Common__Payloads *beat_details;
 };
 

@@ -1,11 +1,13 @@
 /*
- * activity.c: takes an activity task, has it run on a thread of the pool, and reports what came of it.
+ * activity.c: takes an activity task, has it run on a thread of the pool, and reports what came of
+ *it.
  *
- *	loop     poll or eager task --> [act] ............................ [reported] --> freed, its slot too
- *	thread                            `--> decode, run, encode --> RPC --^
+ *	loop     poll or eager task --> [act] ............................ [reported] --> freed, its
+ *slot too thread                            `--> decode, run, encode --> RPC --^
  *
- * The answer is encoded and its call started on the activity's thread; the loop only sends it. An attempt that the server
- * does not know any more, or that somebody else will complete, is not reported at all.
+ * The answer is encoded and its call started on the activity's thread; the loop only sends it. An
+ *attempt that the server does not know any more, or that somebody else will complete, is not
+ *reported at all.
  */
 #include "worker/activity.h"
 
@@ -63,16 +65,19 @@ static void reported(struct rpc_call *call, struct rpc_reply *reply, void *user)
 
 	/* NOT_FOUND: it was cancelled or has timed out meanwhile, which is nobody's fault. */
 	if (reply->code != TEMPORAL_OK)
-		worker_log(act->worker, reply->code == TEMPORAL_NOT_FOUND ? TEMPORAL_LOG_DEBUG : TEMPORAL_LOG_WARN,
-			"reporting activity %s (%s): %s: %s", act->info.activity_id, act->info.activity_type,
-			temporal_code_name(reply->code), reply->error.message);
+		worker_log(act->worker,
+			reply->code == TEMPORAL_NOT_FOUND ? TEMPORAL_LOG_DEBUG : TEMPORAL_LOG_WARN,
+			"reporting activity %s (%s): %s: %s", act->info.activity_id,
+			act->info.activity_type, temporal_code_name(reply->code),
+			reply->error.message);
 	arena_finish(&reply->arena);
 	end(act);
 }
 
 /* ---- the activity's thread ---- */
 
-static struct temporal_worker_event event_of(const struct act *act, enum temporal_worker_event_kind kind)
+static struct temporal_worker_event event_of(
+	const struct act *act, enum temporal_worker_event_kind kind)
 {
 	return (struct temporal_worker_event){
 		.kind = kind,
@@ -99,8 +104,8 @@ static void send(struct act *act, const struct rpc_method *method, const void *m
 	if (rpc_start(act->worker->channel, &request, &err))
 		return;
 	/* Nothing can be sent for want of memory: the server will notice by the timeout. */
-	worker_log(act->worker, TEMPORAL_LOG_ERROR, "reporting activity %s (%s): %s", act->info.activity_id,
-		act->info.activity_type, err.message);
+	worker_log(act->worker, TEMPORAL_LOG_ERROR, "reporting activity %s (%s): %s",
+		act->info.activity_id, act->info.activity_type, err.message);
 	rpc_loop_post(act->worker->loop, &act->end_task);
 }
 
@@ -133,7 +138,8 @@ static void report_failed(struct act *act, const struct temporal_failure *failur
 	message.namespace_ = act->worker->namespace_;
 	message.identity = act->worker->opts.identity;
 	message.failure = convert_failure_to_api(&act->arena, failure);
-	/* The next attempt gets the last details, whether they have been sent or not. The lock: until they are encoded. */
+	/* The next attempt gets the last details, whether they have been sent or not. The lock:
+	 * until they are encoded. */
 	pthread_mutex_lock(&act->lock);
 	message.last_heartbeat_details = act->beat_details;
 	send(act, &rpc_workflow_respond_activity_task_failed, &message);
@@ -178,10 +184,12 @@ static void report_nothing(struct act *act, enum temporal_worker_event_kind kind
 }
 
 /*
- * A cancelled failure is the activity's end only if the server has asked for it. Of the other reasons the server wants to
- * hear a failure, after which it decides what comes next; types and texts are those of the other SDKs.
+ * A cancelled failure is the activity's end only if the server has asked for it. Of the other
+ * reasons the server wants to hear a failure, after which it decides what comes next; types and
+ * texts are those of the other SDKs.
  */
-static const struct temporal_failure *instead_of_cancelled(struct act *act, enum act_cancel_reason reason)
+static const struct temporal_failure *instead_of_cancelled(
+	struct act *act, enum act_cancel_reason reason)
 {
 	switch (reason) {
 	case ACT_WORKER_SHUTDOWN:
@@ -204,7 +212,8 @@ static const struct temporal_failure *instead_of_cancelled(struct act *act, enum
 static void report_failure(struct act *act, const struct temporal_failure *failure)
 {
 	if (failure->kind == TEMPORAL_FAILURE_CANCELLED) {
-		const struct temporal_failure *other = instead_of_cancelled(act, act_cancel_reason(act));
+		const struct temporal_failure *other =
+			instead_of_cancelled(act, act_cancel_reason(act));
 
 		if (!other) {
 			report_cancelled(act, failure);
@@ -230,9 +239,11 @@ static const struct temporal_failure *not_registered(struct act *act)
 	const char *names = "";
 
 	for (size_t i = 0; activities[i] && names; i++)
-		names = act_printf(act, "%s%s%s", names, i ? ", " : "", activities[i]->contract->name);
+		names = act_printf(
+			act, "%s%s%s", names, i ? ", " : "", activities[i]->contract->name);
 	return act_failure(act, "NotFoundError",
-		"Activity function %s for workflow %s is not registered on this worker, available activities: %s",
+		"Activity function %s for workflow %s is not registered on this worker, available "
+		"activities: %s",
 		act->info.activity_type, act->info.workflow_type, names ? names : "");
 }
 
@@ -245,19 +256,22 @@ static const struct temporal_failure *run_typed(struct act *act, Common__Payload
 
 	if (!in || !out)
 		return act_failure(act, "NO_MEMORY", "no memory for the arguments");
-	if (convert_decode_arguments(&act->arena, contract, input ? input->payloads : NULL, input ? input->n_payloads : 0,
-		    in, &err) != TEMPORAL_OK)
-		return act_failure(act, temporal_code_name(err.code), "Failed decoding arguments: %s", err.message);
+	if (convert_decode_arguments(&act->arena, contract, input ? input->payloads : NULL,
+		    input ? input->n_payloads : 0, in, &err) != TEMPORAL_OK)
+		return act_failure(act, temporal_code_name(err.code),
+			"Failed decoding arguments: %s", err.message);
 	const struct temporal_failure *failure = act->definition->run(act, in, out);
 
 	if (failure || act->later)
 		return failure;
 	if (convert_encode_result(&act->arena, contract, out, result, &err) != TEMPORAL_OK)
-		return act_failure(act, temporal_code_name(err.code), "Failed encoding the result: %s", err.message);
+		return act_failure(act, temporal_code_name(err.code),
+			"Failed encoding the result: %s", err.message);
 	return NULL;
 }
 
-static bool payloads_from_api(struct arena *arena, const Common__Payloads *message, struct temporal_payloads *out)
+static bool payloads_from_api(
+	struct arena *arena, const Common__Payloads *message, struct temporal_payloads *out)
 {
 	size_t n = message ? message->n_payloads : 0;
 	struct temporal_payload *items = arena_array(arena, n, sizeof(*items));
@@ -337,7 +351,8 @@ static bool info_headers(struct act *act)
 	for (size_t i = 0; i < n; i++) {
 		items[i].key = header->fields[i]->key;
 		if (header->fields[i]->value &&
-			convert_payload_from_api(&act->arena, header->fields[i]->value, &items[i].value) != TEMPORAL_OK)
+			convert_payload_from_api(&act->arena, header->fields[i]->value,
+				&items[i].value) != TEMPORAL_OK)
 			return false;
 	}
 	act->info.headers = (struct temporal_entries){ items, n };
@@ -351,7 +366,8 @@ static bool info_retry_policy(struct act *act)
 	if (!policy)
 		return true;
 	struct temporal_retry_policy *copy = ARENA_NEW(&act->arena, struct temporal_retry_policy);
-	const char **types = arena_array(&act->arena, policy->n_non_retryable_error_types + 1, sizeof(*types));
+	const char **types =
+		arena_array(&act->arena, policy->n_non_retryable_error_types + 1, sizeof(*types));
 
 	if (!copy || !types)
 		return false;
@@ -377,9 +393,11 @@ static bool info_fill(struct act *act)
 		.activity_type = task->activity_type ? task->activity_type->name : "",
 		.activity_id = task->activity_id,
 		.task_queue = act->worker->opts.task_queue,
-		.namespace_ = str_empty(task->workflow_namespace) ? act->worker->namespace_ : task->workflow_namespace,
+		.namespace_ = str_empty(task->workflow_namespace) ? act->worker->namespace_
+								  : task->workflow_namespace,
 		.workflow_type = task->workflow_type ? task->workflow_type->name : "",
-		.workflow_id = task->workflow_execution ? task->workflow_execution->workflow_id : "",
+		.workflow_id =
+			task->workflow_execution ? task->workflow_execution->workflow_id : "",
 		.run_id = task->workflow_execution ? task->workflow_execution->run_id : "",
 		.attempt = task->attempt,
 		.scheduled_time_ns = time_ns(task->scheduled_time),
@@ -397,7 +415,7 @@ static bool info_fill(struct act *act)
 			.fairness_weight = priority->fairness_weight,
 		};
 	return info_headers(act) && info_retry_policy(act) &&
-		payloads_from_api(&act->arena, task->heartbeat_details, &act->last_details);
+	       payloads_from_api(&act->arena, task->heartbeat_details, &act->last_details);
 }
 
 static bool sync_init(struct act *act)
@@ -416,8 +434,8 @@ static bool sync_init(struct act *act)
 	return failed == 0;
 }
 
-static struct act *act_new(struct temporal_worker *worker, const Workflowservice__PollActivityTaskQueueResponse *task,
-	struct arena *arena)
+static struct act *act_new(struct temporal_worker *worker,
+	const Workflowservice__PollActivityTaskQueueResponse *task, struct arena *arena)
 {
 	struct act *act = ARENA_NEW(arena, struct act);
 
@@ -439,14 +457,15 @@ static struct act *act_new(struct temporal_worker *worker, const Workflowservice
 	return act;
 }
 
-void worker_activity_task(struct temporal_worker *worker, const Workflowservice__PollActivityTaskQueueResponse *task,
-	struct arena *arena)
+void worker_activity_task(struct temporal_worker *worker,
+	const Workflowservice__PollActivityTaskQueueResponse *task, struct arena *arena)
 {
 	struct act *act = act_new(worker, task, arena);
 
 	if (!act) {
 		/* The server gives the task out again when it has timed out. */
-		worker_log(worker, TEMPORAL_LOG_ERROR, "no memory for activity %s", task->activity_id);
+		worker_log(
+			worker, TEMPORAL_LOG_ERROR, "no memory for activity %s", task->activity_id);
 		worker_slots_release(&worker->activity_slots);
 		return;
 	}
@@ -460,7 +479,8 @@ void worker_activity_task(struct temporal_worker *worker, const Workflowservice_
 	if (worker->cancels_activities)
 		worker_act_cancel(act, ACT_WORKER_SHUTDOWN, false);
 	if (!worker_pool_run(&worker->pool, act))
-		report_failed(act, act_failure(act, "RESOURCE_EXHAUSTED", "the worker can start no thread for the activity"));
+		report_failed(act, act_failure(act, "RESOURCE_EXHAUSTED",
+					   "the worker can start no thread for the activity"));
 }
 
 void worker_activities_cancel(struct temporal_worker *worker)

@@ -10,9 +10,10 @@
 
 struct temporal_worker;
 
-/* An activity task, with the slot that was taken for it. The content of `arena`, in which it lies, is taken over. */
-void worker_activity_task(struct temporal_worker *worker, const Workflowservice__PollActivityTaskQueueResponse *task,
-	struct arena *arena);
+/* An activity task, with the slot that was taken for it. The content of `arena`, in which it lies,
+ * is taken over. */
+void worker_activity_task(struct temporal_worker *worker,
+	const Workflowservice__PollActivityTaskQueueResponse *task, struct arena *arena);
 
 /* Cancels all that run, because the worker stops. */
 void worker_activities_cancel(struct temporal_worker *worker);

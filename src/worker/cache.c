@@ -1,9 +1,10 @@
 /*
  * cache.c: a hash table with chains for the look-up, and a list in order of use for the choice.
  *
- * Invariant: an entry is in the list exactly while it rests. What is being worked on counts for both limits, but is never
- * dropped: so the cache may be over its limits by as many runs as there are workflow slots, and a count of 0 keeps a run
- * just as long as its task takes. worker/run.c calls this on the loop's thread.
+ * Invariant: an entry is in the list exactly while it rests. What is being worked on counts for
+ * both limits, but is never dropped: so the cache may be over its limits by as many runs as there
+ * are workflow slots, and a count of 0 keeps a run just as long as its task takes. worker/run.c
+ * calls this on the loop's thread.
  */
 #include "worker/cache.h"
 
@@ -30,7 +31,9 @@ static struct worker_cache_entry **bucket(const struct worker_cache *cache, cons
 
 bool worker_cache_init(struct worker_cache *cache, size_t count_max, size_t memory_max)
 {
-	*cache = (struct worker_cache){ .count_max = count_max, .memory_max = memory_max, .n_buckets = BUCKETS_FIRST };
+	*cache = (struct worker_cache){
+		.count_max = count_max, .memory_max = memory_max, .n_buckets = BUCKETS_FIRST
+	};
 	cache->buckets = mem_zalloc(BUCKETS_FIRST * sizeof(cache->buckets[0]));
 	return cache->buckets != NULL;
 }
@@ -66,7 +69,8 @@ static void grow(struct worker_cache *cache)
 	if (!bigger.buckets)
 		return;
 	for (size_t i = 0; i < cache->n_buckets; i++) {
-		for (struct worker_cache_entry *entry = cache->buckets[i], *next; entry; entry = next) {
+		for (struct worker_cache_entry *entry = cache->buckets[i], *next; entry;
+			entry = next) {
 			next = entry->chain;
 			chain_in(&bigger, entry);
 		}
@@ -134,7 +138,8 @@ void worker_cache_drop(struct worker_cache *cache, struct worker_cache_entry *en
 
 struct worker_cache_entry *worker_cache_surplus(const struct worker_cache *cache)
 {
-	size_t count = cache->count - cache->n_leaving, memory = cache->memory - cache->memory_leaving;
+	size_t count = cache->count - cache->n_leaving,
+	       memory = cache->memory - cache->memory_leaving;
 
 	if (count <= cache->count_max && memory <= cache->memory_max)
 		return NULL;

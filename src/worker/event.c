@@ -1,8 +1,8 @@
 /*
  * event.c: the callbacks for events and log lines.
  *
- * Everything is made on the stack or in an arena of the call, so that the callback can run on any thread without a lock,
- * and nothing is made at all when nobody listens.
+ * Everything is made on the stack or in an arena of the call, so that the callback can run on any
+ * thread without a lock, and nothing is made at all when nobody listens.
  */
 #include "worker/event.h"
 
@@ -21,8 +21,8 @@ bool worker_events_wanted(const struct temporal_worker *worker)
 
 void worker_event(struct temporal_worker *worker, struct temporal_worker_event event)
 {
-	const char **texts[] = { &event.task_queue, &event.workflow_type, &event.workflow_id, &event.run_id,
-		&event.activity_type, &event.activity_id, &event.text };
+	const char **texts[] = { &event.task_queue, &event.workflow_type, &event.workflow_id,
+		&event.run_id, &event.activity_type, &event.activity_id, &event.text };
 
 	if (!worker_events_wanted(worker))
 		return;
@@ -83,12 +83,14 @@ void worker_event_payload(struct temporal_worker *worker, struct temporal_worker
 
 bool worker_logs(const struct temporal_worker *worker, enum temporal_log_level level)
 {
-	enum temporal_log_level least = worker->opts.log_level ? worker->opts.log_level : TEMPORAL_LOG_WARN;
+	enum temporal_log_level least =
+		worker->opts.log_level ? worker->opts.log_level : TEMPORAL_LOG_WARN;
 
 	return worker->opts.on_log && level >= least;
 }
 
-void worker_log(struct temporal_worker *worker, enum temporal_log_level level, const char *format, ...)
+void worker_log(
+	struct temporal_worker *worker, enum temporal_log_level level, const char *format, ...)
 {
 	char message[1024];
 	va_list args;

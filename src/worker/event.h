@@ -1,5 +1,6 @@
 /*
- * event.h: telling the user what happens: events and log lines. Any thread of the worker, no lock held.
+ * event.h: telling the user what happens: events and log lines. Any thread of the worker, no lock
+ * held.
  */
 #ifndef WORKER_EVENT_H
 #define WORKER_EVENT_H
@@ -9,7 +10,6 @@
 
 struct wf_log_record;
 
-
 /* Does anybody listen? What is only needed for events is left out otherwise. */
 bool worker_events_wanted(const struct temporal_worker *worker);
 
@@ -17,14 +17,14 @@ bool worker_events_wanted(const struct temporal_worker *worker);
 void worker_event(struct temporal_worker *worker, struct temporal_worker_event event);
 
 /*
- * An event with `payload` as its text (NULL: ""): the content of a JSON string, other JSON and texts as they are, anything
- * else as its encoding and size.
+ * An event with `payload` as its text (NULL: ""): the content of a JSON string, other JSON and
+ * texts as they are, anything else as its encoding and size.
  */
 void worker_event_payload(struct temporal_worker *worker, struct temporal_worker_event event,
 	const Common__Payload *payload);
 
-void worker_log(struct temporal_worker *worker, enum temporal_log_level level, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+void worker_log(struct temporal_worker *worker, enum temporal_log_level level, const char *format,
+	...) __attribute__((format(printf, 3, 4)));
 bool worker_logs(const struct temporal_worker *worker, enum temporal_log_level level);
 
 /* wf_config.log: the lines of workflow code. */

@@ -1,18 +1,18 @@
 /*
- * heartbeat.c: from act_heartbeat on the activity's thread to RecordActivityTaskHeartbeat on the loop, and back to
- * act_cancelled.
+ * heartbeat.c: from act_heartbeat on the activity's thread to RecordActivityTaskHeartbeat on the
+ *loop, and back to act_cancelled.
  *
- * Only the latest details matter, so there is no queue: the activity leaves them in `beat_details`, and wakes the loop only
- * if that is not going to look anyway. An activity that gives a million heartbeats a second costs one call an interval.
+ * Only the latest details matter, so there is no queue: the activity leaves them in `beat_details`,
+ *and wakes the loop only if that is not going to look anyway. An activity that gives a million
+ *heartbeats a second costs one call an interval.
  *
- *	           act_heartbeat                     a call on its way, or the interval's timer armed
- *	   IDLE ------------------> (beat_task) ---> WATCHED --+
- *	     ^                                          ^      | call done or timer fired, and there are new details
- *	     |                                          +------+
+ *	           act_heartbeat                     a call on its way, or the interval's timer
+ *armed IDLE ------------------> (beat_task) ---> WATCHED --+ ^ ^      | call done or timer fired,
+ *and there are new details |                                          +------+
  *	     +---- the interval is over, nothing new ---+
  *
- * The timeouts of the attempt are watched here too: an activity that the server must have given up long ago (by 5 s, so as
- * not to race with the server) is cancelled even if it never asks.
+ * The timeouts of the attempt are watched here too: an activity that the server must have given up
+ *long ago (by 5 s, so as not to race with the server) is cancelled even if it never asks.
  */
 #include <string.h>
 
@@ -46,7 +46,8 @@ static void interval_over(struct rpc_timer *timer)
 	look(act_of_timer(timer));
 }
 
-static void answered(struct act *act, const Workflowservice__RecordActivityTaskHeartbeatResponse *response)
+static void answered(
+	struct act *act, const Workflowservice__RecordActivityTaskHeartbeatResponse *response)
 {
 	if (response->cancel_requested)
 		worker_act_cancel(act, ACT_CANCEL_REQUESTED, false);
@@ -66,8 +67,8 @@ static void beat_done(struct rpc_call *call, struct rpc_reply *reply, void *user
 	else if (reply->code == TEMPORAL_NOT_FOUND)
 		worker_act_cancel(act, ACT_NOT_FOUND, true);
 	else
-		worker_log(act->worker, TEMPORAL_LOG_WARN, "heartbeat of activity %s (%s): %s", act->info.activity_id,
-			act->info.activity_type, reply->error.message);
+		worker_log(act->worker, TEMPORAL_LOG_WARN, "heartbeat of activity %s (%s): %s",
+			act->info.activity_id, act->info.activity_type, reply->error.message);
 	arena_finish(&reply->arena);
 	if (act->ended) {
 		worker_activity_try_free(act);
@@ -100,7 +101,8 @@ static bool send_beat(struct act *act)
 /* Sends what is new if the interval allows, and arranges to look again. */
 static void look(struct act *act)
 {
-	int64_t now_ns = rpc_now_ns(), due_ns = act->beat_sent_ns ? act->beat_sent_ns + act->beat_interval_ns : now_ns;
+	int64_t now_ns = rpc_now_ns(),
+		due_ns = act->beat_sent_ns ? act->beat_sent_ns + act->beat_interval_ns : now_ns;
 
 	pthread_mutex_lock(&act->lock);
 	if (act->beat_state == WORKER_BEAT_CLOSED || act->beat_call) {
@@ -113,11 +115,13 @@ static void look(struct act *act)
 	} else if (!act->beat_new) {
 		act->beat_state = WORKER_BEAT_IDLE;
 	} else {
-		/* Without memory for the call this one is left out, and the next interval tries again. */
+		/* Without memory for the call this one is left out, and the next interval tries
+		 * again. */
 		act->beat_sent_ns = now_ns;
 		act->beat_new = !send_beat(act);
 		if (act->beat_new)
-			rpc_timer_set(act->worker->loop, &act->beat_timer, now_ns + act->beat_interval_ns, interval_over);
+			rpc_timer_set(act->worker->loop, &act->beat_timer,
+				now_ns + act->beat_interval_ns, interval_over);
 	}
 	pthread_mutex_unlock(&act->lock);
 }
@@ -138,7 +142,8 @@ static void beat_posted(struct rpc_task *task)
 static void too_late(struct rpc_timer *timer)
 {
 	struct act *act = (struct act *)((char *)timer - offsetof(struct act, timeout_timer));
-	int64_t start_ms = act->info.start_to_close_timeout_ms, beat_ms = act->info.heartbeat_timeout_ms;
+	int64_t start_ms = act->info.start_to_close_timeout_ms,
+		beat_ms = act->info.heartbeat_timeout_ms;
 
 	if (beat_ms > 0 && (start_ms == 0 || beat_ms < start_ms)) {
 		pthread_mutex_lock(&act->lock);
@@ -156,17 +161,21 @@ static void too_late(struct rpc_timer *timer)
 void worker_heartbeat_begin(struct act *act)
 {
 	const struct temporal_worker_opts *opts = &act->worker->opts;
-	int64_t start_ms = act->info.start_to_close_timeout_ms, beat_ms = act->info.heartbeat_timeout_ms;
-	int64_t timeout_ms = beat_ms > 0 && (start_ms == 0 || beat_ms < start_ms) ? beat_ms : start_ms;
+	int64_t start_ms = act->info.start_to_close_timeout_ms,
+		beat_ms = act->info.heartbeat_timeout_ms;
+	int64_t timeout_ms =
+		beat_ms > 0 && (start_ms == 0 || beat_ms < start_ms) ? beat_ms : start_ms;
 
 	act->beat_task.run = beat_posted;
-	act->beat_interval_ns = worker_throttle_ms(beat_ms, opts->default_heartbeat_throttle_interval_ms,
-					opts->max_heartbeat_throttle_interval_ms) *
+	act->beat_interval_ns =
+		worker_throttle_ms(beat_ms, opts->default_heartbeat_throttle_interval_ms,
+			opts->max_heartbeat_throttle_interval_ms) *
 		MS_NS;
 	act->beat_made_ns = rpc_now_ns();
 	if (timeout_ms > 0 && timeout_ms < WORKER_DURATION_MAX_MS)
 		rpc_timer_set(act->worker->loop, &act->timeout_timer,
-			act->beat_made_ns + (timeout_ms + WORKER_LOCAL_TIMEOUT_MS) * MS_NS, too_late);
+			act->beat_made_ns + (timeout_ms + WORKER_LOCAL_TIMEOUT_MS) * MS_NS,
+			too_late);
 }
 
 void worker_heartbeat_end(struct act *act)

@@ -5,40 +5,42 @@
 #define WORKER_LIMITS_H
 
 /* Defaults (see <temporal/worker.h>). */
-#define WORKER_CACHED_WORKFLOWS       1000
-#define WORKER_WORKFLOW_TASKS         100
-#define WORKER_ACTIVITIES             100
-#define WORKER_POLLERS                5
-#define WORKER_POLL_RATIO             0.2
-#define WORKER_STICKY_TIMEOUT_MS      10000
-#define WORKER_HEARTBEAT_MAX_MS       60000
-#define WORKER_HEARTBEAT_DEFAULT_MS   30000
-#define WORKER_EAGER_ACTIVITIES       3
-#define WORKER_WORKFLOW_THREADS       2
-#define WORKER_ACTIVITY_STACK         (1024 * 1024)
+#define WORKER_CACHED_WORKFLOWS     1000
+#define WORKER_WORKFLOW_TASKS       100
+#define WORKER_ACTIVITIES           100
+#define WORKER_POLLERS              5
+#define WORKER_POLL_RATIO           0.2
+#define WORKER_STICKY_TIMEOUT_MS    10000
+#define WORKER_HEARTBEAT_MAX_MS     60000
+#define WORKER_HEARTBEAT_DEFAULT_MS 30000
+#define WORKER_EAGER_ACTIVITIES     3
+#define WORKER_WORKFLOW_THREADS     2
+#define WORKER_ACTIVITY_STACK       (1024 * 1024)
 
 /* What options may ask for. */
-#define WORKER_TASKS_MAX              100000
-#define WORKER_POLLERS_MAX            1000
-#define WORKER_WORKFLOW_THREADS_MAX   256
-#define WORKER_STACK_MIN              (16 * 1024)
-#define WORKER_STACK_MAX              (1024L * 1024 * 1024)
-#define WORKER_DURATION_MAX_MS        (INT64_C(100) * 365 * 24 * 3600 * 1000)
-#define WORKER_NAME_MAX               1000 /* bytes of a task queue, identity, type: the server's limit */
+#define WORKER_TASKS_MAX            100000
+#define WORKER_POLLERS_MAX          1000
+#define WORKER_WORKFLOW_THREADS_MAX 256
+#define WORKER_STACK_MIN            (16 * 1024)
+#define WORKER_STACK_MAX            (1024L * 1024 * 1024)
+#define WORKER_DURATION_MAX_MS      (INT64_C(100) * 365 * 24 * 3600 * 1000)
+#define WORKER_NAME_MAX             1000 /* bytes of a task queue, identity, type: the server's limit */
 
 /* An activity thread without work ends after this time. */
-#define WORKER_THREAD_IDLE_MS         10000
-/* An activity that has not ended so long after the server must have given it up is cancelled here. */
-#define WORKER_LOCAL_TIMEOUT_MS       5000
-/* Polls that the server has promised to end on shutdown are cancelled after this time all the same. */
-#define WORKER_POLL_END_MS            5000
+#define WORKER_THREAD_IDLE_MS 10000
+/* An activity that has not ended so long after the server must have given it up is cancelled here.
+ */
+#define WORKER_LOCAL_TIMEOUT_MS 5000
+/* Polls that the server has promised to end on shutdown are cancelled after this time all the same.
+ */
+#define WORKER_POLL_END_MS 5000
 /* So many evictions may wait for the workflow thread to be woken by something else. */
-#define WORKER_QUIET_POSTS            16
+#define WORKER_QUIET_POSTS 16
 /* The text of an event. */
-#define WORKER_EVENT_TEXT_MAX         1024
+#define WORKER_EVENT_TEXT_MAX 1024
 /* First chunk of an activity's arena beyond its task. */
-#define WORKER_ARENA_FIRST            512
+#define WORKER_ARENA_FIRST 512
 /* What one activity may take by act_alloc. */
-#define WORKER_ACTIVITY_MEMORY_MAX    (256L * 1024 * 1024)
+#define WORKER_ACTIVITY_MEMORY_MAX (256L * 1024 * 1024)
 
 #endif

@@ -1,8 +1,9 @@
 /*
  * options.c: from what the caller wrote to what the worker works with.
  *
- * One table says of every number where it is, what its default is, and what is allowed: the checks and their messages
- * cannot drift apart. Called by temporal_worker_new_opts on the caller's thread; pure but for the arena.
+ * One table says of every number where it is, what its default is, and what is allowed: the checks
+ * and their messages cannot drift apart. Called by temporal_worker_new_opts on the caller's thread;
+ * pure but for the arena.
  */
 #include "worker/options.h"
 
@@ -14,7 +15,11 @@
 #include "base/error.h"
 #include "worker/limits.h"
 
-enum number_type { INT32, INT64, DOUBLE };
+enum number_type {
+	INT32,
+	INT64,
+	DOUBLE
+};
 
 struct number {
 	const char *name;
@@ -25,7 +30,10 @@ struct number {
 };
 
 #define NUMBER(member_, type_, off_, standard_, min_, max_) \
-	{ #member_, offsetof(struct temporal_worker_opts, member_), type_, off_, standard_, min_, max_ }
+	{ \
+#member_, offsetof(struct temporal_worker_opts, member_), type_, off_, standard_, \
+			min_, max_ \
+	}
 
 /* clang-format off */
 static const struct number numbers[] = {
@@ -80,8 +88,8 @@ static void number_set(const struct number *number, struct temporal_worker_opts 
 	*(double *)(void *)at = value;
 }
 
-static enum temporal_code number_complete(const struct number *number, struct temporal_worker_opts *opts,
-	struct temporal_error *err)
+static enum temporal_code number_complete(
+	const struct number *number, struct temporal_worker_opts *opts, struct temporal_error *err)
 {
 	double value = number_get(number, opts);
 
@@ -95,8 +103,9 @@ static enum temporal_code number_complete(const struct number *number, struct te
 	}
 	if (value >= number->min && value <= number->max) /* a NaN is not */
 		return TEMPORAL_OK;
-	return error_set(err, TEMPORAL_INVALID_ARGUMENT, "worker: .%s is %.15g, expected %.15g to %.15g%s", number->name, value,
-		number->min, number->max, number->can_be_off ? ", or TEMPORAL_OFF" : "");
+	return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+		"worker: .%s is %.15g, expected %.15g to %.15g%s", number->name, value, number->min,
+		number->max, number->can_be_off ? ", or TEMPORAL_OFF" : "");
 }
 
 static enum temporal_code check_text(const char *name, const char *text, struct temporal_error *err)
@@ -104,15 +113,16 @@ static enum temporal_code check_text(const char *name, const char *text, struct 
 	size_t len = strlen(text);
 
 	if (len > WORKER_NAME_MAX)
-		return error_set(err, TEMPORAL_INVALID_ARGUMENT, "worker: .%s has %zu bytes, expected at most %d", name, len,
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+			"worker: .%s has %zu bytes, expected at most %d", name, len,
 			WORKER_NAME_MAX);
 	if (!str_is_utf8(text, len))
 		return error_set(err, TEMPORAL_INVALID_ARGUMENT, "worker: .%s is not UTF-8", name);
 	return TEMPORAL_OK;
 }
 
-static enum temporal_code copy_texts(struct temporal_worker_opts *opts, const char *client_identity, struct arena *arena,
-	struct temporal_error *err)
+static enum temporal_code copy_texts(struct temporal_worker_opts *opts, const char *client_identity,
+	struct arena *arena, struct temporal_error *err)
 {
 	const char **texts[] = { &opts->task_queue, &opts->identity, &opts->build_id };
 	static const char *const names[] = { "task_queue", "identity", "build_id" };
@@ -136,20 +146,26 @@ static enum temporal_code copy_texts(struct temporal_worker_opts *opts, const ch
 /* The i-th definition's name ("": the dynamic one); NULL: its contract is of another kind. */
 static const char *workflow_name(const void *list, size_t i)
 {
-	const struct temporal_workflow *workflow = ((const struct temporal_workflow *const *)list)[i];
+	const struct temporal_workflow *workflow =
+		((const struct temporal_workflow *const *)list)[i];
 
 	if (!workflow->contract)
 		return workflow->name ? workflow->name : "";
-	return workflow->contract->definition == TEMPORAL_DEFINES_WORKFLOW ? workflow->contract->name : NULL;
+	return workflow->contract->definition == TEMPORAL_DEFINES_WORKFLOW
+		       ? workflow->contract->name
+		       : NULL;
 }
 
 static const char *activity_name(const void *list, size_t i)
 {
-	const struct temporal_activity *activity = ((const struct temporal_activity *const *)list)[i];
+	const struct temporal_activity *activity =
+		((const struct temporal_activity *const *)list)[i];
 
 	if (!activity->contract)
 		return "";
-	return activity->contract->definition == TEMPORAL_DEFINES_ACTIVITY ? activity->contract->name : NULL;
+	return activity->contract->definition == TEMPORAL_DEFINES_ACTIVITY
+		       ? activity->contract->name
+		       : NULL;
 }
 
 /* Every definition has a name of its own. Lists are short: quadratic. */
@@ -158,16 +174,18 @@ static enum temporal_code check_names(const void *list, size_t n, const char *wh
 {
 	for (size_t i = 0; i < n; i++) {
 		if (!name(list, i))
-			return error_set(err, TEMPORAL_INVALID_ARGUMENT, "worker: .%s[%zu] has a contract of another kind",
-				what, i);
+			return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+				"worker: .%s[%zu] has a contract of another kind", what, i);
 		if (strlen(name(list, i)) > WORKER_NAME_MAX)
 			return error_set(err, TEMPORAL_INVALID_ARGUMENT,
-				"worker: .%s[%zu]: its name has more than %d bytes", what, i, WORKER_NAME_MAX);
+				"worker: .%s[%zu]: its name has more than %d bytes", what, i,
+				WORKER_NAME_MAX);
 		for (size_t j = 0; j < i; j++) {
 			if (strcmp(name(list, i), name(list, j)) != 0)
 				continue;
-			return error_set(err, TEMPORAL_INVALID_ARGUMENT, "worker: .%s[%zu] and [%zu] have the same name%s%s",
-				what, j, i, *name(list, i) ? ": " : ", none", name(list, i));
+			return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+				"worker: .%s[%zu] and [%zu] have the same name%s%s", what, j, i,
+				*name(list, i) ? ": " : ", none", name(list, i));
 		}
 	}
 	return TEMPORAL_OK;
@@ -183,21 +201,26 @@ static size_t list_length(const void *list)
 	return n;
 }
 
-/* The definitions themselves are the program's constants; the lists may be compound literals on a stack. */
-static enum temporal_code copy_definitions(struct temporal_worker_opts *opts, struct arena *arena,
-	struct temporal_error *err)
+/* The definitions themselves are the program's constants; the lists may be compound literals on a
+ * stack. */
+static enum temporal_code copy_definitions(
+	struct temporal_worker_opts *opts, struct arena *arena, struct temporal_error *err)
 {
-	size_t n_workflows = list_length(opts->workflows), n_activities = list_length(opts->activities);
+	size_t n_workflows = list_length(opts->workflows),
+	       n_activities = list_length(opts->activities);
 
 	if (n_workflows + n_activities == 0)
-		return error_set(err, TEMPORAL_INVALID_ARGUMENT, "worker: neither .workflows nor .activities: nothing to do");
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+			"worker: neither .workflows nor .activities: nothing to do");
 	if (n_workflows == 0 && opts->no_remote_activities)
 		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
 			"worker: no .workflows, and .no_remote_activities: nothing to do");
-	enum temporal_code code = check_names(opts->workflows, n_workflows, "workflows", workflow_name, err);
+	enum temporal_code code =
+		check_names(opts->workflows, n_workflows, "workflows", workflow_name, err);
 
 	if (code == TEMPORAL_OK)
-		code = check_names(opts->activities, n_activities, "activities", activity_name, err);
+		code = check_names(
+			opts->activities, n_activities, "activities", activity_name, err);
 	if (code != TEMPORAL_OK)
 		return code;
 	const void **copy = arena_array(arena, n_workflows + n_activities + 2, sizeof(void *));
@@ -214,22 +237,27 @@ static enum temporal_code copy_definitions(struct temporal_worker_opts *opts, st
 	return TEMPORAL_OK;
 }
 
-static enum temporal_code check_together(const struct temporal_worker_opts *opts, struct temporal_error *err)
+static enum temporal_code check_together(
+	const struct temporal_worker_opts *opts, struct temporal_error *err)
 {
 	if (opts->max_cached_workflows > 0 && opts->max_concurrent_workflow_tasks < 2)
 		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
-			"worker: .max_concurrent_workflow_tasks is %" PRId32 ", expected at least 2 with a cache of runs (or "
+			"worker: .max_concurrent_workflow_tasks is %" PRId32
+			", expected at least 2 with a cache of runs (or "
 			".max_cached_workflows = TEMPORAL_OFF)",
 			opts->max_concurrent_workflow_tasks);
-	if (opts->graceful_shutdown_timeout_ms < TEMPORAL_OFF || opts->graceful_shutdown_timeout_ms > WORKER_DURATION_MAX_MS)
+	if (opts->graceful_shutdown_timeout_ms < TEMPORAL_OFF ||
+		opts->graceful_shutdown_timeout_ms > WORKER_DURATION_MAX_MS)
 		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
-			"worker: .graceful_shutdown_timeout_ms is %" PRId64 ", expected 0 or more, or TEMPORAL_OFF",
+			"worker: .graceful_shutdown_timeout_ms is %" PRId64
+			", expected 0 or more, or TEMPORAL_OFF",
 			opts->graceful_shutdown_timeout_ms);
 	return TEMPORAL_OK;
 }
 
-enum temporal_code worker_options_complete(struct temporal_worker_opts *opts, const struct temporal_worker_opts *given,
-	size_t size, const char *client_identity, struct arena *arena, struct temporal_error *err)
+enum temporal_code worker_options_complete(struct temporal_worker_opts *opts,
+	const struct temporal_worker_opts *given, size_t size, const char *client_identity,
+	struct arena *arena, struct temporal_error *err)
 {
 	*opts = (struct temporal_worker_opts){ 0 };
 	memcpy(opts, given, size < sizeof(*opts) ? size : sizeof(*opts));
@@ -244,7 +272,8 @@ enum temporal_code worker_options_complete(struct temporal_worker_opts *opts, co
 	return code;
 }
 
-const struct temporal_activity *worker_options_activity(const struct temporal_worker_opts *opts, const char *type)
+const struct temporal_activity *worker_options_activity(
+	const struct temporal_worker_opts *opts, const char *type)
 {
 	const struct temporal_activity *dynamic = NULL;
 

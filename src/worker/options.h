@@ -9,15 +9,17 @@
 #include "base/arena.h"
 
 /*
- * Copies the options (of a caller whose struct has `size` bytes) to `opts`, with everything they point to but the
- * definitions in the arena, checks them and puts the defaults in. Afterwards 0 means 0: OFF has become 0 (a
- * graceful_shutdown_timeout_ms of OFF stays), `workflows` and `activities` are never NULL.
+ * Copies the options (of a caller whose struct has `size` bytes) to `opts`, with everything they
+ * point to but the definitions in the arena, checks them and puts the defaults in. Afterwards 0
+ * means 0: OFF has become 0 (a graceful_shutdown_timeout_ms of OFF stays), `workflows` and
+ * `activities` are never NULL.
  */
-enum temporal_code worker_options_complete(struct temporal_worker_opts *opts, const struct temporal_worker_opts *given,
-	size_t size, const char *client_identity, struct arena *arena, struct temporal_error *err)
-	__attribute__((warn_unused_result));
+enum temporal_code worker_options_complete(struct temporal_worker_opts *opts,
+	const struct temporal_worker_opts *given, size_t size, const char *client_identity,
+	struct arena *arena, struct temporal_error *err) __attribute__((warn_unused_result));
 
 /* The activity of that type, else the dynamic one, else NULL. Any thread. */
-const struct temporal_activity *worker_options_activity(const struct temporal_worker_opts *opts, const char *type);
+const struct temporal_activity *worker_options_activity(
+	const struct temporal_worker_opts *opts, const char *type);
 
 #endif

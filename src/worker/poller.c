@@ -1,12 +1,13 @@
 /*
  * poller.c: keeps polls waiting at the server, and passes on what they bring.
  *
- * Invariants: a poll is made only with a slot in hand, so a task is never taken that has to wait here; the slot goes over
- * to the task, or is given back when the poll came back empty. The number of polls and their split between the common and
- * the sticky queue is worker_balance's (slots.h).
+ * Invariants: a poll is made only with a slot in hand, so a task is never taken that has to wait
+ * here; the slot goes over to the task, or is given back when the poll came back empty. The number
+ * of polls and their split between the common and the sticky queue is worker_balance's (slots.h).
  *
- * All on the loop's thread, event driven: whatever ends calls worker_pollers_pump. Failed polls are tried again within rpc
- * (RPC_RETRY_LONG_POLL, for ever); an error that arrives here is one that waiting does not heal.
+ * All on the loop's thread, event driven: whatever ends calls worker_pollers_pump. Failed polls are
+ * tried again within rpc (RPC_RETRY_LONG_POLL, for ever); an error that arrives here is one that
+ * waiting does not heal.
  */
 #include "worker/poller.h"
 
@@ -47,18 +48,21 @@ static Deployment__WorkerDeploymentOptions *deployment(struct temporal_worker *w
 		return NULL;
 	*options = (Deployment__WorkerDeploymentOptions)DEPLOYMENT__WORKER_DEPLOYMENT_OPTIONS__INIT;
 	options->build_id = worker->opts.build_id;
-	options->worker_versioning_mode = ENUMS__WORKER_VERSIONING_MODE__WORKER_VERSIONING_MODE_UNVERSIONED;
+	options->worker_versioning_mode =
+		ENUMS__WORKER_VERSIONING_MODE__WORKER_VERSIONING_MODE_UNVERSIONED;
 	return options;
 }
 
-static const Workflowservice__PollWorkflowTaskQueueRequest *workflow_request(struct temporal_worker *worker, bool sticky)
+static const Workflowservice__PollWorkflowTaskQueueRequest *workflow_request(
+	struct temporal_worker *worker, bool sticky)
 {
-	Workflowservice__PollWorkflowTaskQueueRequest *request = arena_alloc(&worker->arena, sizeof(*request));
+	Workflowservice__PollWorkflowTaskQueueRequest *request =
+		arena_alloc(&worker->arena, sizeof(*request));
 
 	if (!request)
 		return NULL;
-	*request =
-		(Workflowservice__PollWorkflowTaskQueueRequest)WORKFLOWSERVICE__POLL_WORKFLOW_TASK_QUEUE_REQUEST__INIT;
+	*request = (Workflowservice__PollWorkflowTaskQueueRequest)
+		WORKFLOWSERVICE__POLL_WORKFLOW_TASK_QUEUE_REQUEST__INIT;
 	request->namespace_ = worker->namespace_;
 	request->identity = worker->opts.identity;
 	request->worker_instance_key = worker->instance_key;
@@ -67,7 +71,8 @@ static const Workflowservice__PollWorkflowTaskQueueRequest *workflow_request(str
 	return request->task_queue ? request : NULL;
 }
 
-static bool limit_queue(struct temporal_worker *worker, Workflowservice__PollActivityTaskQueueRequest *request)
+static bool limit_queue(
+	struct temporal_worker *worker, Workflowservice__PollActivityTaskQueueRequest *request)
 {
 	Taskqueue__TaskQueueMetadata *metadata = arena_alloc(&worker->arena, sizeof(*metadata));
 	Google__DoubleValue *limit = arena_alloc(&worker->arena, sizeof(*limit));
@@ -82,14 +87,16 @@ static bool limit_queue(struct temporal_worker *worker, Workflowservice__PollAct
 	return true;
 }
 
-static const Workflowservice__PollActivityTaskQueueRequest *activity_request(struct temporal_worker *worker)
+static const Workflowservice__PollActivityTaskQueueRequest *activity_request(
+	struct temporal_worker *worker)
 {
-	Workflowservice__PollActivityTaskQueueRequest *request = arena_alloc(&worker->arena, sizeof(*request));
+	Workflowservice__PollActivityTaskQueueRequest *request =
+		arena_alloc(&worker->arena, sizeof(*request));
 
 	if (!request)
 		return NULL;
-	*request =
-		(Workflowservice__PollActivityTaskQueueRequest)WORKFLOWSERVICE__POLL_ACTIVITY_TASK_QUEUE_REQUEST__INIT;
+	*request = (Workflowservice__PollActivityTaskQueueRequest)
+		WORKFLOWSERVICE__POLL_ACTIVITY_TASK_QUEUE_REQUEST__INIT;
 	request->namespace_ = worker->namespace_;
 	request->identity = worker->opts.identity;
 	request->worker_instance_key = worker->instance_key;
@@ -114,7 +121,8 @@ enum temporal_code worker_pollers_init(struct temporal_worker *worker, struct te
 	if (opts->activities[0] && !opts->no_remote_activities)
 		pollers->activities_wanted = (unsigned)opts->activity_task_pollers;
 	worker_rate_init(&pollers->rate, opts->max_activities_per_second);
-	pollers->n_polls = pollers->balance.wanted[0] + pollers->balance.wanted[1] + pollers->activities_wanted;
+	pollers->n_polls = pollers->balance.wanted[0] + pollers->balance.wanted[1] +
+			   pollers->activities_wanted;
 	pollers->polls = mem_zalloc(pollers->n_polls * sizeof(pollers->polls[0]));
 	pollers->workflow_requests[WORKER_QUEUE_NORMAL] = workflow_request(worker, false);
 	pollers->workflow_requests[WORKER_QUEUE_STICKY] = workflow_request(worker, sticky);
@@ -123,7 +131,8 @@ enum temporal_code worker_pollers_init(struct temporal_worker *worker, struct te
 		!pollers->activity_request)
 		return error_no_memory(err, "worker: its polls");
 	for (size_t i = 0; i < pollers->n_polls; i++) {
-		pollers->polls[i] = (struct worker_poll){ .worker = worker, .next = pollers->unused };
+		pollers->polls[i] =
+			(struct worker_poll){ .worker = worker, .next = pollers->unused };
 		pollers->unused = &pollers->polls[i];
 	}
 	return TEMPORAL_OK;
@@ -137,7 +146,8 @@ void worker_pollers_finish(struct worker_pollers *pollers)
 
 static struct worker_slots *slots_of(struct worker_poll *poll)
 {
-	return poll->kind == WORKER_POLL_ACTIVITIES ? &poll->worker->activity_slots : &poll->worker->workflow_slots;
+	return poll->kind == WORKER_POLL_ACTIVITIES ? &poll->worker->activity_slots
+						    : &poll->worker->workflow_slots;
 }
 
 static unsigned *active_of(struct worker_poll *poll)
@@ -172,8 +182,8 @@ static void failed(struct worker_poll *poll, const struct temporal_error *error)
 		return;
 	struct temporal_error refused = *error;
 
-	error_prefix(&refused, "polling task queue \"%s\" of namespace \"%s\"", worker->opts.task_queue,
-		worker->namespace_);
+	error_prefix(&refused, "polling task queue \"%s\" of namespace \"%s\"",
+		worker->opts.task_queue, worker->namespace_);
 	worker_refused(worker, &refused);
 }
 
@@ -222,9 +232,11 @@ static void poll_done(struct rpc_call *call, struct rpc_reply *reply, void *user
 
 static void again(struct rpc_timer *timer)
 {
-	struct worker_pollers *pollers = (struct worker_pollers *)((char *)timer - offsetof(struct worker_pollers, again));
+	struct worker_pollers *pollers =
+		(struct worker_pollers *)((char *)timer - offsetof(struct worker_pollers, again));
 
-	worker_pollers_pump((struct temporal_worker *)((char *)pollers - offsetof(struct temporal_worker, pollers)));
+	worker_pollers_pump((struct temporal_worker *)((char *)pollers -
+						       offsetof(struct temporal_worker, pollers)));
 }
 
 /* The caller has seen that there is a slot and an unused poll. */
@@ -243,8 +255,9 @@ static bool start(struct temporal_worker *worker, enum worker_poll_kind kind)
 		request.message = pollers->activity_request;
 	} else {
 		request.method = &rpc_workflow_poll_workflow_task_queue;
-		request.message = pollers->workflow_requests[kind == WORKER_POLL_STICKY ? WORKER_QUEUE_STICKY
-											: WORKER_QUEUE_NORMAL];
+		request.message = pollers->workflow_requests[kind == WORKER_POLL_STICKY
+								     ? WORKER_QUEUE_STICKY
+								     : WORKER_QUEUE_NORMAL];
 	}
 	poll->kind = kind;
 	worker_slots_take(slots_of(poll));
@@ -264,7 +277,8 @@ static bool activity_may_start(struct temporal_worker *worker)
 {
 	struct worker_pollers *pollers = &worker->pollers;
 
-	if (pollers->activities >= pollers->activities_wanted || worker_slots_free(&worker->activity_slots) == 0)
+	if (pollers->activities >= pollers->activities_wanted ||
+		worker_slots_free(&worker->activity_slots) == 0)
 		return false;
 	int64_t now_ns = rpc_now_ns(), early_ns = worker_rate_take(&pollers->rate, now_ns);
 
@@ -281,7 +295,8 @@ void worker_pollers_pump(struct temporal_worker *worker)
 	if (worker->phase != WORKER_RUNNING)
 		return;
 	while (worker_balance_next(&worker->pollers.balance, &worker->workflow_slots, &queue)) {
-		if (!start(worker, queue == WORKER_QUEUE_STICKY ? WORKER_POLL_STICKY : WORKER_POLL_WORKFLOWS))
+		if (!start(worker, queue == WORKER_QUEUE_STICKY ? WORKER_POLL_STICKY
+								: WORKER_POLL_WORKFLOWS))
 			break;
 	}
 	while (activity_may_start(worker)) {

@@ -12,7 +12,11 @@
 
 struct temporal_worker;
 
-enum worker_poll_kind { WORKER_POLL_WORKFLOWS, WORKER_POLL_STICKY, WORKER_POLL_ACTIVITIES };
+enum worker_poll_kind {
+	WORKER_POLL_WORKFLOWS,
+	WORKER_POLL_STICKY,
+	WORKER_POLL_ACTIVITIES
+};
 
 /* One of the polls that can wait at the server. */
 struct worker_poll {
@@ -25,13 +29,14 @@ struct worker_poll {
 struct worker_pollers {
 	struct worker_poll *polls, *unused;
 	size_t n_polls;
-	unsigned active;          /* polls that wait at the server */
+	unsigned active; /* polls that wait at the server */
 	unsigned activities, activities_wanted;
 	struct worker_balance balance;
 	struct worker_rate rate;
-	struct rpc_timer again;   /* when a poll has to wait for the rate, or for memory */
+	struct rpc_timer again; /* when a poll has to wait for the rate, or for memory */
 	/* Always the same; in the worker's arena. */
-	const Workflowservice__PollWorkflowTaskQueueRequest *workflow_requests[2]; /* by enum worker_queue */
+	const Workflowservice__PollWorkflowTaskQueueRequest
+		*workflow_requests[2]; /* by enum worker_queue */
 	const Workflowservice__PollActivityTaskQueueRequest *activity_request;
 };
 
@@ -40,10 +45,12 @@ enum temporal_code worker_pollers_init(struct temporal_worker *worker, struct te
 	__attribute__((warn_unused_result));
 void worker_pollers_finish(struct worker_pollers *pollers);
 
-/* Makes all the polls that there is room for, while the worker is RUNNING. Called whenever a slot has become free. */
+/* Makes all the polls that there is room for, while the worker is RUNNING. Called whenever a slot
+ * has become free. */
 void worker_pollers_pump(struct temporal_worker *worker);
 
-/* Ends the polls that wait; each still gives its answer, and what it brings after all is worked on. */
+/* Ends the polls that wait; each still gives its answer, and what it brings after all is worked on.
+ */
 void worker_pollers_cancel(struct temporal_worker *worker);
 
 #endif

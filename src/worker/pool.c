@@ -1,9 +1,10 @@
 /*
  * pool.c: activity threads.
  *
- * How many activities run at a time is limited by slots (slots.h) before a task is even polled, so the pool needs no limit
- * of its own: it never has more threads than there are slots. Each idle thread waits on a condition of its own and the
- * last one that became idle is the first to be used, so the others reach their time-out and end.
+ * How many activities run at a time is limited by slots (slots.h) before a task is even polled, so
+ * the pool needs no limit of its own: it never has more threads than there are slots. Each idle
+ * thread waits on a condition of its own and the last one that became idle is the first to be used,
+ * so the others reach their time-out and end.
  */
 #include "worker/pool.h"
 
@@ -122,7 +123,8 @@ static struct worker_pool_thread *thread_new(struct worker_pool *pool, struct ac
 	return NULL;
 }
 
-/* Joins threads that have ended by themselves; they have nothing left to do, so this does not wait. */
+/* Joins threads that have ended by themselves; they have nothing left to do, so this does not wait.
+ */
 static void reap(struct worker_pool_thread *ended)
 {
 	while (ended) {
@@ -161,7 +163,8 @@ bool worker_pool_run(struct worker_pool *pool, struct act *act)
 		taken = queue_act(pool, act);
 	}
 	pthread_mutex_unlock(&pool->lock);
-	/* Not under the lock, which the thread would only run into. It lives: only this thread joins any. */
+	/* Not under the lock, which the thread would only run into. It lives: only this thread
+	 * joins any. */
 	if (thread)
 		pthread_cond_signal(&thread->work);
 	reap(ended);

@@ -1,5 +1,6 @@
 /*
- * pool.h: the threads on which activities run. The pool grows with what is to be run at a time, and shrinks again.
+ * pool.h: the threads on which activities run. The pool grows with what is to be run at a time, and
+ * shrinks again.
  */
 #ifndef WORKER_POOL_H
 #define WORKER_POOL_H
@@ -18,19 +19,21 @@ struct worker_pool {
 	pthread_cond_t one_ended;         /* while it stops */
 	struct worker_pool_thread *idle;  /* the one that was busy last comes first */
 	struct worker_pool_thread *ended; /* to be joined */
-	struct act *first, **last;        /* that no thread could be had for, linked by act.queue_next */
-	unsigned threads;                 /* that live */
+	struct act *first, **last; /* that no thread could be had for, linked by act.queue_next */
+	unsigned threads;          /* that live */
 	bool stop;
 	bool made;
 };
 
-bool worker_pool_init(struct worker_pool *pool, size_t stack_size) __attribute__((warn_unused_result));
-/* Ends and joins all threads; nothing is running any more. Not on the loop's thread. A zeroed struct is fine. */
+bool worker_pool_init(struct worker_pool *pool, size_t stack_size)
+	__attribute__((warn_unused_result));
+/* Ends and joins all threads; nothing is running any more. Not on the loop's thread. A zeroed
+ * struct is fine. */
 void worker_pool_finish(struct worker_pool *pool);
 
 /*
- * Runs worker_activity_execute(act) on a thread: an idle one, a new one, or when there are no more to be had the next that
- * has finished. false: there is no thread at all. Never blocks.
+ * Runs worker_activity_execute(act) on a thread: an idle one, a new one, or when there are no more
+ * to be had the next that has finished. false: there is no thread at all. Never blocks.
  */
 bool worker_pool_run(struct worker_pool *pool, struct act *act) __attribute__((warn_unused_result));
 

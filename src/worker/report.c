@@ -1,9 +1,10 @@
 /*
  * report.c: the edges of a workflow task.
  *
- * Eager activities: a command that schedules an activity on this worker's own queue may ask the server to give the task
- * back with the answer, which saves a poll. It may only where a slot is free right now (never waited for) and no rate has
- * to be kept; the slots are returned if the server did not want to.
+ * Eager activities: a command that schedules an activity on this worker's own queue may ask the
+ * server to give the task back with the answer, which saves a poll. It may only where a slot is
+ * free right now (never waited for) and no rate has to be kept; the slots are returned if the
+ * server did not want to.
  */
 #include "worker/report.h"
 
@@ -15,7 +16,8 @@
 #include "worker/limits.h"
 #include "worker/worker.h"
 
-static struct temporal_worker_event event_of(const struct worker_run *run, enum temporal_worker_event_kind kind)
+static struct temporal_worker_event event_of(
+	const struct worker_run *run, enum temporal_worker_event_kind kind)
 {
 	return (struct temporal_worker_event){
 		.kind = kind,
@@ -25,27 +27,33 @@ static struct temporal_worker_event event_of(const struct worker_run *run, enum 
 	};
 }
 
-void worker_report_received(struct temporal_worker *worker, const Workflowservice__PollWorkflowTaskQueueResponse *response)
+void worker_report_received(struct temporal_worker *worker,
+	const Workflowservice__PollWorkflowTaskQueueResponse *response)
 {
-	worker_event(worker, (struct temporal_worker_event){ .kind = TEMPORAL_EVENT_WORKFLOW_TASK_RECEIVED,
-				     .workflow_type = response->workflow_type ? response->workflow_type->name : "",
-				     .workflow_id = response->workflow_execution->workflow_id,
-				     .run_id = response->workflow_execution->run_id,
-				     .attempt = response->attempt,
-				     .first_task = response->previous_started_event_id == 0 && !response->query });
+	worker_event(worker,
+		(struct temporal_worker_event){ .kind = TEMPORAL_EVENT_WORKFLOW_TASK_RECEIVED,
+			.workflow_type =
+				response->workflow_type ? response->workflow_type->name : "",
+			.workflow_id = response->workflow_execution->workflow_id,
+			.run_id = response->workflow_execution->run_id,
+			.attempt = response->attempt,
+			.first_task =
+				response->previous_started_event_id == 0 && !response->query });
 }
 
 static unsigned eager_allowed(const struct temporal_worker *worker)
 {
 	const struct temporal_worker_opts *opts = &worker->opts;
 
-	if (opts->no_eager_activities || worker->pollers.activities_wanted == 0 || worker->phase != WORKER_RUNNING ||
-		opts->max_activities_per_second > 0 || opts->max_task_queue_activities_per_second > 0)
+	if (opts->no_eager_activities || worker->pollers.activities_wanted == 0 ||
+		worker->phase != WORKER_RUNNING || opts->max_activities_per_second > 0 ||
+		opts->max_task_queue_activities_per_second > 0)
 		return 0;
 	return (unsigned)opts->max_eager_activities_per_workflow_task;
 }
 
-static void completing_activity(struct worker_run *run, Command__ScheduleActivityTaskCommandAttributes *attributes)
+static void completing_activity(
+	struct worker_run *run, Command__ScheduleActivityTaskCommandAttributes *attributes)
 {
 	struct temporal_worker *worker = run->worker;
 	struct temporal_worker_event event = event_of(run, TEMPORAL_EVENT_ACTIVITY_SCHEDULED);
@@ -55,8 +63,9 @@ static void completing_activity(struct worker_run *run, Command__ScheduleActivit
 	worker_event(worker, event);
 	if (!attributes->request_eager_execution)
 		return;
-	attributes->request_eager_execution = run->eager_slots < eager_allowed(worker) &&
-		attributes->task_queue && str_same(attributes->task_queue->name, worker->opts.task_queue) &&
+	attributes->request_eager_execution =
+		run->eager_slots < eager_allowed(worker) && attributes->task_queue &&
+		str_same(attributes->task_queue->name, worker->opts.task_queue) &&
 		worker_slots_take(&worker->activity_slots);
 	if (attributes->request_eager_execution)
 		run->eager_slots++;
@@ -69,8 +78,10 @@ void worker_report_completing(struct worker_run *run)
 	for (size_t i = 0; i < request->n_commands; i++) {
 		Command__Command *command = request->commands[i];
 
-		if (command->command_type == ENUMS__COMMAND_TYPE__COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK)
-			completing_activity(run, command->schedule_activity_task_command_attributes);
+		if (command->command_type ==
+			ENUMS__COMMAND_TYPE__COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK)
+			completing_activity(
+				run, command->schedule_activity_task_command_attributes);
 	}
 	if (run->worker->phase != WORKER_RUNNING) {
 		/* A worker that stops asks for no more, here or on its own queue. */
@@ -80,7 +91,8 @@ void worker_report_completing(struct worker_run *run)
 }
 
 /* The task lies in the answer's arena, which is the engine's: an activity needs one of its own. */
-static bool start_eager(struct temporal_worker *worker, const Workflowservice__PollActivityTaskQueueResponse *task)
+static bool start_eager(
+	struct temporal_worker *worker, const Workflowservice__PollActivityTaskQueueResponse *task)
 {
 	struct arena arena;
 
@@ -90,17 +102,20 @@ static bool start_eager(struct temporal_worker *worker, const Workflowservice__P
 	if (copy)
 		worker_activity_task(worker, copy, &arena);
 	else
-		worker_log(worker, TEMPORAL_LOG_ERROR, "no memory for activity %s: it will time out", task->activity_id);
+		worker_log(worker, TEMPORAL_LOG_ERROR,
+			"no memory for activity %s: it will time out", task->activity_id);
 	arena_finish(&arena);
 	return copy != NULL;
 }
 
-static void start_activities(struct worker_run *run, const Workflowservice__RespondWorkflowTaskCompletedResponse *response)
+static void start_activities(struct worker_run *run,
+	const Workflowservice__RespondWorkflowTaskCompletedResponse *response)
 {
 	struct temporal_worker *worker = run->worker;
 
 	for (size_t i = 0; i < response->n_activity_tasks; i++) {
-		/* Should the server ever send more than were asked for, they are run all the same. */
+		/* Should the server ever send more than were asked for, they are run all the same.
+		 */
 		if (run->eager_slots > 0)
 			run->eager_slots--;
 		else
@@ -131,12 +146,14 @@ static void tell_end(struct worker_run *run, const Command__Command *command)
 	switch (command->command_type) {
 	case ENUMS__COMMAND_TYPE__COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION:
 		worker_event_payload(run->worker, event,
-			first_payload(command->complete_workflow_execution_command_attributes->result));
+			first_payload(
+				command->complete_workflow_execution_command_attributes->result));
 		return;
 	case ENUMS__COMMAND_TYPE__COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION:
 		event.kind = TEMPORAL_EVENT_WORKFLOW_FAILED;
 		if (command->fail_workflow_execution_command_attributes->failure)
-			event.text = command->fail_workflow_execution_command_attributes->failure->message;
+			event.text = command->fail_workflow_execution_command_attributes->failure
+					     ->message;
 		break;
 	case ENUMS__COMMAND_TYPE__COMMAND_TYPE_CANCEL_WORKFLOW_EXECUTION:
 		event.kind = TEMPORAL_EVENT_WORKFLOW_CANCELED;
@@ -156,13 +173,17 @@ void worker_report_completed(struct worker_run *run, const struct rpc_reply *rep
 
 	if (reply->code == TEMPORAL_OK) {
 		start_activities(run, reply->message);
-		for (size_t i = 0; worker_events_wanted(run->worker) && i < request->n_commands; i++)
+		for (size_t i = 0; worker_events_wanted(run->worker) && i < request->n_commands;
+			i++)
 			tell_end(run, request->commands[i]);
 	} else {
-		/* A command that lost a race against a new event is no news: the task comes again with it. */
+		/* A command that lost a race against a new event is no news: the task comes again
+		 * with it. */
 		worker_log(run->worker,
-			strcmp(reply->error.message, "UnhandledCommand") == 0 ? TEMPORAL_LOG_DEBUG : TEMPORAL_LOG_WARN,
-			"completing a workflow task of %s (run %s): %s: %s", engine_run_workflow_id(run->engine), run->run_id,
+			strcmp(reply->error.message, "UnhandledCommand") == 0 ? TEMPORAL_LOG_DEBUG
+									      : TEMPORAL_LOG_WARN,
+			"completing a workflow task of %s (run %s): %s: %s",
+			engine_run_workflow_id(run->engine), run->run_id,
 			temporal_code_name(reply->code), reply->error.message);
 	}
 	return_slots(run);
@@ -180,6 +201,6 @@ void worker_report_failing(struct worker_run *run)
 	event.text = run->step.failure_text;
 	worker_event(run->worker, event);
 	worker_log(run->worker, TEMPORAL_LOG_WARN, "a task of workflow %s (%s, run %s) failed: %s",
-		engine_run_workflow_id(run->engine), engine_run_workflow_type(run->engine), run->run_id,
-		run->step.failure_text ? run->step.failure_text : "");
+		engine_run_workflow_id(run->engine), engine_run_workflow_type(run->engine),
+		run->run_id, run->step.failure_text ? run->step.failure_text : "");
 }

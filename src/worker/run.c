@@ -1,16 +1,17 @@
 /*
  * run.c: drives a run's engine and its workflow code from step to step.
  *
- * A run is always with exactly one thread: the loop, which does all that needs the network (`go`), or the workflow thread
- * that the run is pinned to, which does all that computes (`worker_run_work`). It changes hands through the thread's queue
- * one way, and by rpc_loop_post the other. The engine itself does not care which thread calls it, so the loop takes the
- * small step after an answer (engine_run_responded) itself: a task costs one wake-up each way.
+ * A run is always with exactly one thread: the loop, which does all that needs the network (`go`),
+ *or the workflow thread that the run is pinned to, which does all that computes
+ *(`worker_run_work`). It changes hands through the thread's queue one way, and by rpc_loop_post the
+ *other. The engine itself does not care which thread calls it, so the loop takes the small step
+ *after an answer (engine_run_responded) itself: a task costs one wake-up each way.
  *
- *	loop     poll --> [task] ......................... [respond] -- RPC -- [responded] --> rests in the cache
- *	thread              `--> engine, code, engine, ... --^
+ *	loop     poll --> [task] ......................... [respond] -- RPC -- [responded] --> rests
+ *in the cache thread              `--> engine, code, engine, ... --^
  *
- * Slots: `holds_slot` from the task to the step IDLE, or to the activation that only removes the run; a task that is kept
- * back in `next` holds another one.
+ * Slots: `holds_slot` from the task to the step IDLE, or to the activation that only removes the
+ *run; a task that is kept back in `next` holds another one.
  */
 #include "worker/run.h"
 
@@ -51,10 +52,11 @@ static void tell_started(struct worker_run *run, const struct activation *activa
 		return;
 	const struct activation_initialize *initialize = activation->jobs[0].initialize;
 
-	worker_event(run->worker, (struct temporal_worker_event){ .kind = TEMPORAL_EVENT_WORKFLOW_STARTED,
-					  .workflow_type = initialize->workflow_type,
-					  .workflow_id = initialize->workflow_id,
-					  .run_id = run->run_id });
+	worker_event(run->worker,
+		(struct temporal_worker_event){ .kind = TEMPORAL_EVENT_WORKFLOW_STARTED,
+			.workflow_type = initialize->workflow_type,
+			.workflow_id = initialize->workflow_id,
+			.run_id = run->run_id });
 }
 
 static bool only_leaves(const struct activation *activation)
@@ -66,7 +68,9 @@ static void activate(struct worker_run *run)
 {
 	const struct activation *activation = run->step.activation;
 	Failure__Failure no_memory = FAILURE__FAILURE__INIT;
-	struct completion own = { .failed = false }; /* the answer where there is no instance to ask */
+	struct completion own = {
+		.failed = false
+	}; /* the answer where there is no instance to ask */
 	const struct completion *completion = &own;
 	bool leaves = only_leaves(activation);
 
@@ -92,7 +96,8 @@ static void begin_job(struct worker_run *run)
 		run->step = engine_run_task(run->engine, run->input.message, &run->input.arena);
 		break;
 	case WORKER_RUN_HISTORY:
-		run->step = engine_run_history(run->engine, run->input.message, &run->input.arena, run->code);
+		run->step = engine_run_history(
+			run->engine, run->input.message, &run->input.arena, run->code);
 		break;
 	case WORKER_RUN_EVICT:
 		run->step = engine_run_evict(run->engine, EVICTION_CACHE_FULL, "the cache is full");
@@ -115,7 +120,7 @@ void worker_run_work(struct worker_run *run)
 	/* Measuring costs a system call or two, so only for a cache that is limited by it. */
 	if (run->worker->opts.max_cached_bytes > 0)
 		run->memory = engine_run_memory(run->engine) +
-			(run->instance ? wf_instance_memory(run->instance) : 0);
+			      (run->instance ? wf_instance_memory(run->instance) : 0);
 	rpc_loop_post(run->worker->loop, &run->back);
 }
 
@@ -185,10 +190,11 @@ static void gone(struct worker_run *run)
 	struct temporal_worker *worker = run->worker;
 	struct worker_run_message next = run->next;
 
-	worker_event(worker, (struct temporal_worker_event){ .kind = TEMPORAL_EVENT_WORKFLOW_EVICTED,
-				     .workflow_type = engine_run_workflow_type(run->engine),
-				     .workflow_id = engine_run_workflow_id(run->engine),
-				     .run_id = run->run_id });
+	worker_event(
+		worker, (struct temporal_worker_event){ .kind = TEMPORAL_EVENT_WORKFLOW_EVICTED,
+				.workflow_type = engine_run_workflow_type(run->engine),
+				.workflow_id = engine_run_workflow_id(run->engine),
+				.run_id = run->run_id });
 	release_slot(run);
 	worker_cache_remove(&worker->cache, &run->entry);
 	run->thread->runs--;
@@ -206,8 +212,8 @@ static void fetched(struct rpc_call *call, struct rpc_reply *reply, void *user)
 	struct worker_run *run = user;
 
 	if (reply->code != TEMPORAL_OK)
-		worker_log(run->worker, TEMPORAL_LOG_WARN, "fetching the history of run %s: %s", run->run_id,
-			reply->error.message);
+		worker_log(run->worker, TEMPORAL_LOG_WARN, "fetching the history of run %s: %s",
+			run->run_id, reply->error.message);
 	run->code = reply->code;
 	run->input = take_over(reply->code == TEMPORAL_OK ? reply->message : NULL, &reply->arena);
 	post(run, WORKER_RUN_HISTORY);
@@ -243,7 +249,8 @@ static void responded(struct rpc_call *call, struct rpc_reply *reply, void *user
 	if (completed)
 		worker_report_completed(run, reply);
 	else if (reply->code != TEMPORAL_OK)
-		worker_log(run->worker, TEMPORAL_LOG_WARN, "answering a workflow task of run %s: %s", run->run_id,
+		worker_log(run->worker, TEMPORAL_LOG_WARN,
+			"answering a workflow task of run %s: %s", run->run_id,
 			reply->error.message);
 	run->step = engine_run_responded(run->engine, reply->code, reply->error.message,
 		completed && reply->code == TEMPORAL_OK ? reply->message : NULL, &reply->arena);
@@ -251,7 +258,8 @@ static void responded(struct rpc_call *call, struct rpc_reply *reply, void *user
 	go(run);
 }
 
-/* Sends what the step has made; false: it could not be sent, `err` says why, or (OK) there is nothing to send. */
+/* Sends what the step has made; false: it could not be sent, `err` says why, or (OK) there is
+ * nothing to send. */
 static bool respond(struct worker_run *run, struct temporal_error *err)
 {
 	struct rpc_request request = { .retry = RPC_RETRY_CALL, .done = responded, .user = run };
@@ -276,7 +284,8 @@ static bool respond(struct worker_run *run, struct temporal_error *err)
 		return false;
 	if (rpc_start(run->worker->channel, &request, err))
 		return true;
-	worker_log(run->worker, TEMPORAL_LOG_ERROR, "answering a workflow task of run %s: %s", run->run_id, err->message);
+	worker_log(run->worker, TEMPORAL_LOG_ERROR, "answering a workflow task of run %s: %s",
+		run->run_id, err->message);
 	return false;
 }
 
@@ -309,7 +318,8 @@ static void go(struct worker_run *run)
 			if (respond(run, &err))
 				return;
 			worker_report_unsent(run);
-			run->step = engine_run_responded(run->engine, err.code, err.message, NULL, &none);
+			run->step = engine_run_responded(
+				run->engine, err.code, err.message, NULL, &none);
 			break;
 		case ENGINE_IDLE:
 			rest(run);
@@ -358,7 +368,8 @@ static void start_run(struct temporal_worker *worker, struct worker_run_message 
 
 	if (!run) {
 		/* The server gives the task out again when it has timed out. */
-		worker_log(worker, TEMPORAL_LOG_ERROR, "no memory or thread for a task of workflow %s",
+		worker_log(worker, TEMPORAL_LOG_ERROR,
+			"no memory or thread for a task of workflow %s",
 			response->workflow_execution->workflow_id);
 		message_finish(&task);
 		worker_slots_release(&worker->workflow_slots);
@@ -378,18 +389,22 @@ static void keep_back(struct worker_run *run, struct worker_run_message task)
 		worker_slots_release(&run->worker->workflow_slots);
 	}
 	run->next = task;
+	/* If it is on its way out, quietly, it should hurry. */
+	worker_workflow_thread_wake(run->thread);
 }
 
-void worker_run_task(struct temporal_worker *worker, const Workflowservice__PollWorkflowTaskQueueResponse *response,
-	struct arena *arena)
+void worker_run_task(struct temporal_worker *worker,
+	const Workflowservice__PollWorkflowTaskQueueResponse *response, struct arena *arena)
 {
 	if (!response->workflow_execution || str_empty(response->workflow_execution->run_id)) {
-		worker_log(worker, TEMPORAL_LOG_ERROR, "the server sent a workflow task that names no run");
+		worker_log(worker, TEMPORAL_LOG_ERROR,
+			"the server sent a workflow task that names no run");
 		worker_slots_release(&worker->workflow_slots);
 		return;
 	}
 	worker_report_received(worker, response);
-	struct worker_cache_entry *entry = worker_cache_find(&worker->cache, response->workflow_execution->run_id);
+	struct worker_cache_entry *entry =
+		worker_cache_find(&worker->cache, response->workflow_execution->run_id);
 	struct worker_run_message task = take_over(response, arena);
 
 	if (!entry)

@@ -37,9 +37,10 @@ struct worker_run {
 	struct worker_workflow_thread *thread;
 	bool holds_slot;                /* a task is being worked on */
 	struct worker_run_message next; /* a task that has come meanwhile (it holds a slot too) */
-	unsigned eager_slots;           /* of activities, taken for those that the answer asks for */
+	unsigned eager_slots; /* of activities, taken for those that the answer asks for */
 
-	/* turns: the thread's between worker_workflow_thread_post and the return of `back`, else the loop's */
+	/* turns: the thread's between worker_workflow_thread_post and the return of `back`, else
+	 * the loop's */
 	struct engine_run *engine;
 	struct engine_step step;
 	enum worker_run_job job;
@@ -47,7 +48,7 @@ struct worker_run {
 	enum temporal_code code;         /* of HISTORY */
 	size_t memory;
 	struct rpc_task back;
-	struct worker_run *queue_next;   /* worker_workflow_thread.first */
+	struct worker_run *queue_next; /* worker_workflow_thread.first */
 
 	/* the thread */
 	struct wf_instance *instance;
@@ -56,13 +57,14 @@ struct worker_run {
 };
 
 /*
- * Loop: a workflow task, with the slot that its poll held. The content of `arena`, in which the response lies, is taken
- * over.
+ * Loop: a workflow task, with the slot that its poll held. The content of `arena`, in which the
+ * response lies, is taken over.
  */
-void worker_run_task(struct temporal_worker *worker, const Workflowservice__PollWorkflowTaskQueueResponse *response,
-	struct arena *arena);
+void worker_run_task(struct temporal_worker *worker,
+	const Workflowservice__PollWorkflowTaskQueueResponse *response, struct arena *arena);
 
-/* The run's thread: does its job up to the point where the network is needed, and gives it back to the loop. */
+/* The run's thread: does its job up to the point where the network is needed, and gives it back to
+ * the loop. */
 void worker_run_work(struct worker_run *run);
 
 /* Loop: evicts all that rest in the cache. */

@@ -1,10 +1,12 @@
 /*
- * shutdown.c: the calls that a worker makes about itself, and the beginning of its end. The loop's thread.
+ * shutdown.c: the calls that a worker makes about itself, and the beginning of its end. The loop's
+ * thread.
  *
- * Order: ShutdownWorker tells the server to forget the sticky queue; polls are ended; tasks that are already here are
- * finished (worker_advance waits for them); activities get their grace and are then cancelled. A poll that is cancelled
- * may lose a task that the server has just matched with it (it comes again after its timeout), so where the server ends
- * the polls of a worker that shuts down by itself, they are waited for.
+ * Order: ShutdownWorker tells the server to forget the sticky queue; polls are ended; tasks that
+ * are already here are finished (worker_advance waits for them); activities get their grace and are
+ * then cancelled. A poll that is cancelled may lose a task that the server has just matched with it
+ * (it comes again after its timeout), so where the server ends the polls of a worker that shuts
+ * down by itself, they are waited for.
  */
 #include "rpc/methods.h"
 #include "worker/activity.h"
@@ -14,7 +16,7 @@
 
 #include <temporal/api/namespace/v1/message.pb-c.h>
 
-#define MS_NS INT64_C(1000000)
+#define MS_NS            INT64_C(1000000)
 #define SHUTDOWN_CALL_MS 5000
 
 static void told(struct rpc_call *call, struct rpc_reply *reply, void *user)
@@ -23,7 +25,8 @@ static void told(struct rpc_call *call, struct rpc_reply *reply, void *user)
 
 	/* Older servers do not know the call. */
 	if (reply->code != TEMPORAL_OK && reply->code != TEMPORAL_UNIMPLEMENTED)
-		worker_log(worker, TEMPORAL_LOG_DEBUG, "telling the server of the shutdown: %s", reply->error.message);
+		worker_log(worker, TEMPORAL_LOG_DEBUG, "telling the server of the shutdown: %s",
+			reply->error.message);
 	arena_finish(&reply->arena);
 	worker->open_calls--;
 	worker_advance(worker);
@@ -33,7 +36,8 @@ static void tell_server(struct temporal_worker *worker)
 {
 	Enums__TaskQueueType types[] = { ENUMS__TASK_QUEUE_TYPE__TASK_QUEUE_TYPE_WORKFLOW,
 		ENUMS__TASK_QUEUE_TYPE__TASK_QUEUE_TYPE_ACTIVITY };
-	Workflowservice__ShutdownWorkerRequest message = WORKFLOWSERVICE__SHUTDOWN_WORKER_REQUEST__INIT;
+	Workflowservice__ShutdownWorkerRequest message =
+		WORKFLOWSERVICE__SHUTDOWN_WORKER_REQUEST__INIT;
 	struct rpc_request request = {
 		.method = &rpc_workflow_shutdown_worker,
 		.message = &message,
@@ -49,8 +53,8 @@ static void tell_server(struct temporal_worker *worker)
 	message.worker_instance_key = worker->instance_key;
 	message.reason = "graceful shutdown";
 	message.task_queue_types = worker->opts.workflows[0] ? types : types + 1;
-	message.n_task_queue_types =
-		(worker->opts.workflows[0] != NULL) + (size_t)(worker->pollers.activities_wanted > 0);
+	message.n_task_queue_types = (worker->opts.workflows[0] != NULL) +
+				     (size_t)(worker->pollers.activities_wanted > 0);
 	if (rpc_start(worker->channel, &request, NULL))
 		worker->open_calls++;
 }
@@ -66,7 +70,9 @@ static void grace_over(struct rpc_timer *timer)
 
 static void polls_overdue(struct rpc_timer *timer)
 {
-	worker_pollers_cancel((struct temporal_worker *)((char *)timer - offsetof(struct temporal_worker, polls_end)));
+	worker_pollers_cancel(
+		(struct temporal_worker *)((char *)timer -
+					   offsetof(struct temporal_worker, polls_end)));
 }
 
 void worker_shutdown_begin(struct temporal_worker *worker)
@@ -75,13 +81,15 @@ void worker_shutdown_begin(struct temporal_worker *worker)
 
 	tell_server(worker);
 	if (worker->polls_end_alone)
-		rpc_timer_set(worker->loop, &worker->polls_end, rpc_now_ns() + WORKER_POLL_END_MS * MS_NS, polls_overdue);
+		rpc_timer_set(worker->loop, &worker->polls_end,
+			rpc_now_ns() + WORKER_POLL_END_MS * MS_NS, polls_overdue);
 	else
 		worker_pollers_cancel(worker);
 	if (grace_ms == 0)
 		grace_over(&worker->grace);
 	else if (grace_ms > 0)
-		rpc_timer_set(worker->loop, &worker->grace, rpc_now_ns() + grace_ms * MS_NS, grace_over);
+		rpc_timer_set(
+			worker->loop, &worker->grace, rpc_now_ns() + grace_ms * MS_NS, grace_over);
 }
 
 static void described(struct rpc_call *call, struct rpc_reply *reply, void *user)
@@ -90,8 +98,10 @@ static void described(struct rpc_call *call, struct rpc_reply *reply, void *user
 	const Workflowservice__DescribeNamespaceResponse *response = reply->message;
 
 	worker->open_calls--;
-	if (reply->code == TEMPORAL_OK && response->namespace_info && response->namespace_info->capabilities)
-		worker->polls_end_alone = response->namespace_info->capabilities->worker_poll_complete_on_shutdown;
+	if (reply->code == TEMPORAL_OK && response->namespace_info &&
+		response->namespace_info->capabilities)
+		worker->polls_end_alone =
+			response->namespace_info->capabilities->worker_poll_complete_on_shutdown;
 	if (reply->code == TEMPORAL_NOT_FOUND)
 		worker_refused(worker, &reply->error);
 	arena_finish(&reply->arena);
@@ -100,7 +110,8 @@ static void described(struct rpc_call *call, struct rpc_reply *reply, void *user
 
 void worker_describe_namespace(struct temporal_worker *worker)
 {
-	Workflowservice__DescribeNamespaceRequest message = WORKFLOWSERVICE__DESCRIBE_NAMESPACE_REQUEST__INIT;
+	Workflowservice__DescribeNamespaceRequest message =
+		WORKFLOWSERVICE__DESCRIBE_NAMESPACE_REQUEST__INIT;
 	struct rpc_request request = {
 		.method = &rpc_workflow_describe_namespace,
 		.message = &message,

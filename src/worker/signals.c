@@ -1,9 +1,9 @@
 /*
  * signals.c: SIGINT and SIGTERM while temporal_worker_run waits, for workers that want it.
  *
- * The handler does two things, both safe there: it writes to the descriptor of each waiting worker, and it restores what
- * the signal did before, so that a second Ctrl-C ends a program whose activities do not. The table is fixed, so that the
- * handler needs no lock.
+ * The handler does two things, both safe there: it writes to the descriptor of each waiting worker,
+ * and it restores what the signal did before, so that a second Ctrl-C ends a program whose
+ * activities do not. The table is fixed, so that the handler needs no lock.
  */
 #include <errno.h>
 #include <pthread.h>

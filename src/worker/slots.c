@@ -1,8 +1,10 @@
 /*
- * slots.c: the arithmetic of limits: slots, the balance of polls, the rate of activities, the interval of heartbeats.
+ * slots.c: the arithmetic of limits: slots, the balance of polls, the rate of activities, the
+ * interval of heartbeats.
  *
- * It owns nothing but numbers, and gets the time as an argument, so that all of it can be tested without a worker. The
- * pollers (poller.c) and the activities (activity.c) call it on the loop's thread.
+ * It owns nothing but numbers, and gets the time as an argument, so that all of it can be tested
+ * without a worker. The pollers (poller.c) and the activities (activity.c) call it on the loop's
+ * thread.
  */
 #include "worker/slots.h"
 
@@ -24,7 +26,8 @@ void worker_slots_release(struct worker_slots *slots)
 	slots->used--;
 }
 
-void worker_balance_init(struct worker_balance *balance, unsigned pollers, double ratio, bool sticky)
+void worker_balance_init(
+	struct worker_balance *balance, unsigned pollers, double ratio, bool sticky)
 {
 	*balance = (struct worker_balance){ .wanted = { pollers, 0 } };
 	if (!sticky)
@@ -37,9 +40,11 @@ void worker_balance_init(struct worker_balance *balance, unsigned pollers, doubl
 	balance->wanted[WORKER_QUEUE_STICKY] = pollers > normal ? pollers - normal : 1;
 }
 
-static bool may_poll(const struct worker_balance *balance, const struct worker_slots *slots, enum worker_queue queue)
+static bool may_poll(const struct worker_balance *balance, const struct worker_slots *slots,
+	enum worker_queue queue)
 {
-	enum worker_queue other = queue == WORKER_QUEUE_NORMAL ? WORKER_QUEUE_STICKY : WORKER_QUEUE_NORMAL;
+	enum worker_queue other =
+		queue == WORKER_QUEUE_NORMAL ? WORKER_QUEUE_STICKY : WORKER_QUEUE_NORMAL;
 
 	if (balance->active[queue] >= balance->wanted[queue])
 		return false;
@@ -49,7 +54,8 @@ static bool may_poll(const struct worker_balance *balance, const struct worker_s
 	return worker_slots_free(slots) >= (balance->active[queue] > 0 && slots->max > 1 ? 2 : 1);
 }
 
-bool worker_balance_next(const struct worker_balance *balance, const struct worker_slots *slots, enum worker_queue *queue)
+bool worker_balance_next(const struct worker_balance *balance, const struct worker_slots *slots,
+	enum worker_queue *queue)
 {
 	for (int i = 0; i < 2; i++) {
 		*queue = (enum worker_queue)i;
@@ -63,7 +69,8 @@ void worker_rate_init(struct worker_rate *rate, double per_second)
 {
 	*rate = (struct worker_rate){ 0 };
 	if (per_second > 0)
-		rate->interval_ns = per_second < 1e-6 ? INT64_C(1000000) * S_NS : (int64_t)((double)S_NS / per_second);
+		rate->interval_ns = per_second < 1e-6 ? INT64_C(1000000) * S_NS
+						      : (int64_t)((double)S_NS / per_second);
 }
 
 int64_t worker_rate_take(struct worker_rate *rate, int64_t now_ns)
@@ -84,7 +91,8 @@ void worker_rate_return(struct worker_rate *rate)
 
 int64_t worker_throttle_ms(int64_t timeout_ms, int64_t default_ms, int64_t max_ms)
 {
-	int64_t interval_ms = timeout_ms > 0 ? timeout_ms / 10 * 8 + timeout_ms % 10 * 8 / 10 : default_ms;
+	int64_t interval_ms =
+		timeout_ms > 0 ? timeout_ms / 10 * 8 + timeout_ms % 10 * 8 / 10 : default_ms;
 
 	return interval_ms < max_ms ? interval_ms : max_ms;
 }

@@ -1,5 +1,6 @@
 /*
- * slots.h: how many tasks may be worked on at a time, and how fast activities may start. Pure; the loop's thread.
+ * slots.h: how many tasks may be worked on at a time, and how fast activities may start. Pure; the
+ * loop's thread.
  */
 #ifndef WORKER_SLOTS_H
 #define WORKER_SLOTS_H
@@ -7,7 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Each poll holds a slot for the task that it may bring, each task one until its answer has been taken. */
+/* Each poll holds a slot for the task that it may bring, each task one until its answer has been
+ * taken. */
 struct worker_slots {
 	unsigned max, used;
 };
@@ -20,22 +22,29 @@ static inline unsigned worker_slots_free(const struct worker_slots *slots)
 bool worker_slots_take(struct worker_slots *slots);    /* false: there is none */
 void worker_slots_release(struct worker_slots *slots); /* one that was taken */
 
-/* The two queues of workflow tasks: the common one, and this worker's own for the runs in its cache. */
-enum worker_queue { WORKER_QUEUE_NORMAL, WORKER_QUEUE_STICKY };
+/* The two queues of workflow tasks: the common one, and this worker's own for the runs in its
+ * cache. */
+enum worker_queue {
+	WORKER_QUEUE_NORMAL,
+	WORKER_QUEUE_STICKY
+};
 
 /* The polls of workflow tasks. */
 struct worker_balance {
 	unsigned wanted[2], active[2]; /* by enum worker_queue */
 };
 
-/* `pollers` polls, of which `ratio` go to the common queue, but at least one to each; all of them without stickiness. */
-void worker_balance_init(struct worker_balance *balance, unsigned pollers, double ratio, bool sticky);
+/* `pollers` polls, of which `ratio` go to the common queue, but at least one to each; all of them
+ * without stickiness. */
+void worker_balance_init(
+	struct worker_balance *balance, unsigned pollers, double ratio, bool sticky);
 
 /*
- * Which queue should be polled next: true, and `queue`. The last free slot goes to no queue while the other one, which is
- * in use too, is not polled at all: neither can starve the other.
+ * Which queue should be polled next: true, and `queue`. The last free slot goes to no queue while
+ * the other one, which is in use too, is not polled at all: neither can starve the other.
  */
-bool worker_balance_next(const struct worker_balance *balance, const struct worker_slots *slots, enum worker_queue *queue);
+bool worker_balance_next(const struct worker_balance *balance, const struct worker_slots *slots,
+	enum worker_queue *queue);
 
 /* At most so many starts a second, evenly spaced. A start is reserved when the poll is made. */
 struct worker_rate {
@@ -49,7 +58,8 @@ int64_t worker_rate_take(struct worker_rate *rate, int64_t now_ns);
 /* Gives a reservation back that came to nothing. */
 void worker_rate_return(struct worker_rate *rate);
 
-/* The time between two heartbeats of an activity with this heartbeat timeout (0: none). All in ms. */
+/* The time between two heartbeats of an activity with this heartbeat timeout (0: none). All in ms.
+ */
 int64_t worker_throttle_ms(int64_t timeout_ms, int64_t default_ms, int64_t max_ms);
 
 #endif

@@ -1,8 +1,9 @@
 /*
  * thread.c: one place that makes the worker's threads.
  *
- * The mask is set before the thread exists, so that no signal of the process can reach it even once. Signals that a thread
- * causes itself (SIGSEGV and its like) and the profiler's stay open. The locale object of "C" is built in: no memory.
+ * The mask is set before the thread exists, so that no signal of the process can reach it even
+ * once. Signals that a thread causes itself (SIGSEGV and its like) and the profiler's stay open.
+ * The locale object of "C" is built in: no memory.
  */
 #include "worker/thread.h"
 
@@ -39,7 +40,8 @@ static void *begin(void *arg)
 
 static void block_signals(sigset_t *before)
 {
-	static const int open[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF };
+	static const int open[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS,
+		SIGPROF };
 	sigset_t blocked;
 
 	sigfillset(&blocked);
@@ -56,13 +58,15 @@ static int create(pthread_t *thread, size_t stack_size, struct start *start)
 	if (failed)
 		return failed;
 	if (stack_size)
-		pthread_attr_setstacksize(&attributes, stack_size); /* what is too small leaves the default */
+		pthread_attr_setstacksize(
+			&attributes, stack_size); /* what is too small leaves the default */
 	failed = pthread_create(thread, &attributes, begin, start);
 	pthread_attr_destroy(&attributes);
 	return failed;
 }
 
-bool worker_thread_start(pthread_t *thread, const char *name, size_t stack_size, void *(*run)(void *arg), void *arg)
+bool worker_thread_start(
+	pthread_t *thread, const char *name, size_t stack_size, void *(*run)(void *arg), void *arg)
 {
 	struct start *start = mem_alloc(sizeof(*start));
 	sigset_t before;

@@ -1,5 +1,6 @@
 /*
- * thread.h: starting threads as all of the worker's are: asynchronous signals blocked, the C locale, a name.
+ * thread.h: starting threads as all of the worker's are: asynchronous signals blocked, the C
+ * locale, a name.
  */
 #ifndef WORKER_THREAD_H
 #define WORKER_THREAD_H
@@ -8,8 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* false: there are no more threads. `name` has at most 15 bytes and is a constant; `stack_size` 0 is the system's. */
-bool worker_thread_start(pthread_t *thread, const char *name, size_t stack_size, void *(*run)(void *arg), void *arg)
-	__attribute__((warn_unused_result));
+/* false: there are no more threads. `name` has at most 15 bytes and is a constant; `stack_size` 0
+ * is the system's. */
+bool worker_thread_start(pthread_t *thread, const char *name, size_t stack_size,
+	void *(*run)(void *arg), void *arg) __attribute__((warn_unused_result));
 
 #endif

@@ -1,10 +1,10 @@
 /*
  * worker.c: a worker's life: made, started, run, shut down, freed.
  *
- * The caller's thread and the loop's meet in three places only: start_task and shutdown_task, which are posted to the
- * loop, and `stopped`, which the loop sets under the lock. Everything else is the loop's until it has stopped. The last
- * step is a posted task of its own, so that no function further up on the loop's stack can touch a worker that its owner
- * has freed by then.
+ * The caller's thread and the loop's meet in three places only: start_task and shutdown_task, which
+ * are posted to the loop, and `stopped`, which the loop sets under the lock. Everything else is the
+ * loop's until it has stopped. The last step is a posted task of its own, so that no function
+ * further up on the loop's stack can touch a worker that its owner has freed by then.
  */
 #include "worker/worker.h"
 
@@ -28,10 +28,12 @@
 static void stopped(struct rpc_task *task)
 {
 	struct temporal_worker *worker =
-		(struct temporal_worker *)((char *)task - offsetof(struct temporal_worker, stopped_task));
+		(struct temporal_worker *)((char *)task -
+					   offsetof(struct temporal_worker, stopped_task));
 	const uint64_t one = 1;
 
-	worker_event(worker, (struct temporal_worker_event){ .kind = TEMPORAL_EVENT_WORKER_STOPPED });
+	worker_event(
+		worker, (struct temporal_worker_event){ .kind = TEMPORAL_EVENT_WORKER_STOPPED });
 	pthread_mutex_lock(&worker->lock);
 	worker->stopped = true;
 	if (worker->wake_fd >= 0 && write(worker->wake_fd, &one, sizeof(one)) < 0)
@@ -42,8 +44,8 @@ static void stopped(struct rpc_task *task)
 
 static bool is_drained(const struct temporal_worker *worker)
 {
-	return worker->workflow_slots.used == 0 && worker->activity_slots.used == 0 && !worker->acts &&
-		worker->open_calls == 0;
+	return worker->workflow_slots.used == 0 && worker->activity_slots.used == 0 &&
+	       !worker->acts && worker->open_calls == 0;
 }
 
 static bool shutdown_is_posted(struct temporal_worker *worker)
@@ -67,7 +69,8 @@ void worker_advance(struct temporal_worker *worker)
 		worker_runs_evict_all(worker);
 		worker_workflow_threads_wake(&worker->workflow_threads);
 	}
-	if (worker->phase == WORKER_EVICTING && worker->cache.count == 0 && !shutdown_is_posted(worker)) {
+	if (worker->phase == WORKER_EVICTING && worker->cache.count == 0 &&
+		!shutdown_is_posted(worker)) {
 		worker->phase = WORKER_STOPPED;
 		rpc_loop_post(worker->loop, &worker->stopped_task);
 	}
@@ -93,7 +96,8 @@ void worker_refused(struct temporal_worker *worker, const struct temporal_error 
 static void shutdown_posted(struct rpc_task *task)
 {
 	struct temporal_worker *worker =
-		(struct temporal_worker *)((char *)task - offsetof(struct temporal_worker, shutdown_task));
+		(struct temporal_worker *)((char *)task -
+					   offsetof(struct temporal_worker, shutdown_task));
 
 	pthread_mutex_lock(&worker->lock);
 	worker->shutdown_posted = false;
@@ -105,12 +109,14 @@ static void shutdown_posted(struct rpc_task *task)
 static void start_posted(struct rpc_task *task)
 {
 	struct temporal_worker *worker =
-		(struct temporal_worker *)((char *)task - offsetof(struct temporal_worker, start_task));
+		(struct temporal_worker *)((char *)task -
+					   offsetof(struct temporal_worker, start_task));
 
 	worker->phase = WORKER_RUNNING;
 	worker_pollers_pump(worker);
 	worker_describe_namespace(worker);
-	worker_event(worker, (struct temporal_worker_event){ .kind = TEMPORAL_EVENT_WORKER_STARTED });
+	worker_event(
+		worker, (struct temporal_worker_event){ .kind = TEMPORAL_EVENT_WORKER_STARTED });
 }
 
 /* ---- making ---- */
@@ -124,8 +130,10 @@ static const char *uuid(struct arena *arena)
 		return NULL;
 	b[6] = (unsigned char)((b[6] & 0x0F) | 0x40);
 	b[8] = (unsigned char)((b[8] & 0x3F) | 0x80);
-	return arena_printf(arena, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2],
-		b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	return arena_printf(arena,
+		"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+		b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
+		b[15]);
 }
 
 static bool names_init(struct temporal_worker *worker)
@@ -216,14 +224,14 @@ static bool parts_init(struct temporal_worker *worker)
 		return false;
 	configs_init(worker);
 	return worker_pollers_init(worker, NULL) == TEMPORAL_OK &&
-		worker_cache_init(&worker->cache, (size_t)opts->max_cached_workflows,
-			opts->max_cached_bytes > 0 ? (size_t)opts->max_cached_bytes : SIZE_MAX) &&
-		worker_workflow_threads_init(worker) &&
-		worker_pool_init(&worker->pool, (size_t)opts->activity_stack_size);
+	       worker_cache_init(&worker->cache, (size_t)opts->max_cached_workflows,
+		       opts->max_cached_bytes > 0 ? (size_t)opts->max_cached_bytes : SIZE_MAX) &&
+	       worker_workflow_threads_init(worker) &&
+	       worker_pool_init(&worker->pool, (size_t)opts->activity_stack_size);
 }
 
-struct temporal_worker *temporal_worker_new_(struct temporal_client *client, const struct temporal_worker_opts *opts,
-	size_t opts_size, struct temporal_error *err)
+struct temporal_worker *temporal_worker_new_(struct temporal_client *client,
+	const struct temporal_worker_opts *opts, size_t opts_size, struct temporal_error *err)
 {
 	if (!client) {
 		error_set(err, TEMPORAL_INVALID_ARGUMENT, "worker: there is no client");
@@ -235,8 +243,8 @@ struct temporal_worker *temporal_worker_new_(struct temporal_client *client, con
 		error_no_memory(err, "worker");
 		return NULL;
 	}
-	if (worker_options_complete(&worker->opts, opts, opts_size, client_identity(client), &worker->arena, err) !=
-		TEMPORAL_OK) {
+	if (worker_options_complete(&worker->opts, opts, opts_size, client_identity(client),
+		    &worker->arena, err) != TEMPORAL_OK) {
 		worker_free(worker);
 		return NULL;
 	}
@@ -253,7 +261,8 @@ struct temporal_worker *temporal_worker_new_(struct temporal_client *client, con
 enum temporal_code temporal_worker_start(struct temporal_worker *worker, struct temporal_error *err)
 {
 	if (worker->pid != getpid())
-		return error_set(err, TEMPORAL_FAILED_PRECONDITION, "worker: it was made before this process was forked");
+		return error_set(err, TEMPORAL_FAILED_PRECONDITION,
+			"worker: it was made before this process was forked");
 	pthread_mutex_lock(&worker->lock);
 	bool was_started = worker->started;
 
@@ -265,7 +274,8 @@ enum temporal_code temporal_worker_start(struct temporal_worker *worker, struct 
 	}
 	pthread_mutex_unlock(&worker->lock);
 	if (was_started)
-		return error_set(err, TEMPORAL_FAILED_PRECONDITION, "worker: it was started before; a worker runs once");
+		return error_set(err, TEMPORAL_FAILED_PRECONDITION,
+			"worker: it was started before; a worker runs once");
 	return TEMPORAL_OK;
 }
 
@@ -297,7 +307,8 @@ static void join(struct temporal_worker *worker)
 enum temporal_code temporal_worker_wait(struct temporal_worker *worker, struct temporal_error *err)
 {
 	if (rpc_loop_here(worker->loop))
-		return error_set(err, TEMPORAL_FAILED_PRECONDITION, "worker: waiting for it on the client's thread");
+		return error_set(err, TEMPORAL_FAILED_PRECONDITION,
+			"worker: waiting for it on the client's thread");
 	pthread_mutex_lock(&worker->lock);
 	bool started = worker->started;
 
@@ -347,12 +358,13 @@ enum temporal_code temporal_worker_run(struct temporal_worker *worker, struct te
 	int fd = -1;
 
 	if (rpc_loop_here(worker->loop))
-		return error_set(err, TEMPORAL_FAILED_PRECONDITION, "worker: running it on the client's thread");
+		return error_set(err, TEMPORAL_FAILED_PRECONDITION,
+			"worker: running it on the client's thread");
 	if (worker->opts.shutdown_on_signals) {
 		fd = worker_signals_register();
 		if (fd < 0)
-			return error_set(err, TEMPORAL_RESOURCE_EXHAUSTED, "worker: waiting for signals: %s",
-				strerror(errno));
+			return error_set(err, TEMPORAL_RESOURCE_EXHAUSTED,
+				"worker: waiting for signals: %s", strerror(errno));
 	}
 	set_wake_fd(worker, fd);
 	enum temporal_code code = temporal_worker_start(worker, err);
@@ -379,7 +391,8 @@ void temporal_worker_unref(struct temporal_worker *worker)
 		struct temporal_error ignored;
 
 		temporal_worker_shutdown(worker);
-		if (temporal_worker_wait(worker, &ignored) == TEMPORAL_FAILED_PRECONDITION && !is_stopped(worker))
+		if (temporal_worker_wait(worker, &ignored) == TEMPORAL_FAILED_PRECONDITION &&
+			!is_stopped(worker))
 			return; /* on a thread that it would wait for: documented as not allowed */
 	}
 	worker_free(worker);

@@ -1,9 +1,10 @@
 /*
  * worker.h: the worker as its own files see it. <temporal/worker.h> is what others see.
  *
- * Who may touch what: fields are grouped by thread. What belongs to the loop needs no lock; workflow threads and activity
- * threads get their work, and what they may touch with it, through the queues of workflow_thread.c and pool.c, and give it
- * back by rpc_loop_post or by starting a call.
+ * Who may touch what: fields are grouped by thread. What belongs to the loop needs no lock;
+ * workflow threads and activity threads get their work, and what they may touch with it, through
+ * the queues of workflow_thread.c and pool.c, and give it back by rpc_loop_post or by starting a
+ * call.
  */
 #ifndef WORKER_WORKER_H
 #define WORKER_WORKER_H
@@ -29,9 +30,11 @@ struct act;
 /*
  * A worker's life; each step is taken by worker_advance when nothing is left to wait for.
  *
- *	NEW --start--> RUNNING --shutdown, or refused by the server--> STOPPING --the last poll has ended--> DRAINING
+ *	NEW --start--> RUNNING --shutdown, or refused by the server--> STOPPING --the last poll has
+ *ended--> DRAINING
  *	                                                                                                        |
- *	                STOPPED <--the cache is empty-- EVICTING <--no task, activity or call is left----------+
+ *	                STOPPED <--the cache is empty-- EVICTING <--no task, activity or call is
+ *left----------+
  */
 enum worker_phase {
 	WORKER_NEW,
@@ -50,24 +53,24 @@ struct temporal_worker {
 	struct arena arena;               /* all that is constant */
 	struct temporal_worker_opts opts; /* complete: worker/options.h */
 	const char *namespace_, *instance_key;
-	const char *sticky_queue;         /* NULL: nothing is cached */
+	const char *sticky_queue; /* NULL: nothing is cached */
 	struct engine_config engine;
 	struct wf_config wf;
 	struct rpc_task start_task, shutdown_task, stopped_task;
-	pid_t pid;                        /* of the process that made it */
+	pid_t pid; /* of the process that made it */
 
 	/* loop */
 	enum worker_phase phase;
 	struct worker_pollers pollers;
 	struct worker_slots workflow_slots, activity_slots;
 	struct worker_cache cache;
-	unsigned open_calls;              /* of the worker itself: ShutdownWorker, DescribeNamespace */
-	struct act *acts;                 /* all that are not freed */
-	bool polls_end_alone;             /* the server ends the polls of a worker that shuts down */
-	bool cancels_activities;          /* the grace is over */
-	struct rpc_timer grace;           /* until activities are cancelled */
-	struct rpc_timer polls_end;       /* until polls that should end alone are cancelled */
-	struct temporal_error fatal;      /* why the server refused the worker */
+	unsigned open_calls;         /* of the worker itself: ShutdownWorker, DescribeNamespace */
+	struct act *acts;            /* all that are not freed */
+	bool polls_end_alone;        /* the server ends the polls of a worker that shuts down */
+	bool cancels_activities;     /* the grace is over */
+	struct rpc_timer grace;      /* until activities are cancelled */
+	struct rpc_timer polls_end;  /* until polls that should end alone are cancelled */
+	struct temporal_error fatal; /* why the server refused the worker */
 
 	/* with locks of their own */
 	struct worker_workflow_threads workflow_threads;
@@ -91,7 +94,8 @@ void worker_shutdown_begin(struct temporal_worker *worker);
 /* loop: asks what the namespace can do; nothing waits for the answer. */
 void worker_describe_namespace(struct temporal_worker *worker);
 
-/* signals.c: while registered, SIGINT and SIGTERM make the descriptor readable. -1: not possible. */
+/* signals.c: while registered, SIGINT and SIGTERM make the descriptor readable. -1: not possible.
+ */
 int worker_signals_register(void);
 void worker_signals_unregister(int fd);
 

@@ -1,9 +1,10 @@
 /*
  * workflow_thread.c: a queue of runs, and the thread that works them off.
  *
- * A thread takes the whole queue at once, so under load it takes its lock once for many runs, and is woken only when it
- * sleeps. Threads are started with the first run that needs them: a worker that is idle, or has only activities, has none.
- * With workflow_threads OFF the one "thread" is the loop's: its queue is worked off by a task of the loop.
+ * A thread takes the whole queue at once, so under load it takes its lock once for many runs, and
+ * is woken only when it sleeps. Threads are started with the first run that needs them: a worker
+ * that is idle, or has only activities, has none. With workflow_threads OFF the one "thread" is the
+ * loop's: its queue is worked off by a task of the loop.
  */
 #include "worker/workflow_thread.h"
 
@@ -61,7 +62,8 @@ static struct worker_run *take_all(struct worker_workflow_thread *thread)
 static void work_off(struct worker_run *run)
 {
 	while (run) {
-		struct worker_run *next = run->queue_next; /* the run is the loop's after its work */
+		struct worker_run *next =
+			run->queue_next; /* the run is the loop's after its work */
 
 		worker_run_work(run);
 		run = next;
@@ -71,7 +73,8 @@ static void work_off(struct worker_run *run)
 static void turn(struct rpc_task *task)
 {
 	struct worker_workflow_thread *thread =
-		(struct worker_workflow_thread *)((char *)task - offsetof(struct worker_workflow_thread, turn));
+		(struct worker_workflow_thread *)((char *)task -
+						  offsetof(struct worker_workflow_thread, turn));
 	struct worker_run *first = thread->first;
 
 	thread->turn_posted = false;
@@ -119,7 +122,8 @@ struct worker_workflow_thread *worker_workflow_threads_pick(struct worker_workfl
 	return best->running ? best : NULL;
 }
 
-void worker_workflow_thread_post(struct worker_workflow_thread *thread, struct worker_run *run, bool quiet)
+void worker_workflow_thread_post(
+	struct worker_workflow_thread *thread, struct worker_run *run, bool quiet)
 {
 	run->queue_next = NULL;
 	if (thread->here) {
@@ -142,19 +146,21 @@ void worker_workflow_thread_post(struct worker_workflow_thread *thread, struct w
 		pthread_cond_signal(&thread->work);
 }
 
+void worker_workflow_thread_wake(struct worker_workflow_thread *thread)
+{
+	pthread_mutex_lock(&thread->lock);
+	bool wakes = thread->sleeps && thread->first;
+
+	thread->sleeps = thread->sleeps && !wakes;
+	pthread_mutex_unlock(&thread->lock);
+	if (wakes)
+		pthread_cond_signal(&thread->work);
+}
+
 void worker_workflow_threads_wake(struct worker_workflow_threads *threads)
 {
-	for (unsigned i = 0; i < threads->count; i++) {
-		struct worker_workflow_thread *thread = &threads->items[i];
-
-		pthread_mutex_lock(&thread->lock);
-		bool wakes = thread->sleeps && thread->first;
-
-		thread->sleeps = thread->sleeps && !wakes;
-		pthread_mutex_unlock(&thread->lock);
-		if (wakes)
-			pthread_cond_signal(&thread->work);
-	}
+	for (unsigned i = 0; i < threads->count; i++)
+		worker_workflow_thread_wake(&threads->items[i]);
 }
 
 static void stop(struct worker_workflow_thread *thread)

@@ -22,6 +22,7 @@ struct start {
 	struct temporal_error err;
 };
 
+/* What the command points to is copied to the task's arena: the caller's options may go at once. */
 static bool encode_options(
 	struct wf *wf, const struct wf_activity_opts *opts, struct command *command)
 {
@@ -80,6 +81,7 @@ static bool durations_are_fine(struct wf_activity_opts *opts)
 	return options_ms(&opts->heartbeat_ms) && fine;
 }
 
+/* As in the other SDKs, an activity without any limit is a mistake: the server would refuse it. */
 static void check_options(struct wf *wf, struct start *start)
 {
 	struct wf_activity_opts *opts = &start->opts;
@@ -178,6 +180,10 @@ static void decode_call(void *arg)
 		decode->future->payload, decode->out, &decode->err);
 }
 
+/*
+ * Decoded once: a second await gets the same value. A result of another form fails the task and not
+ * the run, since a worker with a corrected contract can go on from here.
+ */
 static const void *result_of(
 	struct wf *wf, const struct temporal_contract *contract, struct wf_future *future)
 {
@@ -214,6 +220,7 @@ const void *wf_await_(
 	return result_of(wf, contract, future);
 }
 
+/* Nobody else knows the future, so it can be used again as soon as its value is out. */
 const void *wf_activity_(struct wf *wf, const struct temporal_contract *contract, const void *in,
 	const struct wf_activity_opts *opts, size_t opts_size)
 {
@@ -251,6 +258,10 @@ const struct temporal_payload *(wf_await_raw)(struct wf *wf, struct wf_future *f
 	return future->value;
 }
 
+/*
+ * The payload is left where it is, in the activation: mostly the coroutine that this wakes decodes
+ * it within the same call, and then it needs no copy.
+ */
 void activity_resolve(struct wf *wf, uint32_t seq, const struct resolution *resolution)
 {
 	struct wf_future *future = pending_take(&wf->activities, seq);

@@ -98,6 +98,7 @@ static void detach_all(struct wf *wf, struct coroutine *self)
 	}
 }
 
+/* The first that is done; with `all`, only if every one is. */
 static struct wf_future *first_done(struct wf_future *const *futures, size_t count, bool all)
 {
 	struct wf_future *first = NULL;
@@ -111,6 +112,10 @@ static struct wf_future *first_done(struct wf_future *const *futures, size_t cou
 	return first;
 }
 
+/*
+ * The waiters lie in the run's memory, not on the stack: their number is the caller's. That this
+ * wait was cancelled shows by the delivery, which is made once in a coroutine's life.
+ */
 struct wf_future *(wf_select_n)(struct wf *wf, struct wf_future *const *futures, size_t count)
 {
 	run_acts(wf, "wf_select");

@@ -133,6 +133,10 @@ bool wf_is_cancelled(const struct temporal_failure *failure)
 	       failure->cause && failure->cause->kind == TEMPORAL_FAILURE_CANCELLED;
 }
 
+/*
+ * A cancelled failure is the run's cancellation only if that was asked for; as in the other SDKs it
+ * does not matter whether it came from there.
+ */
 void failure_end_run(struct wf *wf, const struct temporal_failure *failure)
 {
 	if (wf->cancel_reason && wf_is_cancelled(failure)) {
@@ -149,6 +153,7 @@ void failure_end_run(struct wf *wf, const struct temporal_failure *failure)
 
 /* ---- the API ---- */
 
+/* All strings are set: whoever gets a failure of the library finds no NULL in it. */
 static struct temporal_failure *application(
 	struct wf *wf, struct arena *arena, const char *type, const char *format, va_list args)
 {

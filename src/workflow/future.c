@@ -29,6 +29,7 @@ struct wf_future *future_new(struct wf *wf, enum future_kind kind)
 	if (!future)
 		return NULL;
 	*future = (struct wf_future){ .kind = kind, .starter = starter };
+	future->serial = ++wf->future_serial;
 	future->waiters_end = &future->waiters;
 	if (!starter)
 		return future;

@@ -18,6 +18,7 @@ static const char *definition_name(const struct temporal_workflow *definition)
 	return definition->name ? definition->name : "";
 }
 
+/* The definition of that name, else the one for all types. There are few: no table is needed. */
 static const struct temporal_workflow *find(const struct wf_config *config, const char *type)
 {
 	const struct temporal_workflow *for_all = NULL;
@@ -214,6 +215,7 @@ static bool keep_info(struct wf *wf, const struct activation_initialize *job)
 	return !failed;
 }
 
+/* Arguments of a wrong form fail the task: the run waits for a worker that understands them. */
 static bool decode_arguments(struct wf *wf, const struct activation_payloads *arguments)
 {
 	const struct temporal_contract *contract = wf->definition->contract;
@@ -243,6 +245,7 @@ static bool decode_arguments(struct wf *wf, const struct activation_payloads *ar
 	return false;
 }
 
+/* The binding macros cannot see whose table a handler is put into; the size of its state can. */
 static bool handlers_fit(struct wf *wf)
 {
 	const struct temporal_handler *const *each = wf->definition->handlers;
@@ -329,6 +332,7 @@ static bool encode_result(struct wf *wf, Common__Payload **payload)
 	return false;
 }
 
+/* The list is the newest first. */
 static const struct wf_future *oldest_failed(const struct wf *wf)
 {
 	const struct wf_future *future = wf->failed;
@@ -338,6 +342,7 @@ static const struct wf_future *oldest_failed(const struct wf *wf)
 	return future;
 }
 
+/* Its own failure, then one that nobody has seen, then its result. */
 static void main_ended(struct wf *wf, struct coroutine *self)
 {
 	const struct wf_future *unseen = oldest_failed(wf);

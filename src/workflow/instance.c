@@ -133,6 +133,7 @@ struct command *run_command(struct wf *wf, enum command_kind kind)
 	return command;
 }
 
+/* The first that ends the run counts: a handler that fails later changes nothing any more. */
 struct command *run_last_command(struct wf *wf, enum command_kind kind)
 {
 	if (wf->finished)
@@ -145,6 +146,7 @@ struct command *run_last_command(struct wf *wf, enum command_kind kind)
 	return command;
 }
 
+/* Reaches the run's function alone; what that has started hears of it by what it waits for. */
 static void cancel_run(struct wf *wf, const char *reason)
 {
 	const char *copy = arena_strdup(&wf->arena, reason);
@@ -208,6 +210,7 @@ static void run_ready(struct wf *wf)
 	}
 }
 
+/* Conditions are looked at only when nothing is ready, as Python's loop does. */
 static void run_until_all_wait(struct wf *wf, bool conditions)
 {
 	do {
@@ -254,6 +257,7 @@ static const struct activation_job *job_of_kind(
 	return NULL;
 }
 
+/* Definition and arguments come before any set, since signals (set 1) need the state. */
 static bool ready_to_apply(struct wf *wf, const struct activation *activation)
 {
 	const struct activation_job *first = job_of_kind(activation, JOB_INITIALIZE_WORKFLOW);

@@ -115,7 +115,7 @@ struct wf_mark wf_mark(struct wf *wf)
 		run_lacks_memory(wf);
 	arena_init(&scope->arena, SCOPE_CHUNK, wf->arena.budget);
 	scope->outer = self->scope;
-	scope->started = self->started;
+	scope->serial = wf->future_serial;
 	self->scope = scope;
 	self->arena = &scope->arena;
 	return (struct wf_mark){ scope };
@@ -138,11 +138,11 @@ void scope_end_all(struct wf *wf, struct coroutine *self)
 }
 
 /* The futures that this coroutine has started since the mark, and that have ended. */
-static void recycle_since(struct wf *wf, struct coroutine *self, const struct wf_future *mark)
+static void recycle_since(struct wf *wf, struct coroutine *self, uint32_t serial)
 {
 	struct wf_future *future = self->started;
 
-	while (future && future != mark) {
+	while (future && future->serial > serial) {
 		struct wf_future *older = future->next_started;
 
 		if (future->kind == FUTURE_CONDITION && !future->done)
@@ -164,7 +164,7 @@ void(wf_release)(struct wf *wf, struct wf_mark mark)
 		scope = scope->outer;
 	if (!scope)
 		run_fault(wf, "InvalidArgument", "wf_release: it is no mark of this coroutine");
-	recycle_since(wf, self, scope->started);
+	recycle_since(wf, self, scope->serial);
 	for (bool last = false; !last;) {
 		last = self->scope == mark.scope;
 		scope_end(self);

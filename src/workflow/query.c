@@ -72,6 +72,7 @@ static const struct coroutine_class query_class = {
 	.name = "query", .read_only = true, .body = body, .ended = ended
 };
 
+/* The names help whoever has mistyped one. */
 static void answer_unknown(struct wf *wf, const struct activation_query *job)
 {
 	const struct temporal_handler *const *each = wf->definition->handlers;
@@ -122,6 +123,7 @@ static void never_runs(struct wf *wf, struct coroutine *self)
 {
 }
 
+/* One with bad arguments is answered at once; its coroutine is there already and does nothing. */
 void query_apply(struct wf *wf, const struct activation_query *job)
 {
 	static const struct coroutine_class refused = {

@@ -51,6 +51,7 @@ struct wf_future {
 	bool listed;      /* in wf->conditions */
 	bool orphan;      /* and to be recycled when it is not any more */
 	uint32_t seq;     /* TIMER, ACTIVITY */
+	uint32_t serial;  /* counts all futures of the run */
 	const char *what; /* ACTIVITY: its type; CONDITION: the signal's name or NULL */
 	struct waiter *waiters, **waiters_end;
 	struct coroutine *starter; /* NULL when that has ended */
@@ -99,7 +100,7 @@ struct deferred {
 struct scope {
 	struct arena arena;
 	struct scope *outer;
-	struct wf_future *started; /* the newest future before the mark */
+	uint32_t serial; /* of the newest future before the mark */
 };
 
 /* What a coroutine is: its body, on its own stack, and what happens on the thread's when it has
@@ -208,7 +209,7 @@ struct wf {
 	struct wf_future *free_futures, *conditions, **conditions_end, *fresh, *failed;
 	struct waiter *free_waiters;
 	struct pending timers, activities;
-	uint32_t timer_seq, activity_seq;
+	uint32_t timer_seq, activity_seq, future_serial;
 	struct signal *signals, **signals_end; /* without a handler so far */
 	unsigned handlers_running;
 	size_t stack_bytes; /* resident, of parked coroutines */

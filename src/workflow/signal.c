@@ -19,6 +19,7 @@ static void handler_body(struct wf *wf, struct coroutine *self)
 		handler->signal_raw(wf, wf->state, self->name, self->handler.in);
 }
 
+/* A handler is an error boundary like the run's function: what it fails with ends the run. */
 static void handler_ended(struct wf *wf, struct coroutine *self)
 {
 	wf->handlers_running--;
@@ -71,6 +72,7 @@ static struct temporal_payloads *decode_raw(struct wf *wf, const struct activati
 	return NULL;
 }
 
+/* Untyped, since it is not known yet by which contract it will be received. */
 static void keep(struct wf *wf, const struct activation_signal *job)
 {
 	struct signal *signal = ARENA_NEW(&wf->arena, struct signal);
@@ -146,6 +148,7 @@ static struct signal **find(struct wf *wf, const char *name)
 	return link;
 }
 
+/* What a condition has to know: on the stack of a coroutine that waits, or in the run's memory. */
 struct awaited {
 	struct wf *wf;
 	const char *name;

@@ -53,6 +53,7 @@ static const struct temporal_failure *check(struct wf *wf, struct coroutine *sel
 	return failure;
 }
 
+/* Accepted before the handler's first line, so that its commands follow the acceptance. */
 static void body(struct wf *wf, struct coroutine *self)
 {
 	const struct temporal_handler *handler = self->handler.handler;

@@ -31,12 +31,12 @@ static void on_request(struct rpc_server_stream *stream)
 		abort(); /* nghttp2 lets no request pass without one */
 }
 
+static volatile uint8_t seen;
+
 static void on_message(struct rpc_server_stream *stream, const uint8_t *data, size_t len)
 {
-	volatile uint8_t sink = 0;
-
 	for (size_t i = 0; i < len; i += 64)
-		sink ^= data[i];
+		seen = data[i]; /* the bytes are there */
 	if (len > 1 << 16)
 		abort();
 }

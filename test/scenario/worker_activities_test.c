@@ -1,8 +1,8 @@
 /*
- * Goal: activities do on the real server what they are promised to: results, retries, failure chains, time-outs,
- * heartbeats, cancellation, completion by somebody else, limits, shutdown, and clear errors for what does not fit.
- * Method: one workflow that calls one activity, told by the argument what to do; the result, or the failure's chain, is
- * compared by the client.
+ * Goal: activities do on the real server what they are promised to: results, retries, failure
+ * chains, time-outs, heartbeats, cancellation, completion by somebody else, limits, shutdown, and
+ * clear errors for what does not fit. Method: one workflow that calls one activity, told by the
+ * argument what to do; the result, or the failure's chain, is compared by the client.
  */
 #include "worker_fixture.h"
 
@@ -119,8 +119,9 @@ static const struct temporal_failure *do_wait(struct act *act, probe_out *out)
 {
 	if (!act_wait(act, 10000))
 		return act_failure(act, "Wrong", "nobody has cancelled it");
-	return act_cancel_reason(act) == ACT_WORKER_SHUTDOWN ? act_cancelled_failure(act)
-							     : act_failure(act, "Wrong", "another reason");
+	return act_cancel_reason(act) == ACT_WORKER_SHUTDOWN
+		       ? act_cancelled_failure(act)
+		       : act_failure(act, "Wrong", "another reason");
 }
 
 static const struct temporal_failure *do_sleep(struct act *act, probe_out *out)
@@ -135,14 +136,16 @@ static const struct temporal_failure *do_result(struct act *act, probe_out *out)
 	const struct act_info *info = act_info(act);
 
 	if (strcmp(info->activity_type, "probe") != 0 || strcmp(info->workflow_type, "Try") != 0 ||
-		info->start_to_close_timeout_ms != 5000 || info->attempt != 1 || info->started_time_ns == 0 ||
-		strcmp(info->task_queue, fixture.queue) != 0 || strcmp(info->namespace_, "default") != 0)
+		info->start_to_close_timeout_ms != 5000 || info->attempt != 1 ||
+		info->started_time_ns == 0 || strcmp(info->task_queue, fixture.queue) != 0 ||
+		strcmp(info->namespace_, "default") != 0)
 		return act_failure(act, "Wrong", "the info is not as expected");
 	*out = act_printf(act, "done: %s", "\xC3\xBC \"quoted\"");
 	return NULL;
 }
 
-static const struct temporal_failure *probe_run(struct act *act, const struct probe_in *in, probe_out *out)
+static const struct temporal_failure *probe_run(
+	struct act *act, const struct probe_in *in, probe_out *out)
 {
 	static const struct {
 		const char *what;
@@ -163,12 +166,13 @@ static const struct temporal_failure *probe_run(struct act *act, const struct pr
 		if (strcmp(table[i].what, in->what) == 0)
 			return table[i].run(act, out);
 	}
-	return act_failure_with(act, &(const struct act_failure_opts){ .non_retryable = true }, "do what?");
+	return act_failure_with(
+		act, &(const struct act_failure_opts){ .non_retryable = true }, "do what?");
 }
 TEMPORAL_ACTIVITY(probe);
 
-static const struct temporal_failure *other_probe_run(struct act *act, const struct other_probe_in *in,
-	other_probe_out *out)
+static const struct temporal_failure *other_probe_run(
+	struct act *act, const struct other_probe_in *in, other_probe_out *out)
 {
 	*out = "never called";
 	return NULL;
@@ -179,7 +183,8 @@ TEMPORAL_ACTIVITY(other_probe);
 
 static const struct temporal_retry_policy quick_retries = { .initial_interval_ms = 10 };
 static const struct temporal_retry_policy no_retries = { .maximum_attempts = 1 };
-static const struct wf_activity_opts retried = { .start_to_close_ms = 5000, .retry = &quick_retries };
+static const struct wf_activity_opts retried = { .start_to_close_ms = 5000,
+	.retry = &quick_retries };
 static const struct wf_activity_opts once = { .start_to_close_ms = 5000, .retry = &no_retries };
 
 static try_out try_to_cancel(struct wf *wf)
@@ -198,8 +203,11 @@ static try_out try_to_cancel(struct wf *wf)
 
 static try_out try_run(struct wf *wf, const struct try_in *in)
 {
-	const struct wf_activity_opts short_of_time = { .start_to_close_ms = 200, .retry = &no_retries };
-	const struct wf_activity_opts silent = { .start_to_close_ms = 5000, .heartbeat_ms = 200, .retry = &no_retries };
+	const struct wf_activity_opts short_of_time = { .start_to_close_ms = 200,
+		.retry = &no_retries };
+	const struct wf_activity_opts silent = {
+		.start_to_close_ms = 5000, .heartbeat_ms = 200, .retry = &no_retries
+	};
 
 	if (strcmp(in->what, "cancel") == 0)
 		return try_to_cancel(wf);
@@ -229,9 +237,12 @@ TEMPORAL_WORKFLOW(many);
 
 static void start_all(struct temporal_worker_opts opts)
 {
-	opts.workflows = WORKFLOWS(&try_workflow, &many_workflow);
+	static const struct temporal_workflow *const workflows[] = { &try_workflow, &many_workflow, NULL };
+	static const struct temporal_activity *const activities[] = { &probe_activity, NULL };
+
+	opts.workflows = workflows;
 	if (!opts.activities)
-		opts.activities = ACTIVITIES(&probe_activity);
+		opts.activities = activities;
 	start_worker(opts);
 }
 
@@ -241,7 +252,8 @@ static void an_activity_gives_its_result(void **state)
 {
 	start_all((struct temporal_worker_opts){ 0 });
 	assert_result(START(try, .what = "result"), &try, "done: \xC3\xBC \"quoted\"");
-	assert_string_equal(fixture.last_text[TEMPORAL_EVENT_ACTIVITY_COMPLETED], "done: \xC3\xBC \"quoted\"");
+	assert_string_equal(
+		fixture.last_text[TEMPORAL_EVENT_ACTIVITY_COMPLETED], "done: \xC3\xBC \"quoted\"");
 }
 
 static void without_eager_starts_it_is_polled(void **state)
@@ -300,8 +312,9 @@ static void an_unknown_activity_is_named(void **state)
 	const struct temporal_failure *failure = temporal_result_failure(result)->cause;
 
 	assert_string_equal(failure->type, "NotFoundError");
-	assert_string_equal(failure->message,
-		"Activity function missing for workflow Try is not registered on this worker, available activities: probe");
+	assert_string_equal(
+		failure->message, "Activity function missing for workflow Try is not registered on "
+				  "this worker, available activities: probe");
 	temporal_result_unref(result);
 }
 
@@ -358,7 +371,8 @@ static void somebody_else_completes_it(void **state)
 	wait_for_events(TEMPORAL_EVENT_ACTIVITY_LEFT_OPEN, 1);
 	pthread_mutex_lock(&token_lock);
 	const struct temporal_activity_target target = { .task_token = { token, token_len } };
-	enum temporal_code code = temporal_activity_complete(fixture.client, probe, &target, &out, &err);
+	enum temporal_code code =
+		temporal_activity_complete(fixture.client, probe, &target, &out, &err);
 
 	pthread_mutex_unlock(&token_lock);
 	assert_int_equal(code, TEMPORAL_OK);
@@ -396,7 +410,8 @@ static void a_rate_is_kept(void **state)
 	temporal_run_unref(run);
 }
 
-/* The activity is cancelled, its attempt fails, and another worker makes the next one: it waits for that one's shutdown. */
+/* The activity is cancelled, its attempt fails, and another worker makes the next one: it waits for
+ * that one's shutdown. */
 static void a_shutdown_cancels_activities(void **state)
 {
 	start_all((struct temporal_worker_opts){ 0 });
@@ -408,7 +423,8 @@ static void a_shutdown_cancels_activities(void **state)
 	stop_worker();
 	assert_true(test_now_ms() - start_ms < 5000);
 	assert_int_equal(event_count(TEMPORAL_EVENT_ACTIVITY_FAILED), 1);
-	assert_string_equal(fixture.last_text[TEMPORAL_EVENT_ACTIVITY_FAILED], "the worker was shut down");
+	assert_string_equal(
+		fixture.last_text[TEMPORAL_EVENT_ACTIVITY_FAILED], "the worker was shut down");
 	temporal_run_unref(run);
 }
 
@@ -419,7 +435,8 @@ static void a_graceful_shutdown_waits_for_activities(void **state)
 
 	wait_for_events(TEMPORAL_EVENT_ACTIVITY_TASK_RECEIVED, 1);
 	stop_worker();
-	assert_int_equal(event_count(TEMPORAL_EVENT_ACTIVITY_COMPLETED), event_count(TEMPORAL_EVENT_ACTIVITY_TASK_RECEIVED));
+	assert_int_equal(event_count(TEMPORAL_EVENT_ACTIVITY_COMPLETED),
+		event_count(TEMPORAL_EVENT_ACTIVITY_TASK_RECEIVED));
 	assert_int_equal(event_count(TEMPORAL_EVENT_WORKER_STOPPED), 1);
 	temporal_run_unref(run);
 }
@@ -428,20 +445,28 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(an_activity_gives_its_result, begin_test, end_test),
-		cmocka_unit_test_setup_teardown(without_eager_starts_it_is_polled, begin_test, end_test),
-		cmocka_unit_test_setup_teardown(a_failed_attempt_is_tried_again, begin_test, end_test),
-		cmocka_unit_test_setup_teardown(a_failure_arrives_with_its_chain, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			without_eager_starts_it_is_polled, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			a_failed_attempt_is_tried_again, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			a_failure_arrives_with_its_chain, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(attempts_end_by_the_policy, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(an_unknown_activity_is_named, begin_test, end_test),
-		cmocka_unit_test_setup_teardown(wrong_arguments_are_a_failure, begin_test, end_test),
-		cmocka_unit_test_setup_teardown(an_activity_that_is_slow_times_out, begin_test, end_test),
-		cmocka_unit_test_setup_teardown(the_next_attempt_reads_the_last_heartbeat, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			wrong_arguments_are_a_failure, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			an_activity_that_is_slow_times_out, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			the_next_attempt_reads_the_last_heartbeat, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(a_cancelled_activity_notices, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(somebody_else_completes_it, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(no_more_run_than_allowed, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(a_rate_is_kept, begin_test, end_test),
-		cmocka_unit_test_setup_teardown(a_shutdown_cancels_activities, begin_test, end_test),
-		cmocka_unit_test_setup_teardown(a_graceful_shutdown_waits_for_activities, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			a_shutdown_cancels_activities, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			a_graceful_shutdown_waits_for_activities, begin_test, end_test),
 	};
 
 	return cmocka_run_group_tests(tests, begin_all, end_all);

@@ -1,6 +1,6 @@
 /*
- * worker_fixture.h: what the scenario tests of the worker share: a client of the run's server, a worker on a task queue of
- * the test's own, and what it told.
+ * worker_fixture.h: what the scenario tests of the worker share: a client of the run's server, a
+ * worker on a task queue of the test's own, and what it told.
  */
 #ifndef SCENARIO_WORKER_FIXTURE_H
 #define SCENARIO_WORKER_FIXTURE_H
@@ -31,8 +31,8 @@ struct fixture {
 	char queue[64];
 	/* lock */
 	pthread_mutex_t lock;
-	int events[EVENT_KINDS];                 /* how many there were of each kind */
-	char last_text[EVENT_KINDS][256];        /* the text of the last one */
+	int events[EVENT_KINDS];          /* how many there were of each kind */
+	char last_text[EVENT_KINDS][256]; /* the text of the last one */
 };
 
 static struct fixture fixture = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -113,8 +113,8 @@ static inline int begin_test(void **state)
 
 	(void)state;
 	memset(fixture.events, 0, sizeof(fixture.events));
-	snprintf(fixture.queue, sizeof(fixture.queue), "worker-test-%d-%d-%lld", (int)getpid(), ++number,
-		(long long)test_now_ms());
+	snprintf(fixture.queue, sizeof(fixture.queue), "worker-test-%d-%d-%lld", (int)getpid(),
+		++number, (long long)test_now_ms());
 	return 0;
 }
 
@@ -143,9 +143,11 @@ static inline int end_all(void **state)
 /* Starts the workflow of that type with these arguments; the test fails if it cannot. */
 static inline struct temporal_run *start_named(const char *type, struct temporal_payloads arguments)
 {
-	struct temporal_start_opts opts = { .task_queue = fixture.queue, .execution_timeout_ms = 60000 };
+	struct temporal_start_opts opts = { .task_queue = fixture.queue,
+		.execution_timeout_ms = 60000 };
 	struct temporal_error err = { .code = TEMPORAL_OK };
-	struct temporal_run *run = temporal_start_named(fixture.client, type, arguments, &opts, &err);
+	struct temporal_run *run =
+		temporal_start_named(fixture.client, type, arguments, &opts, &err);
 
 	if (!run)
 		print_message("%s\n", err.message);
@@ -153,12 +155,13 @@ static inline struct temporal_run *start_named(const char *type, struct temporal
 	return run;
 }
 
-#define START(X_, ...) \
-	start_contract(&X_, &(const struct X_##_in){ __VA_ARGS__ })
-#define START_0(X_) start_contract(&X_, NULL)
-static inline struct temporal_run *start_contract(const struct temporal_contract *contract, const void *in)
+#define START(X_, ...) start_contract(&X_, &(const struct X_##_in){ __VA_ARGS__ })
+#define START_0(X_)    start_contract(&X_, NULL)
+static inline struct temporal_run *start_contract(
+	const struct temporal_contract *contract, const void *in)
 {
-	struct temporal_start_opts opts = { .task_queue = fixture.queue, .execution_timeout_ms = 60000 };
+	struct temporal_start_opts opts = { .task_queue = fixture.queue,
+		.execution_timeout_ms = 60000 };
 	struct temporal_error err = { .code = TEMPORAL_OK };
 	struct temporal_run *run =
 		temporal_start_contract_(fixture.client, contract, in, &opts, sizeof(opts), &err);
@@ -170,8 +173,8 @@ static inline struct temporal_run *start_contract(const struct temporal_contract
 }
 
 /* The result of a run whose contract returns a string; compared, and the handle given up. */
-static inline void assert_result(struct temporal_run *run, const struct temporal_contract *contract,
-	const char *expected)
+static inline void assert_result(
+	struct temporal_run *run, const struct temporal_contract *contract, const char *expected)
 {
 	struct temporal_result *result = NULL;
 	struct temporal_error err = { .code = TEMPORAL_OK };

@@ -6,9 +6,12 @@
 #include "rpc_fixture.h"
 
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
+
+#include "rpc/call.h"
 
 static void answers_come_back(void **state)
 {
@@ -487,6 +490,93 @@ static void full_connections_get_company(void **state)
 	}
 }
 
+/* By the machine's own name, which the resolver has to know; asked again each 30 ms. */
+static void names_are_resolved(void **state)
+{
+	struct fixture *f = *state;
+	char name[64] = "", target[80];
+	struct addrinfo *info = NULL;
+
+	gethostname(name, sizeof(name) - 1);
+	if (getaddrinfo(name, NULL, &(struct addrinfo){ .ai_family = AF_INET }, &info) != 0)
+		skip();
+	freeaddrinfo(info);
+	f->server_opts.host = "0.0.0.0";
+	server_start(f);
+	snprintf(target, sizeof(target), "%s:%u", name, f->port);
+	connect_with(f, (struct rpc_connect_opts){ .target = target, .dns_refresh_ms = 30 });
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(describe(f, "x", CALL(0), NULL), TEMPORAL_OK);
+		usleep(30000);
+	}
+}
+
+/* A channel without a network: the ops answer each call with its own request's namespace. */
+
+struct echo_channel {
+	struct rpc_channel channel; /* first */
+	struct rpc_task task;
+	struct rpc_call *call;
+	atomic_int destroyed;
+};
+
+static void echo_answer(struct rpc_task *task)
+{
+	struct echo_channel *echo =
+		(struct echo_channel *)(void *)((char *)task - offsetof(struct echo_channel, task));
+	const Workflowservice__DescribeNamespaceRequest *request = echo->call->message;
+	struct arena arena;
+
+	arena_init(&arena, 512, ARENA_NO_BUDGET);
+	Workflowservice__DescribeNamespaceResponse *response =
+		PROTO_NEW(&arena, Workflowservice__DescribeNamespaceResponse,
+			workflowservice__describe_namespace_response);
+	response->namespace_info =
+		PROTO_NEW(&arena, Namespace__NamespaceInfo, namespace__namespace_info);
+	response->namespace_info->id = arena_strdup(&arena, request->namespace_);
+	rpc_call_message_in(echo->call, response, &arena);
+	rpc_call_end_try(echo->call, &(struct rpc_end){ .code = TEMPORAL_OK });
+}
+
+static void echo_start(struct rpc_channel *channel, struct rpc_call *call)
+{
+	struct echo_channel *echo = (struct echo_channel *)(void *)channel;
+
+	echo->call = call;
+	echo->task.run = echo_answer;
+	rpc_loop_post(channel->loop, &echo->task);
+}
+
+static void echo_cancel(struct rpc_channel *channel, struct rpc_call *call)
+{
+}
+
+static void echo_destroy(struct rpc_channel *channel)
+{
+	rpc_channel_finish(channel);
+	atomic_store(&((struct echo_channel *)(void *)channel)->destroyed, 1);
+}
+
+static void channels_need_no_network(void **state)
+{
+	static const struct rpc_channel_ops ops = { echo_start, echo_cancel, echo_destroy,
+		.in_process = true };
+	struct fixture *f = *state;
+	struct echo_channel echo = { 0 };
+	char id[100];
+
+	assert_int_equal(rpc_channel_init(&echo.channel, &ops, f->client_loop, NULL, 0, &f->err),
+		TEMPORAL_OK);
+	f->channel = &echo.channel;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(describe(f, "in process", CALL(0), id), TEMPORAL_OK);
+		assert_string_equal(id, "in process");
+	}
+	rpc_channel_unref(f->channel);
+	f->channel = NULL;
+	wait_for(&echo.destroyed, 1);
+}
+
 /* Peers that are no gRPC servers. */
 
 struct odd_peer {
@@ -664,6 +754,8 @@ int main(void)
 		WITH_FIXTURE(polls_survive_a_restart),
 		WITH_FIXTURE(stopping_waits_for_calls),
 		WITH_FIXTURE(full_connections_get_company),
+		WITH_FIXTURE(names_are_resolved),
+		WITH_FIXTURE(channels_need_no_network),
 		WITH_FIXTURE(garbage_is_an_error),
 		WITH_FIXTURE(a_peer_that_closes_is_an_error),
 		WITH_FIXTURE(a_silent_peer_is_given_up),

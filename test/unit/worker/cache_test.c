@@ -1,6 +1,7 @@
 /*
- * The cache of runs. Goal: look-up finds exactly what is in it, and the right run is dropped at the right time. Method:
- * entries without runs; each test sets limits, moves entries through use and rest, and checks what surplus names.
+ * The cache of runs. Goal: look-up finds exactly what is in it, and the right run is dropped at the
+ * right time. Method: entries without runs; each test sets limits, moves entries through use and
+ * rest, and checks what surplus names.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,7 +47,8 @@ static void finds_what_is_in_it(void **state)
 	for (int i = 0; i < N; i++)
 		rested(i, 1);
 	for (int i = 0; i < N; i++)
-		assert_ptr_equal(worker_cache_find(&fixture.cache, fixture.ids[i]), &fixture.entries[i]);
+		assert_ptr_equal(
+			worker_cache_find(&fixture.cache, fixture.ids[i]), &fixture.entries[i]);
 	assert_null(worker_cache_find(&fixture.cache, "run-1000"));
 	for (int i = 0; i < N; i += 2)
 		worker_cache_remove(&fixture.cache, &fixture.entries[i]);

@@ -1,6 +1,7 @@
 /*
- * A worker's options. Goal: whatever does not fit is refused with a message that names the option, and what is left out
- * has its documented default. Method: one set of good options, and a table of changes to it with the expected words.
+ * A worker's options. Goal: whatever does not fit is refused with a message that names the option,
+ * and what is left out has its documented default. Method: one set of good options, and a table of
+ * changes to it with the expected words.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,13 +13,19 @@
 
 #include "worker/options.h"
 
-static const struct temporal_contract order = { .name = "Order", .definition = TEMPORAL_DEFINES_WORKFLOW };
-static const struct temporal_contract refund = { .name = "Refund", .definition = TEMPORAL_DEFINES_WORKFLOW };
-static const struct temporal_contract charge = { .name = "charge", .definition = TEMPORAL_DEFINES_ACTIVITY };
-static const struct temporal_workflow order_workflow = { .contract = &order }, refund_workflow = { .contract = &refund };
-static const struct temporal_workflow named_workflow = { .name = "Order" }, any_workflow = { .name = NULL };
+static const struct temporal_contract order = { .name = "Order",
+	.definition = TEMPORAL_DEFINES_WORKFLOW };
+static const struct temporal_contract refund = { .name = "Refund",
+	.definition = TEMPORAL_DEFINES_WORKFLOW };
+static const struct temporal_contract charge = { .name = "charge",
+	.definition = TEMPORAL_DEFINES_ACTIVITY };
+static const struct temporal_workflow order_workflow = { .contract = &order },
+				      refund_workflow = { .contract = &refund };
+static const struct temporal_workflow named_workflow = { .name = "Order" },
+				      any_workflow = { .name = NULL };
 static const struct temporal_workflow confused_workflow = { .contract = &charge };
-static const struct temporal_activity charge_activity = { .contract = &charge }, any_activity = { .contract = NULL };
+static const struct temporal_activity charge_activity = { .contract = &charge },
+				      any_activity = { .contract = NULL };
 static const struct temporal_activity confused_activity = { .contract = &order };
 
 #define WORKFLOWS(...)  ((const struct temporal_workflow *const[]){ __VA_ARGS__, NULL })
@@ -26,8 +33,8 @@ static const struct temporal_activity confused_activity = { .contract = &order }
 
 static struct arena arena;
 
-static enum temporal_code complete(struct temporal_worker_opts *opts, struct temporal_worker_opts given,
-	struct temporal_error *err)
+static enum temporal_code complete(struct temporal_worker_opts *opts,
+	struct temporal_worker_opts given, struct temporal_error *err)
 {
 	return worker_options_complete(opts, &given, sizeof(given), "me@here", &arena, err);
 }
@@ -52,7 +59,8 @@ static void assert_refused(struct temporal_worker_opts given, const char *word)
 #define REFUSED(word_, ...) \
 	do { \
 		struct temporal_worker_opts given_ = { .task_queue = "orders", \
-			.workflows = WORKFLOWS(&order_workflow), __VA_ARGS__ }; \
+			.workflows = WORKFLOWS(&order_workflow), \
+			__VA_ARGS__ }; \
 		assert_refused(given_, (word_)); \
 	} while (0)
 
@@ -87,8 +95,12 @@ static void everything_is_copied(void **state)
 	struct temporal_worker_opts opts;
 	struct temporal_error err;
 
-	assert_int_equal(complete(&opts, (struct temporal_worker_opts){ .task_queue = queue, .identity = identity,
-						 .activities = activities }, &err), TEMPORAL_OK);
+	assert_int_equal(complete(&opts,
+				 (struct temporal_worker_opts){ .task_queue = queue,
+					 .identity = identity,
+					 .activities = activities },
+				 &err),
+		TEMPORAL_OK);
 	memset(queue, 'x', 6);
 	memset(identity, 'x', 6);
 	activities[0] = NULL;
@@ -98,16 +110,19 @@ static void everything_is_copied(void **state)
 	assert_null(opts.activities[1]);
 }
 
-/* A program that was compiled when the struct was shorter passes its size; what it did not know is 0. */
+/* A program that was compiled when the struct was shorter passes its size; what it did not know is
+ * 0. */
 static void an_older_caller_is_understood(void **state)
 {
 	struct temporal_worker_opts given = good(), opts;
 	struct temporal_error err;
 
-	memset((char *)&given + offsetof(struct temporal_worker_opts, max_concurrent_activities), 0xEE,
+	memset((char *)&given + offsetof(struct temporal_worker_opts, max_concurrent_activities),
+		0xEE,
 		sizeof(given) - offsetof(struct temporal_worker_opts, max_concurrent_activities));
 	assert_int_equal(worker_options_complete(&opts, &given,
-				 offsetof(struct temporal_worker_opts, max_concurrent_activities), "me", &arena, &err),
+				 offsetof(struct temporal_worker_opts, max_concurrent_activities),
+				 "me", &arena, &err),
 		TEMPORAL_OK);
 	assert_int_equal(opts.max_concurrent_activities, 100);
 	assert_null(opts.on_event);
@@ -130,33 +145,46 @@ static void off_means_none(void **state)
 
 static void what_is_missing_is_named(void **state)
 {
-	assert_refused((struct temporal_worker_opts){ .workflows = WORKFLOWS(&order_workflow) }, "task_queue");
-	assert_refused((struct temporal_worker_opts){ .task_queue = "", .workflows = WORKFLOWS(&order_workflow) },
+	assert_refused((struct temporal_worker_opts){ .workflows = WORKFLOWS(&order_workflow) },
 		"task_queue");
-	assert_refused((struct temporal_worker_opts){ .task_queue = "orders" }, "neither .workflows nor .activities");
-	assert_refused((struct temporal_worker_opts){ .task_queue = "orders", .activities = ACTIVITIES(&charge_activity),
-			       .no_remote_activities = true }, "no_remote_activities");
+	assert_refused((struct temporal_worker_opts){ .task_queue = "",
+			       .workflows = WORKFLOWS(&order_workflow) },
+		"task_queue");
+	assert_refused((struct temporal_worker_opts){ .task_queue = "orders" },
+		"neither .workflows nor .activities");
+	assert_refused((struct temporal_worker_opts){ .task_queue = "orders",
+			       .activities = ACTIVITIES(&charge_activity),
+			       .no_remote_activities = true },
+		"no_remote_activities");
 }
 
 static void names_are_unique(void **state)
 {
 	assert_refused((struct temporal_worker_opts){ .task_queue = "q",
-			       .workflows = WORKFLOWS(&order_workflow, &refund_workflow, &order_workflow) }, "Order");
+			       .workflows = WORKFLOWS(
+				       &order_workflow, &refund_workflow, &order_workflow) },
+		"Order");
 	assert_refused((struct temporal_worker_opts){ .task_queue = "q",
-			       .workflows = WORKFLOWS(&order_workflow, &named_workflow) }, "Order");
+			       .workflows = WORKFLOWS(&order_workflow, &named_workflow) },
+		"Order");
 	assert_refused((struct temporal_worker_opts){ .task_queue = "q",
-			       .workflows = WORKFLOWS(&any_workflow, &any_workflow) }, "none");
+			       .workflows = WORKFLOWS(&any_workflow, &any_workflow) },
+		"none");
 	assert_refused((struct temporal_worker_opts){ .task_queue = "q",
-			       .activities = ACTIVITIES(&charge_activity, &charge_activity) }, "activities[0] and [1]");
+			       .activities = ACTIVITIES(&charge_activity, &charge_activity) },
+		"activities[0] and [1]");
 	assert_refused((struct temporal_worker_opts){ .task_queue = "q",
-			       .activities = ACTIVITIES(&any_activity, &any_activity) }, "none");
+			       .activities = ACTIVITIES(&any_activity, &any_activity) },
+		"none");
 }
 
 static void kinds_are_not_confused(void **state)
 {
-	assert_refused((struct temporal_worker_opts){ .task_queue = "q", .workflows = WORKFLOWS(&confused_workflow) },
+	assert_refused((struct temporal_worker_opts){ .task_queue = "q",
+			       .workflows = WORKFLOWS(&confused_workflow) },
 		"workflows[0]");
-	assert_refused((struct temporal_worker_opts){ .task_queue = "q", .activities = ACTIVITIES(&confused_activity) },
+	assert_refused((struct temporal_worker_opts){ .task_queue = "q",
+			       .activities = ACTIVITIES(&confused_activity) },
 		"activities[0]");
 }
 
@@ -203,8 +231,11 @@ static void activities_are_found_by_name(void **state)
 
 	assert_int_equal(complete(&opts, good(), &err), TEMPORAL_OK);
 	assert_null(worker_options_activity(&opts, "charge"));
-	assert_int_equal(complete(&opts, (struct temporal_worker_opts){ .task_queue = "q",
-						 .activities = ACTIVITIES(&any_activity, &charge_activity) }, &err),
+	assert_int_equal(
+		complete(&opts,
+			(struct temporal_worker_opts){ .task_queue = "q",
+				.activities = ACTIVITIES(&any_activity, &charge_activity) },
+			&err),
 		TEMPORAL_OK);
 	assert_ptr_equal(worker_options_activity(&opts, "charge"), &charge_activity);
 	assert_ptr_equal(worker_options_activity(&opts, "refund"), &any_activity);

@@ -1,6 +1,7 @@
 /*
- * The arithmetic of limits. Goal: no more polls and starts than allowed, and no queue starved. Method: drive the pure
- * functions through the orders of events that matter, and check the counts after each.
+ * The arithmetic of limits. Goal: no more polls and starts than allowed, and no queue starved.
+ * Method: drive the pure functions through the orders of events that matter, and check the counts
+ * after each.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -81,7 +82,8 @@ static void neither_queue_starves(void **state)
 		poll_all(&balance, &slots);
 		assert_int_equal(balance.active[WORKER_QUEUE_NORMAL], 1);
 		assert_int_equal(balance.active[WORKER_QUEUE_STICKY], 1);
-		/* One of them brings a task: nothing is free, nothing is polled until the task is done. */
+		/* One of them brings a task: nothing is free, nothing is polled until the task is
+		 * done. */
 		enum worker_queue queue = round % 3 ? WORKER_QUEUE_STICKY : WORKER_QUEUE_NORMAL;
 
 		balance.active[queue]--;

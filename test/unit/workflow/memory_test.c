@@ -68,10 +68,33 @@ static busy_out loops(struct wf *wf, int rounds)
 	return "looped";
 }
 
+static bool never(const void *state)
+{
+	return false;
+}
+
+/* What was started before the mark stays, whatever became of the newest of it. */
+static busy_out holds(struct wf *wf)
+{
+	struct wf_future *kept = wf_start_activity(wf, echo, &fast, .text = "kept");
+
+	wf_wait(wf, kept);
+	if (wf_until_timeout(wf, never, NULL, 1))
+		return "?";
+	struct wf_mark mark = wf_mark(wf);
+	wf_sleep(wf, 1);
+	wf_sleep(wf, 1);
+	wf_release(wf, mark);
+	struct wf_future *other = wf_timer(wf, 1);
+	return other == kept ? "taken away" : wf_await(wf, echo, kept);
+}
+
 static busy_out busy_run(struct wf *wf, struct busy *self, const struct busy_in *in)
 {
 	if (!strcmp(in->how, "loop"))
 		return loops(wf, 1000);
+	if (!strcmp(in->how, "hold"))
+		return holds(wf);
 	if (!strcmp(in->how, "eat"))
 		for (;;)
 			memset(wf_alloc(wf, 4000), 1, 4000);
@@ -115,6 +138,23 @@ static void a_loop_with_marks_stays_small(void **state)
 	assert_true(wf_instance_memory(play.instance) <= after_ten);
 	play_activity(&play, 1000, "\"x\"");
 	play_expect(&play, "complete \"looped\"\n");
+	play_close(&play);
+}
+
+static void a_release_leaves_what_is_older(void **state)
+{
+	struct play play;
+
+	play_open(&play, workflows);
+	play_start(&play, "Busy", "\"hold\"", NULL);
+	play_run(&play);
+	play_activity(&play, 1, "\"still here\"");
+	play_run(&play);
+	for (uint32_t seq = 1; seq <= 3; seq++) {
+		play_fire(&play, seq);
+		play_run(&play);
+	}
+	assert_string_equal(play.text, "timer 4 0.001s\ncomplete \"still here\"\n");
 	play_close(&play);
 }
 
@@ -287,6 +327,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_loop_with_marks_stays_small),
+		cmocka_unit_test(a_release_leaves_what_is_older),
 		cmocka_unit_test(a_run_has_a_budget),
 		cmocka_unit_test(any_allocation_may_fail),
 		cmocka_unit_test(any_budget_may_be_too_small),
