@@ -97,7 +97,7 @@ void rpc_client_ping(struct rpc_client_session *session);
 
 /*
  * Pings are answered by themselves, but for those with which grpc-go's server measures the
- * connection: their answer is owed until rpc_client_pong, which RPC_PONG_DELAY_MS later is early
+ * connection: their answer is owed until rpc_client_pong, which RPC_LAZY_MS later is early
  * enough.
  */
 bool rpc_client_owes_pong(const struct rpc_client_session *session);
