@@ -117,6 +117,7 @@ static void send(struct act *act, const struct rpc_method *method, const void *m
 		.retry = RPC_RETRY_CALL,
 		.done = reported,
 		.user = act,
+		.lazy = act->plenty,
 	};
 	struct temporal_error err;
 
@@ -462,6 +463,7 @@ static struct act *act_new(struct temporal_worker *worker,
 	if (!act)
 		return NULL;
 	act->worker = worker;
+	act->plenty = worker_slots_plenty(&worker->activity_slots);
 	act->task = task;
 	act->arena = *arena;
 	act->arena.budget = act->arena.held + WORKER_ACTIVITY_MEMORY_MAX;

@@ -265,6 +265,9 @@ static bool respond(struct worker_run *run, struct temporal_error *err)
 {
 	struct rpc_request request = { .retry = RPC_RETRY_CALL, .done = responded, .user = run };
 
+	request.lazy = worker_slots_plenty(&run->worker->workflow_slots) &&
+		       worker_slots_plenty(&run->worker->activity_slots);
+
 	switch (run->step.action) {
 	case ENGINE_RESPOND_COMPLETED:
 		worker_report_completing(run);
