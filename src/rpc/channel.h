@@ -140,9 +140,8 @@ struct rpc_connect_opts {
 };
 
 /*
- * A channel over HTTP/2 on the loop. It does not connect before its first call (rpc_channel_connect
- * does), and connects again by itself, with back-off, for as long as it lives. Bad options:
- * INVALID_ARGUMENT, NULL.
+ * A channel over HTTP/2 on the loop. It does not connect before its first call, and connects again
+ * by itself, with back-off, for as long as it lives. Bad options: INVALID_ARGUMENT, NULL.
  */
 struct rpc_channel *rpc_channel_new(struct rpc_loop *loop, const struct rpc_connect_opts *opts,
 	struct temporal_error *err) __attribute__((warn_unused_result));

@@ -3,16 +3,15 @@
  *
  * Invariants
  * - A stream is in the session's list from rpc_client_open to its `end`, which comes exactly once:
- * at the server's END_STREAM, at a reset, by rpc_client_cancel, or when the session is freed. From
- * then on nghttp2 has no pointer to it (its user data is NULL), even if nghttp2's own stream lives
- * a little longer.
+ *   at the server's END_STREAM, at a reset, by rpc_client_cancel, or when the session is freed.
+ *   From then on nghttp2 has no pointer to it (its user data is NULL), even if nghttp2's own stream
+ *   lives a little longer.
  * - grpc-status counts from whichever header block carries it (errors come as one block,
- * "Trailers-Only"), and what arrived before a reset still counts: RST_STREAM(NO_ERROR) after an
- * early reply is no failure.
- * - Nothing is allocated by what a header claims; all that a hostile server may send is counted
- * (limits H4, H5, H11).
+ *   "Trailers-Only"), and what arrived before a reset still counts: RST_STREAM(NO_ERROR) after an
+ *   early reply is no failure.
+ * - Nothing is allocated by what a header claims; all that a hostile server may send is counted.
  *
- * Called by connection.c on the loop's thread, and by tests with bytes from an array.
+ * Called by link.c on the loop's thread, and by tests with bytes from an array.
  */
 #include "rpc/client_session.h"
 
