@@ -49,13 +49,18 @@ static bool is_drained(const struct temporal_worker *worker)
 	       !worker->acts && worker->open_calls == 0;
 }
 
-static bool shutdown_is_posted(struct temporal_worker *worker)
+/*
+ * May the last step be taken? Not while a shutdown is on its way to the loop, and none is posted
+ * from here on: it would come after its worker has been freed.
+ */
+static bool close_to_shutdowns(struct temporal_worker *worker)
 {
 	pthread_mutex_lock(&worker->lock);
-	bool posted = worker->shutdown_posted;
+	bool closed = !worker->shutdown_posted;
 
+	worker->closed = closed;
 	pthread_mutex_unlock(&worker->lock);
-	return posted;
+	return closed;
 }
 
 void worker_advance(struct temporal_worker *worker)
@@ -71,7 +76,7 @@ void worker_advance(struct temporal_worker *worker)
 		worker_workflow_threads_wake(&worker->workflow_threads);
 	}
 	if (worker->phase == WORKER_EVICTING && worker->cache.count == 0 &&
-		!shutdown_is_posted(worker)) {
+		close_to_shutdowns(worker)) {
 		worker->phase = WORKER_STOPPED;
 		rpc_loop_post(worker->loop, &worker->stopped_task);
 	}
@@ -283,7 +288,7 @@ enum temporal_code temporal_worker_start(struct temporal_worker *worker, struct 
 void temporal_worker_shutdown(struct temporal_worker *worker)
 {
 	pthread_mutex_lock(&worker->lock);
-	if (!worker->shutdown_posted && !worker->stopped) {
+	if (!worker->shutdown_posted && !worker->closed) {
 		worker->shutdown_posted = true;
 		if (worker->started)
 			rpc_loop_post(worker->loop, &worker->shutdown_task);

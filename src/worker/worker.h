@@ -87,6 +87,7 @@ struct temporal_worker {
 	pthread_cond_t changed;
 	bool started, stopped, joined;
 	bool shutdown_posted; /* shutdown_task is queued */
+	bool closed;          /* no shutdown is posted any more */
 	int wake_fd;          /* to be made readable when it has stopped; -1: none */
 };
 
