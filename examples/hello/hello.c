@@ -1,6 +1,5 @@
 /* hello.c: a worker and its client in one program, against a server on localhost:7233. */
 #include <stdio.h>
-
 #include <temporal/worker.h>
 
 struct hello_in {
