@@ -62,6 +62,9 @@ struct rpc_request {
 				(70 s) */
 	enum rpc_retry retry;
 	bool no_status_details; /* do not decode status details */
+	/* Nobody waits for the reply: it may be read RPC_LAZY_MS later, together with what comes
+	 * next. That saves the wake-up which most replies to reports of a worker cost. */
+	bool lazy;
 	const struct rpc_header
 		*headers; /* besides the channel's own; borrowed until rpc_start returns */
 	size_t n_headers;
@@ -140,9 +143,8 @@ struct rpc_connect_opts {
 };
 
 /*
- * A channel over HTTP/2 on the loop. It does not connect before its first call (rpc_channel_connect
- * does), and connects again by itself, with back-off, for as long as it lives. Bad options:
- * INVALID_ARGUMENT, NULL.
+ * A channel over HTTP/2 on the loop. It does not connect before its first call, and connects again
+ * by itself, with back-off, for as long as it lives. Bad options: INVALID_ARGUMENT, NULL.
  */
 struct rpc_channel *rpc_channel_new(struct rpc_loop *loop, const struct rpc_connect_opts *opts,
 	struct temporal_error *err) __attribute__((warn_unused_result));

@@ -1,13 +1,13 @@
 /*
- * activity.c: takes an activity task, has it run on a thread of the pool, and reports what came of
- *it.
+ * activity.c: takes an activity task, has it run on a thread of the pool, and reports what came
+ * of it.
  *
- *	loop     poll or eager task --> [act] ............................ [reported] --> freed, its
- *slot too thread                            `--> decode, run, encode --> RPC --^
+ *	loop    poll or eager task -> [act] ..................... [reported] -> freed
+ *	thread                          `-> decode, run, encode -> RPC --^
  *
  * The answer is encoded and its call started on the activity's thread; the loop only sends it. An
- *attempt that the server does not know any more, or that somebody else will complete, is not
- *reported at all.
+ * attempt that the server does not know any more, or that somebody else will complete, is not
+ * reported at all.
  */
 #include "worker/activity.h"
 
@@ -59,9 +59,19 @@ static void end_posted(struct rpc_task *task)
 	end((struct act *)((char *)task - offsetof(struct act, end_task)));
 }
 
+static void report_failed(struct act *act, const struct temporal_failure *failure);
+
+/* A result that the server does not take, being too large, would be computed again and again. */
+static bool is_refused(const struct act *act, enum temporal_code code)
+{
+	return act->has_result &&
+	       (code == TEMPORAL_RESOURCE_EXHAUSTED || code == TEMPORAL_INVALID_ARGUMENT);
+}
+
 static void reported(struct rpc_call *call, struct rpc_reply *reply, void *user)
 {
 	struct act *act = user;
+	const struct temporal_failure *refused = NULL;
 
 	/* NOT_FOUND: it was cancelled or has timed out meanwhile, which is nobody's fault. */
 	if (reply->code != TEMPORAL_OK)
@@ -70,8 +80,17 @@ static void reported(struct rpc_call *call, struct rpc_reply *reply, void *user)
 			"reporting activity %s (%s): %s: %s", act->info.activity_id,
 			act->info.activity_type, temporal_code_name(reply->code),
 			reply->error.message);
+	if (is_refused(act, reply->code))
+		refused = act_failure_with(act,
+			&(const struct act_failure_opts){
+				.type = temporal_code_name(reply->code), .non_retryable = true },
+			"the server refused the result: %s", reply->error.message);
 	arena_finish(&reply->arena);
-	end(act);
+	act->has_result = false;
+	if (refused)
+		report_failed(act, refused);
+	else
+		end(act);
 }
 
 /* ---- the activity's thread ---- */
@@ -98,6 +117,7 @@ static void send(struct act *act, const struct rpc_method *method, const void *m
 		.retry = RPC_RETRY_CALL,
 		.done = reported,
 		.user = act,
+		.lazy = act->plenty,
 	};
 	struct temporal_error err;
 
@@ -123,6 +143,7 @@ static void report_completed(struct act *act, Common__Payload *result)
 	message.identity = act->worker->opts.identity;
 	if (result)
 		message.result = &payloads;
+	act->has_result = true;
 	send(act, &rpc_workflow_respond_activity_task_completed, &message);
 }
 
@@ -442,6 +463,7 @@ static struct act *act_new(struct temporal_worker *worker,
 	if (!act)
 		return NULL;
 	act->worker = worker;
+	act->plenty = worker_slots_plenty(&worker->activity_slots);
 	act->task = task;
 	act->arena = *arena;
 	act->arena.budget = act->arena.held + WORKER_ACTIVITY_MEMORY_MAX;

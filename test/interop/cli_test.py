@@ -50,6 +50,17 @@ class CliTest(unittest.TestCase):
         self.wait_status(name, "COMPLETED")
         self.assertIn("2", self.cli("workflow", "result", "--workflow-id", name))
 
+    def test_query(self):
+        letters = workers.worker(self.address, self.queue + "-letters", "test/interop/languages_worker")
+        self.addCleanup(letters.kill)
+        name = harness.unique("letter")
+        self.cli("workflow", "start", "--type", "Letter", "--task-queue", self.queue + "-letters", "--workflow-id", name,
+                 "--input", '"nowhere"', "--input", '"text"')
+        self.assertIn("unsigned", self.cli("workflow", "query", "--workflow-id", name, "--name", "state"))
+        self.cli("workflow", "signal", "--workflow-id", name, "--name", "sign", "--input", '"ann"')
+        self.assertIn("signed by ann", self.cli("workflow", "query", "--workflow-id", name, "--name", "state"))
+        self.cli("workflow", "terminate", "--workflow-id", name)
+
     def test_cancel(self):
         name = self.start("IdleWorkflow")
         self.cli("workflow", "cancel", "--workflow-id", name)

@@ -1,11 +1,14 @@
-"""Workflows and activities of two languages. Goal: a Python workflow calls activities in C, on the C
-worker's queue, and gets results and types right. Method: bench_worker beside a Python worker.
+"""Workflows and activities of two languages. Goal: a Python workflow calls activities in C, a C workflow
+calls an activity in Python, and the official client signals and queries the C workflow: results, types and
+failures are right. Method: bench_worker and languages_worker beside a Python worker.
 """
 import asyncio
 import unittest
 from datetime import timedelta
 
-from temporalio import workflow
+from temporalio import activity, workflow
+from temporalio.client import WorkflowFailureError, WorkflowQueryFailedError
+from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 import harness
@@ -22,7 +25,53 @@ class CallsC:
         return [charged, *numbers]
 
 
+@activity.defn
+async def shout(text: str, times: int) -> str:
+    if not text:
+        raise ApplicationError("nothing to shout", text, type="Silence", non_retryable=True)
+    return text.upper() + "!" * times
+
+
 class LanguagesTest(WorkerTest):
+    async def letter(self, python_queue, text):
+        self.worker(program="test/interop/languages_worker")
+        return await self.start("Letter", python_queue, text)
+
+    async def test_c_workflow_calls_a_python_activity(self):
+        python_queue = harness.unique("python")
+        handle = await self.letter(python_queue, "grüße")
+        self.assertEqual(await handle.query("state"), "unsigned")
+        await handle.signal("sign", "ann")
+        await self.wait_events(handle, "ACTIVITY_TASK_SCHEDULED")
+        self.assertEqual(await handle.query("state"), "signed by ann")
+        async with Worker(self.client, task_queue=python_queue, activities=[shout]):
+            self.assertEqual(await self.result(handle), "GRÜSSE!!! (ann)")
+        self.assertEqual(await handle.query("state"), "shouted")
+
+    async def test_python_failure_passes_through_c(self):
+        python_queue = harness.unique("python")
+        handle = await self.letter(python_queue, "")
+        await handle.signal("sign", "bob")
+        async with Worker(self.client, task_queue=python_queue, activities=[shout]):
+            with self.assertRaises(WorkflowFailureError) as caught:
+                await self.result(handle)
+        self.assertIsInstance(caught.exception.cause, ActivityError)
+        silence = caught.exception.cause.cause
+        self.assertIsInstance(silence, ApplicationError)
+        self.assertEqual((silence.type, silence.message, silence.details), ("Silence", "nothing to shout", ("",)))
+
+    async def test_unknown_query_names_the_known_ones(self):
+        handle = await self.letter("nowhere", "x")
+        with self.assertRaisesRegex(WorkflowQueryFailedError, "nope.*state"):
+            await handle.query("nope")
+        await handle.terminate()
+
+    async def test_wrong_argument_of_a_signal_is_dropped(self):
+        handle = await self.letter("nowhere", "x")
+        await handle.signal("sign", 7)
+        self.assertEqual(await handle.query("state"), "unsigned")
+        await handle.terminate()
+
     async def test_python_workflow_calls_c_activities(self):
         self.worker()
         python_queue = harness.unique("python")

@@ -29,7 +29,7 @@ static void on_done(struct rpc_call *call, struct rpc_reply *reply, void *user)
 
 	load->running--;
 	if (reply->code != TEMPORAL_OK && load->failed++ == 0)
-				fprintf(stderr, "%s\n", reply->error.message);
+		fprintf(stderr, "%s\n", reply->error.message);
 	if (load->failed == 100) /* a server that is not there is not waited for */
 		load->left = 0;
 	if (load->left > 0)

@@ -153,7 +153,7 @@ static void data(struct fixture *f, uint8_t flags, uint32_t id, const char *byte
 static void success_is_three_blocks(void **state)
 {
 	struct fixture *f = *state;
-	struct stream stream;
+	static struct stream stream; /* outlives the session */
 
 	assert_int_equal(open_stream(f, &stream), TEMPORAL_OK);
 	wire_headers(&f->in, 0, 1, REPLY_HEADERS);
@@ -171,7 +171,7 @@ static void success_is_three_blocks(void **state)
 static void errors_are_one_block(void **state)
 {
 	struct fixture *f = *state;
-	struct stream stream;
+	static struct stream stream; /* outlives the session */
 
 	assert_int_equal(open_stream(f, &stream), TEMPORAL_OK);
 	wire_headers(&f->in, END_STREAM, 1,
@@ -188,7 +188,7 @@ static void errors_are_one_block(void **state)
 static void a_reset_after_the_status_is_no_failure(void **state)
 {
 	struct fixture *f = *state;
-	struct stream stream;
+	static struct stream stream; /* outlives the session */
 
 	assert_int_equal(open_stream(f, &stream), TEMPORAL_OK);
 	wire_headers(&f->in, 0, 1, REPLY_HEADERS);
@@ -265,7 +265,7 @@ static void http_errors_are_mapped(void **state)
 static void grpc_status_beats_http_status(void **state)
 {
 	struct fixture *f = *state;
-	struct stream stream;
+	static struct stream stream; /* outlives the session */
 
 	assert_int_equal(open_stream(f, &stream), TEMPORAL_OK);
 	wire_headers(&f->in, END_STREAM, 1,
@@ -315,7 +315,7 @@ static void odd_status_values(void **state)
 static void a_lie_about_the_length_ends_the_stream(void **state)
 {
 	struct fixture *f = *state;
-	struct stream stream;
+	static struct stream stream; /* outlives the session */
 
 	session_start(f, 1000);
 	assert_int_equal(open_stream(f, &stream), TEMPORAL_OK);
@@ -330,7 +330,7 @@ static void a_lie_about_the_length_ends_the_stream(void **state)
 static void compression_must_be_agreed(void **state)
 {
 	struct fixture *f = *state;
-	struct stream stream;
+	static struct stream stream; /* outlives the session */
 
 	assert_int_equal(open_stream(f, &stream), TEMPORAL_OK);
 	wire_headers(&f->in, 0, 1, REPLY_HEADERS);
@@ -372,7 +372,7 @@ static void gzip_is_inflated_up_to_the_limit(void **state)
 static void refusing_gzip_is_noticed(void **state)
 {
 	struct fixture *f = *state;
-	struct stream stream;
+	static struct stream stream; /* outlives the session */
 
 	assert_int_equal(open_stream(f, &stream), TEMPORAL_OK);
 	wire_headers(&f->in, END_STREAM, 1,
@@ -389,7 +389,7 @@ static void too_many_fields_end_the_stream(void **state)
 {
 	struct fixture *f = *state;
 	const char *pairs[2 * 100 + 1] = { ":status", "200" };
-	struct stream stream;
+	static struct stream stream; /* outlives the session */
 
 	for (int i = 1; i < 100; i++) {
 		pairs[2 * i] = "x";
@@ -405,7 +405,7 @@ static void too_many_fields_end_the_stream(void **state)
 static void interim_blocks_are_counted(void **state)
 {
 	struct fixture *f = *state;
-	struct stream stream;
+	static struct stream stream; /* outlives the session */
 
 	assert_int_equal(open_stream(f, &stream), TEMPORAL_OK);
 	for (unsigned i = 0; i <= RPC_HEADER_BLOCKS_MAX; i++)
@@ -444,7 +444,7 @@ static void goaway_refuses_what_was_not_begun(void **state)
 static void a_lost_connection_ends_all_streams(void **state)
 {
 	struct fixture *f = *state;
-	struct stream streams[3];
+	static struct stream streams[3]; /* outlives the session */
 
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(open_stream(f, &streams[i]), TEMPORAL_OK);
@@ -484,7 +484,7 @@ static void cancelling_resets_once(void **state)
 static void pushes_are_a_connection_error(void **state)
 {
 	struct fixture *f = *state;
-	static struct stream stream; /* the session ends it when it is freed */
+	static struct stream stream; /* outlives the session */
 	static const uint8_t promise[] = { 0, 0, 0, 2, 0x82 };
 
 	assert_int_equal(open_stream(f, &stream), TEMPORAL_OK);
@@ -516,7 +516,7 @@ static void floods_end_the_connection(void **state)
 static void the_servers_limit_of_streams_is_kept(void **state)
 {
 	struct fixture *f = *state;
-	struct stream streams[2];
+	static struct stream streams[2]; /* outlives the session */
 
 	wire_frame(&f->in, SETTINGS, 0, 0, "\0\3\0\0\0\2", 6);
 	assert_int_equal(feed(f), TEMPORAL_OK);
