@@ -189,8 +189,10 @@ static bool write_mask(struct protojson_writer *writer, const void *message,
 		size_t len = strlen(paths[i]);
 		char *camel = arena_alloc_aligned(writer->arena, len, 1);
 
-		if (!camel)
+		if (!camel) {
+			writer->out_of_memory = true;
 			return false;
+		}
 		if (i)
 			protojson_put(writer, ",", 1);
 		protojson_put_escaped(
