@@ -250,10 +250,11 @@ Common__RetryPolicy *client_request_retry_policy(
 			"retry_policy: backoff_coefficient is %g: expected at least 1",
 			from->backoff_coefficient);
 	made->maximum_attempts =
-		from->maximum_attempts == TEMPORAL_OFF ? 0 : from->maximum_attempts;
+		from->maximum_attempts == TEMPORAL_OFF ? 1 : from->maximum_attempts;
 	if (made->maximum_attempts < 0)
 		client_request_fail(builder,
-			"retry_policy: maximum_attempts is %d: expected 0 (no limit) or more",
+			"retry_policy: maximum_attempts is %d: expected TEMPORAL_OFF, 0 (no limit) "
+			"or more",
 			(int)from->maximum_attempts);
 	while (from->non_retryable_types && from->non_retryable_types[n])
 		n++;
