@@ -3,6 +3,9 @@
  *
  * Strings are copied out of the reply, so that the reply's memory, which is several times larger,
  * does not live as long as the description. Made on the loop's thread.
+ *
+ * What the server does not send is 0, and strings are never NULL. One failed copy spoils the whole,
+ * since a description that lacks something without saying so would be believed.
  */
 #include <string.h>
 
@@ -31,7 +34,10 @@ struct description {
 	struct arena arena;
 };
 
-/* Copies into the arena; remembers that memory was out, or what else was wrong. */
+/*
+ * Copies into the arena; remembers that memory was out, or what else was wrong. The first error
+ * stays.
+ */
 struct copier {
 	struct arena *arena;
 	struct temporal_error *err;
@@ -73,7 +79,10 @@ static void payload(struct copier *copier, const Common__Payload *from, struct t
 		copier->code = error_set(copier->err, code, "a payload cannot be read");
 }
 
-/* A text that the SDKs store as a JSON payload; "" where it is not one. */
+/*
+ * A text that the SDKs store as a JSON payload; "" where it is not one: a summary in another
+ * encoding is no reason to refuse the rest.
+ */
 static const char *payload_text(struct copier *copier, const Common__Payload *from)
 {
 	static const struct temporal_contract contract = {
@@ -203,6 +212,7 @@ static void activity(struct copier *copier, const Workflow__PendingActivityInfo 
 		copier->code = error_no_memory(copier->err, "a description");
 }
 
+/* What the run waits for now. Arrays of no elements are valid pointers. */
 static void pending(
 	struct copier *copier, const response *from, struct temporal_run_description *to)
 {
@@ -235,6 +245,7 @@ static void pending(
 			   ENUMS__PENDING_WORKFLOW_TASK_STATE__PENDING_WORKFLOW_TASK_STATE_STARTED;
 }
 
+/* Only the run's own part must be there. */
 static void copy(struct copier *copier, const response *from, struct temporal_run_description *to)
 {
 	to->summary = to->details = to->priority.fairness_key = "";

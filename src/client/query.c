@@ -33,6 +33,10 @@ static void take_failure(struct temporal_result *result, const Common__GrpcStatu
 		result->failure = convert_failure_from_api(&result->arena, detail->failure);
 }
 
+/*
+ * The handler's failure is an answer, though gRPC calls it an error: the code tells it from a query
+ * that did not get through. Without memory for the object the error is told without it.
+ */
 static void end_failed(struct client_call *call, struct rpc_reply *reply)
 {
 	const struct query_state *state = call->state;
@@ -47,6 +51,7 @@ static void end_failed(struct client_call *call, struct rpc_reply *reply)
 	client_call_end(call, result, &reply->error);
 }
 
+/* A refusal is an error with an object, which has the run's status. */
 static void took_answer(struct client_call *call, struct rpc_reply *reply)
 {
 	const Workflowservice__QueryWorkflowResponse *answer = reply->message;
