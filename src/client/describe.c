@@ -18,13 +18,7 @@
 #include "client/result_object.h"
 #include "client/run.h"
 #include "convert/convert.h"
-
-#define NS_A_SECOND INT64_C(1000000000)
-#define NS_A_MS     1000000
-#define MS_A_SECOND 1000
-
-#define SECONDS_MAX  (INT64_MAX / NS_A_SECOND)
-#define DURATION_MAX (INT64_MAX / MS_A_SECOND)
+#include "proto/time.h"
 
 typedef Workflowservice__DescribeWorkflowExecutionResponse response;
 
@@ -59,16 +53,16 @@ static const char *text(struct copier *copier, const char *from)
 /* Out of range, 0: the server writes a time that is not set as the year 1, too. */
 static int64_t nanoseconds(const Google__Timestamp *from)
 {
-	if (!from || from->seconds <= -SECONDS_MAX || from->seconds >= SECONDS_MAX)
-		return 0;
-	return from->seconds * NS_A_SECOND + from->nanos;
+	int64_t ns;
+
+	return proto_timestamp_ns(from, &ns) ? ns : 0;
 }
 
 static int64_t milliseconds(const Google__Duration *from)
 {
-	if (!from || from->seconds <= -DURATION_MAX || from->seconds >= DURATION_MAX)
-		return 0;
-	return from->seconds * MS_A_SECOND + from->nanos / NS_A_MS;
+	int64_t ms;
+
+	return proto_duration_ms(from, &ms) ? ms : 0;
 }
 
 static void payload(struct copier *copier, const Common__Payload *from, struct temporal_payload *to)
