@@ -118,6 +118,10 @@ static void fill_in_completed(struct client_request *builder, struct client_call
 	}
 }
 
+/*
+ * A failure must be there: without one the server would record an attempt that failed for no
+ * reason.
+ */
 static Failure__Failure *failure_of(struct client_request *builder, const struct report *report)
 {
 	Failure__Failure *made;
@@ -132,6 +136,10 @@ static Failure__Failure *failure_of(struct client_request *builder, const struct
 	return made;
 }
 
+/*
+ * The last heartbeat's details go along, so that the next attempt finds them even if no heartbeat
+ * had carried them.
+ */
 static void fill_in_failed(struct client_request *builder, struct client_call *call,
 	const struct temporal_activity_target *target, const struct report *report)
 {
@@ -160,6 +168,9 @@ static void fill_in_failed(struct client_request *builder, struct client_call *c
 	}
 }
 
+/*
+ * Only an activity that was asked to cancel can be reported so; the server refuses it for others.
+ */
 static void fill_in_cancelled(struct client_request *builder, struct client_call *call,
 	const struct temporal_activity_target *target, const struct report *report)
 {

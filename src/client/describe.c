@@ -65,6 +65,7 @@ static int64_t milliseconds(const Google__Duration *from)
 	return proto_duration_ms(from, &ms) ? ms : 0;
 }
 
+/* Left zeroed where the server sends none. */
 static void payload(struct copier *copier, const Common__Payload *from, struct temporal_payload *to)
 {
 	enum temporal_code code = from ? convert_payload_from_api(copier->arena, from, to) : 0;
@@ -161,6 +162,7 @@ static void info(struct copier *copier, const Workflow__WorkflowExecutionInfo *f
 	}
 }
 
+/* Timeouts as the server has filled them in, not as they were asked for. */
 static void config(struct copier *copier, const Workflow__WorkflowExecutionConfig *from,
 	struct temporal_run_description *to)
 {
@@ -259,6 +261,7 @@ static void copy(struct copier *copier, const response *from, struct temporal_ru
 	pending(copier, from, to);
 }
 
+/* On an error the half-made description goes as a whole. */
 static struct temporal_run_description *description_new(
 	const response *from, struct temporal_error *err)
 {

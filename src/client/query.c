@@ -78,6 +78,7 @@ static void took_answer(struct client_call *call, struct rpc_reply *reply)
 	client_call_end(call, result, err.code ? &err : NULL);
 }
 
+/* The API's 0 is "unspecified"; ours is never, so it is translated and not cast. */
 static Enums__QueryRejectCondition reject_condition(
 	struct client_request *builder, enum temporal_query_reject reject)
 {
@@ -115,6 +116,7 @@ static void fill_in(struct client_request *builder, struct client_call *call,
 	call->took = took_answer;
 }
 
+/* Ids are copied: the result object names the run, and the handle may be given up meanwhile. */
 static struct client_call *prepare(struct temporal_run *run, const struct client_input *input,
 	const struct temporal_query_opts *given, size_t size, struct temporal_error *err)
 {
@@ -161,6 +163,7 @@ static struct temporal_result *ask(struct client_call *call, struct temporal_err
 	return result;
 }
 
+/* An object that comes with an error goes to *keep, or ends here. */
 struct temporal_result *temporal_query_named_(struct temporal_run *run, const char *name,
 	struct temporal_payloads arguments, const struct temporal_query_opts *opts, size_t size,
 	struct temporal_result **keep, struct temporal_error *err)

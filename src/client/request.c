@@ -290,6 +290,7 @@ Common__RetryPolicy *client_request_retry_policy(
 	return made;
 }
 
+/* Levels above 5 are left to the server, which may be told to have more. */
 Common__Priority *client_request_priority(
 	struct client_request *builder, const struct temporal_priority *from)
 {
@@ -328,6 +329,7 @@ static Common__Payload *text_payload(struct client_request *builder, const char 
 	return made;
 }
 
+/* For people: the Web UI and the command line show both. */
 Sdk__UserMetadata *client_request_user_metadata(
 	struct client_request *builder, const char *summary, const char *details)
 {

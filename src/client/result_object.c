@@ -92,6 +92,10 @@ static const char *const status_names[] = {
 	[TEMPORAL_STATUS_PAUSED] = "is paused",
 };
 
+/*
+ * As the predicate of a sentence: "workflow "order-1" failed". A status from a newer server has a
+ * name too.
+ */
 const char *client_result_status_name(enum temporal_status status)
 {
 	size_t n = (size_t)status;
