@@ -34,6 +34,7 @@ struct act {
 	struct arena arena; /* holds the task, this struct, and all that the activity allocates */
 	struct act *queue_next; /* worker_pool.first */
 	bool later;             /* act_complete_later was called */
+	bool instead;           /* what is reported stands for a report that could not be sent */
 
 	/* loop */
 	struct act *next, **link; /* temporal_worker.acts */

@@ -59,9 +59,19 @@ static void end_posted(struct rpc_task *task)
 	end((struct act *)((char *)task - offsetof(struct act, end_task)));
 }
 
+/* The server's limit of a message; it says it in several ways, which have this in common. */
+static bool is_too_large(const struct rpc_reply *reply)
+{
+	return reply->code == TEMPORAL_RESOURCE_EXHAUSTED &&
+	       strstr(reply->error.message, "larger than max");
+}
+
+static void report_instead(struct act *act, const char *type, const char *why);
+
 static void reported(struct rpc_call *call, struct rpc_reply *reply, void *user)
 {
 	struct act *act = user;
+	bool too_large = is_too_large(reply) && !act->instead;
 
 	/* NOT_FOUND: it was cancelled or has timed out meanwhile, which is nobody's fault. */
 	if (reply->code != TEMPORAL_OK)
@@ -71,7 +81,11 @@ static void reported(struct rpc_call *call, struct rpc_reply *reply, void *user)
 			act->info.activity_type, temporal_code_name(reply->code),
 			reply->error.message);
 	arena_finish(&reply->arena);
-	end(act);
+	if (too_large)
+		report_instead(act, "GrpcMessageTooLarge",
+			"what the activity has to report is larger than the server takes");
+	else
+		end(act);
 }
 
 /* ---- the activity's thread ---- */
@@ -90,6 +104,8 @@ static struct temporal_worker_event event_of(
 	};
 }
 
+/* What cannot be sent is replaced by a failure that says so; without memory for it, the server will
+ * notice by the timeout. */
 static void send(struct act *act, const struct rpc_method *method, const void *message)
 {
 	struct rpc_request request = {
@@ -103,10 +119,31 @@ static void send(struct act *act, const struct rpc_method *method, const void *m
 
 	if (rpc_start(act->worker->channel, &request, &err))
 		return;
-	/* Nothing can be sent for want of memory: the server will notice by the timeout. */
 	worker_log(act->worker, TEMPORAL_LOG_ERROR, "reporting activity %s (%s): %s",
 		act->info.activity_id, act->info.activity_type, err.message);
-	rpc_loop_post(act->worker->loop, &act->end_task);
+	if (act->instead)
+		rpc_loop_post(act->worker->loop, &act->end_task);
+	else
+		report_instead(act, temporal_code_name(err.code), err.message);
+}
+
+/*
+ * Fails the attempt in place of a report that could not be sent; another attempt would not fare
+ * better. On whichever thread has the attempt: its own, or after that the loop's. Once.
+ */
+static void report_instead(struct act *act, const char *type, const char *why)
+{
+	Workflowservice__RespondActivityTaskFailedRequest message =
+		WORKFLOWSERVICE__RESPOND_ACTIVITY_TASK_FAILED_REQUEST__INIT;
+	const struct act_failure_opts opts = { .type = type, .non_retryable = true };
+	const struct temporal_failure *failure = act_failure_with(act, &opts, "%s", why);
+
+	act->instead = true;
+	message.task_token = act->task->task_token;
+	message.namespace_ = act->worker->namespace_;
+	message.identity = act->worker->opts.identity;
+	message.failure = convert_failure_to_api(&act->arena, failure);
+	send(act, &rpc_workflow_respond_activity_task_failed, &message);
 }
 
 static void report_completed(struct act *act, Common__Payload *result)
@@ -242,8 +279,7 @@ static const struct temporal_failure *not_registered(struct act *act)
 		names = act_printf(
 			act, "%s%s%s", names, i ? ", " : "", activities[i]->contract->name);
 	return act_failure(act, "NotFoundError",
-		"Activity function %s for workflow %s is not registered on this worker, available "
-		"activities: %s",
+		"this worker has no activity \"%s\" (asked for by workflow \"%s\"); it has: %s",
 		act->info.activity_type, act->info.workflow_type, names ? names : "");
 }
 
@@ -258,15 +294,15 @@ static const struct temporal_failure *run_typed(struct act *act, Common__Payload
 		return act_failure(act, "NO_MEMORY", "no memory for the arguments");
 	if (convert_decode_arguments(&act->arena, contract, input ? input->payloads : NULL,
 		    input ? input->n_payloads : 0, in, &err) != TEMPORAL_OK)
-		return act_failure(act, temporal_code_name(err.code),
-			"Failed decoding arguments: %s", err.message);
+		return act_failure(act, temporal_code_name(err.code), "decoding the arguments: %s",
+			err.message);
 	const struct temporal_failure *failure = act->definition->run(act, in, out);
 
 	if (failure || act->later)
 		return failure;
 	if (convert_encode_result(&act->arena, contract, out, result, &err) != TEMPORAL_OK)
-		return act_failure(act, temporal_code_name(err.code),
-			"Failed encoding the result: %s", err.message);
+		return act_failure(
+			act, temporal_code_name(err.code), "encoding the result: %s", err.message);
 	return NULL;
 }
 
