@@ -40,7 +40,7 @@ static int64_t duration_ms(const Google__Duration *duration)
 	if (!duration)
 		return 0;
 	if (__builtin_mul_overflow(duration->seconds, 1000, &ms) ||
-		__builtin_add_overflow(ms, (duration->nanos + 999999) / 1000000, &ms))
+		__builtin_add_overflow(ms, ((int64_t)duration->nanos + 999999) / 1000000, &ms))
 		return duration->seconds < 0 ? INT64_MIN : INT64_MAX;
 	return ms;
 }

@@ -503,6 +503,7 @@ static enum temporal_code call_fill(
 	call->timeout_ns = timeout_ms * RPC_MS_NS;
 	call->policy = request->retry;
 	call->no_status_details = request->no_status_details;
+	call->lazy = request->lazy;
 	call->done = request->done;
 	call->user = request->user;
 	call->n_fields = request->n_headers;

@@ -42,7 +42,7 @@ struct rpc_call {
 	struct rpc_headers *headers; /* the channel's; a reference */
 	int64_t timeout_ns;
 	enum rpc_retry policy;
-	bool no_status_details;
+	bool no_status_details, lazy;
 	void (*done)(struct rpc_call *call, struct rpc_reply *reply, void *user);
 	void *user;
 	/* loop */
@@ -64,6 +64,7 @@ struct rpc_call {
 		struct rpc_outgoing outgoing;
 		struct rpc_call *next_waiting; /* for a connection */
 		bool waiting, cancelling, gzipped;
+		bool prompt; /* counted by the link: its reply is to be read at once */
 		struct rpc_link *link;
 		char timeout[RPC_TIMEOUT_SIZE];
 	} http2;

@@ -62,6 +62,9 @@ struct rpc_request {
 				(70 s) */
 	enum rpc_retry retry;
 	bool no_status_details; /* do not decode status details */
+	/* Nobody waits for the reply: it may be read RPC_LAZY_MS later, together with what comes
+	 * next. That saves the wake-up which most replies to reports of a worker cost. */
+	bool lazy;
 	const struct rpc_header
 		*headers; /* besides the channel's own; borrowed until rpc_start returns */
 	size_t n_headers;

@@ -95,6 +95,14 @@ void rpc_client_cancel(
 
 void rpc_client_ping(struct rpc_client_session *session);
 
+/*
+ * Pings are answered by themselves, but for those with which grpc-go's server measures the
+ * connection: their answer is owed until rpc_client_pong, which RPC_LAZY_MS later is early
+ * enough.
+ */
+bool rpc_client_owes_pong(const struct rpc_client_session *session);
+void rpc_client_pong(struct rpc_client_session *session);
+
 /* Says goodbye to the server, which may close the connection then. */
 void rpc_client_goodbye(struct rpc_client_session *session);
 

@@ -36,6 +36,9 @@
 #define RPC_STREAMS_MAX          1000U
 /* Answers that wait on a connection; beyond it, new requests are refused. */
 #define RPC_UNSENT_MAX (256U * RPC_MIB)
+/* Fewer bytes are no reason to wake up while all replies are lazy: a short reply has about 40, a
+ * task at least 300. */
+#define RPC_LAZY_BYTES 192
 #define RPC_LINKS_MAX  16U /* connections of one channel, draining ones included */
 
 /* Durations. */
@@ -45,8 +48,10 @@
 #define RPC_KEEP_ALIVE_MS         30000
 #define RPC_KEEP_ALIVE_TIMEOUT_MS 15000
 #define RPC_DNS_REFRESH_MS        30000
-#define RPC_RECONNECT_MIN_MS      100
-#define RPC_RECONNECT_MAX_MS      2000
+/* The answer to a ping that only measures the connection, and replies that nobody waits for. */
+#define RPC_LAZY_MS          100
+#define RPC_RECONNECT_MIN_MS 100
+#define RPC_RECONNECT_MAX_MS 2000
 
 /* What a server's client may do, and for how long (reliability limits H1 to H7). */
 #define RPC_RESETS_BURST       500U /* streams that the client resets */

@@ -47,6 +47,7 @@ static void shut(struct rpc_link *link, const char *reason)
 	struct rpc_client_session *session = link->session;
 
 	rpc_timer_stop(&link->timer);
+	rpc_timer_stop(&link->lazy);
 	rpc_resolve_abandon(link->resolve);
 	link->resolve = NULL;
 	link->state = RPC_LINK_CLOSED;
@@ -260,6 +261,54 @@ static void open_session(struct rpc_link *link)
 	link->events->opened(link);
 }
 
+/*
+ * What may be put off, for at most RPC_LAZY_MS: the answer to a measuring ping, and the replies to
+ * lazy calls, which are small and say nothing but "taken". While only such calls and long polls are
+ * open, the socket does not wake us for them alone; they are read with the next task.
+ */
+
+static void read_all(struct rpc_link *link)
+{
+	if (!link->is_lazy)
+		return;
+	link->is_lazy = false;
+	rpc_socket_wake_at(&link->socket, 1);
+}
+
+static void on_lazy_over(struct rpc_timer *timer)
+{
+	struct rpc_link *link =
+		(struct rpc_link *)(void *)((char *)timer - offsetof(struct rpc_link, lazy));
+
+	read_all(link);
+	if (!rpc_client_owes_pong(link->session))
+		return;
+	rpc_client_pong(link->session);
+	rpc_socket_flush(&link->socket);
+}
+
+static void put_off(struct rpc_link *link)
+{
+	if (!link->lazy.armed)
+		rpc_timer_set(link->loop, &link->lazy, rpc_now_ns() + RPC_LAZY_MS * RPC_MS_NS,
+			on_lazy_over);
+}
+
+/* A call begins. */
+static void expect(struct rpc_link *link, struct rpc_call *call)
+{
+	call->http2.prompt = !call->lazy && call->policy != RPC_RETRY_LONG_POLL;
+	if (call->http2.prompt) {
+		link->n_prompt++;
+		read_all(link);
+	} else if (call->lazy && link->n_prompt == 0 && !link->is_lazy && !link->socket.tls &&
+		   !rpc_client_draining(link->session)) {
+		link->is_lazy = true;
+		rpc_socket_wake_at(&link->socket, RPC_LAZY_BYTES);
+		put_off(link);
+	}
+}
+
 /* Closes a drained link. Not from within the session's callbacks. */
 static void check_drained(struct rpc_link *link)
 {
@@ -390,6 +439,8 @@ static void on_received(struct rpc_socket *socket, const uint8_t *data, size_t l
 	}
 	link->served = true;
 	link->pinged = false;
+	if (rpc_client_owes_pong(link->session))
+		put_off(link);
 	if (rpc_client_wants_write(link->session))
 		rpc_socket_flush(socket);
 	if (rpc_client_over(link->session)) {
@@ -490,6 +541,8 @@ static void on_end(struct rpc_client_stream *stream, const struct rpc_end *end)
 	struct rpc_end own = *end;
 
 	call->http2.link = NULL;
+	if (call->http2.prompt)
+		link->n_prompt--;
 	if (call->http2.cancelling)
 		return;
 	if (is_gzip_refused(call, end)) {
@@ -583,6 +636,7 @@ enum temporal_code rpc_link_start(
 	if (code != TEMPORAL_OK)
 		return code;
 	call->http2.link = link;
+	expect(link, call);
 	rpc_client_send(&call->http2.stream, &call->http2.outgoing);
 	rpc_client_send_end(&call->http2.stream);
 	rpc_socket_flush(&link->socket);

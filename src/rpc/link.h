@@ -62,6 +62,9 @@ struct rpc_link {
 	union rpc_address peer;
 	struct rpc_client_session *session;
 	struct rpc_timer timer; /* connect timeout, then keep-alive */
+	struct rpc_timer lazy;  /* ends what may be put off: an owed pong, small replies */
+	unsigned n_prompt;      /* calls whose reply is to be read at once */
+	bool is_lazy;           /* the socket keeps small replies to itself */
 	bool begun, pinged;
 	bool counted_open; /* the owner's: `opened` came */
 	bool served;       /* the server has answered something: it is one */

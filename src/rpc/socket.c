@@ -216,6 +216,12 @@ void rpc_socket_pause(struct rpc_socket *socket, bool paused)
 
 /* Reading. */
 
+/* Where the system cannot, it wakes up for any. */
+void rpc_socket_wake_at(struct rpc_socket *socket, int bytes)
+{
+	setsockopt(socket->fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
+}
+
 static void handshake(struct rpc_socket *socket)
 {
 	struct temporal_error err;

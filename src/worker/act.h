@@ -29,12 +29,14 @@ struct act {
 	struct act_info info;
 	struct temporal_payloads last_details; /* of the attempt before */
 	int64_t beat_interval_ns;
+	bool plenty; /* slots were when it began: nobody waits for this one */
 
 	/* the activity's thread; the loop's before and after */
 	struct arena arena; /* holds the task, this struct, and all that the activity allocates */
 	struct act *queue_next; /* worker_pool.first */
 	bool later;             /* act_complete_later was called */
-	bool instead;           /* what is reported stands for a report that could not be sent */
+	bool has_result;        /* what was reported last is a result */
+	bool instead;           /* what is reported stands for what could not be encoded */
 
 	/* loop */
 	struct act *next, **link; /* temporal_worker.acts */

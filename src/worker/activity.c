@@ -1,13 +1,13 @@
 /*
- * activity.c: takes an activity task, has it run on a thread of the pool, and reports what came of
- *it.
+ * activity.c: takes an activity task, has it run on a thread of the pool, and reports what came
+ * of it.
  *
- *	loop     poll or eager task --> [act] ............................ [reported] --> freed, its
- *slot too thread                            `--> decode, run, encode --> RPC --^
+ *	loop    poll or eager task -> [act] ..................... [reported] -> freed
+ *	thread                          `-> decode, run, encode -> RPC --^
  *
  * The answer is encoded and its call started on the activity's thread; the loop only sends it. An
- *attempt that the server does not know any more, or that somebody else will complete, is not
- *reported at all.
+ * attempt that the server does not know any more, or that somebody else will complete, is not
+ * reported at all.
  */
 #include "worker/activity.h"
 
@@ -59,19 +59,25 @@ static void end_posted(struct rpc_task *task)
 	end((struct act *)((char *)task - offsetof(struct act, end_task)));
 }
 
-/* The server's limit of a message; it says it in several ways, which have this in common. */
-static bool is_too_large(const struct rpc_reply *reply)
-{
-	return reply->code == TEMPORAL_RESOURCE_EXHAUSTED &&
-	       strstr(reply->error.message, "larger than max");
-}
+static void report_failed(struct act *act, const struct temporal_failure *failure);
 
-static void report_instead(struct act *act, const char *type, const char *why);
+/*
+ * A result that the server does not take, being too large, would be computed again and again. A
+ * server that is only busy has the same code: then the attempt is left to its timeout.
+ */
+static bool is_refused(const struct act *act, const struct rpc_reply *reply)
+{
+	if (!act->has_result)
+		return false;
+	return reply->code == TEMPORAL_INVALID_ARGUMENT ||
+	       (reply->code == TEMPORAL_RESOURCE_EXHAUSTED &&
+		       strstr(reply->error.message, "larger than max"));
+}
 
 static void reported(struct rpc_call *call, struct rpc_reply *reply, void *user)
 {
 	struct act *act = user;
-	bool too_large = is_too_large(reply) && !act->instead;
+	const struct temporal_failure *refused = NULL;
 
 	/* NOT_FOUND: it was cancelled or has timed out meanwhile, which is nobody's fault. */
 	if (reply->code != TEMPORAL_OK)
@@ -80,10 +86,15 @@ static void reported(struct rpc_call *call, struct rpc_reply *reply, void *user)
 			"reporting activity %s (%s): %s: %s", act->info.activity_id,
 			act->info.activity_type, temporal_code_name(reply->code),
 			reply->error.message);
+	if (is_refused(act, reply))
+		refused = act_failure_with(act,
+			&(const struct act_failure_opts){
+				.type = temporal_code_name(reply->code), .non_retryable = true },
+			"the server refused the result: %s", reply->error.message);
 	arena_finish(&reply->arena);
-	if (too_large)
-		report_instead(act, "GrpcMessageTooLarge",
-			"what the activity has to report is larger than the server takes");
+	act->has_result = false;
+	if (refused)
+		report_failed(act, refused);
 	else
 		end(act);
 }
@@ -104,8 +115,8 @@ static struct temporal_worker_event event_of(
 	};
 }
 
-/* What cannot be sent is replaced by a failure that says so; without memory for it, the server will
- * notice by the timeout. */
+static void report_instead(struct act *act, const struct temporal_error *why);
+
 static void send(struct act *act, const struct rpc_method *method, const void *message)
 {
 	struct rpc_request request = {
@@ -114,6 +125,7 @@ static void send(struct act *act, const struct rpc_method *method, const void *m
 		.retry = RPC_RETRY_CALL,
 		.done = reported,
 		.user = act,
+		.lazy = act->plenty,
 	};
 	struct temporal_error err;
 
@@ -124,21 +136,25 @@ static void send(struct act *act, const struct rpc_method *method, const void *m
 	if (act->instead)
 		rpc_loop_post(act->worker->loop, &act->end_task);
 	else
-		report_instead(act, temporal_code_name(err.code), err.message);
+		report_instead(act, &err);
 }
 
 /*
- * Fails the attempt in place of a report that could not be sent; another attempt would not fare
- * better. On whichever thread has the attempt: its own, or after that the loop's. Once.
+ * What could not be encoded fails the attempt for good, once: another one would not fare better.
+ * Without memory for that either, the server will notice by the timeout.
  */
-static void report_instead(struct act *act, const char *type, const char *why)
+static void report_instead(struct act *act, const struct temporal_error *why)
 {
 	Workflowservice__RespondActivityTaskFailedRequest message =
 		WORKFLOWSERVICE__RESPOND_ACTIVITY_TASK_FAILED_REQUEST__INIT;
-	const struct act_failure_opts opts = { .type = type, .non_retryable = true };
-	const struct temporal_failure *failure = act_failure_with(act, &opts, "%s", why);
+	const struct act_failure_opts opts = {
+		.type = temporal_code_name(why->code),
+		.non_retryable = why->code != TEMPORAL_NO_MEMORY,
+	};
+	const struct temporal_failure *failure = act_failure_with(act, &opts, "%s", why->message);
 
 	act->instead = true;
+	act->has_result = false;
 	message.task_token = act->task->task_token;
 	message.namespace_ = act->worker->namespace_;
 	message.identity = act->worker->opts.identity;
@@ -160,6 +176,7 @@ static void report_completed(struct act *act, Common__Payload *result)
 	message.identity = act->worker->opts.identity;
 	if (result)
 		message.result = &payloads;
+	act->has_result = true;
 	send(act, &rpc_workflow_respond_activity_task_completed, &message);
 }
 
@@ -478,6 +495,7 @@ static struct act *act_new(struct temporal_worker *worker,
 	if (!act)
 		return NULL;
 	act->worker = worker;
+	act->plenty = worker_slots_plenty(&worker->activity_slots);
 	act->task = task;
 	act->arena = *arena;
 	act->arena.budget = act->arena.held + WORKER_ACTIVITY_MEMORY_MAX;

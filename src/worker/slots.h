@@ -19,6 +19,12 @@ static inline unsigned worker_slots_free(const struct worker_slots *slots)
 	return slots->max - slots->used;
 }
 
+/* So many are free that the end of a task may be heard of a little later. */
+static inline bool worker_slots_plenty(const struct worker_slots *slots)
+{
+	return worker_slots_free(slots) >= slots->max / 2 && slots->max >= 2;
+}
+
 bool worker_slots_take(struct worker_slots *slots);    /* false: there is none */
 void worker_slots_release(struct worker_slots *slots); /* one that was taken */
 

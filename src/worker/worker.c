@@ -22,6 +22,7 @@
 #include "worker/limits.h"
 #include "worker/options.h"
 #include "worker/run.h"
+#include "worker/thread.h"
 
 /* ---- the loop ---- */
 
@@ -311,9 +312,9 @@ static void join(struct temporal_worker *worker)
 
 enum temporal_code temporal_worker_wait(struct temporal_worker *worker, struct temporal_error *err)
 {
-	if (rpc_loop_here(worker->loop))
+	if (rpc_loop_here(worker->loop) || worker_thread_is_ours())
 		return error_set(err, TEMPORAL_FAILED_PRECONDITION,
-			"worker: waiting for it on the client's thread");
+			"worker: waiting for it on a thread of the client or of a worker");
 	pthread_mutex_lock(&worker->lock);
 	bool started = worker->started;
 
@@ -362,9 +363,9 @@ enum temporal_code temporal_worker_run(struct temporal_worker *worker, struct te
 {
 	int fd = -1;
 
-	if (rpc_loop_here(worker->loop))
+	if (rpc_loop_here(worker->loop) || worker_thread_is_ours())
 		return error_set(err, TEMPORAL_FAILED_PRECONDITION,
-			"worker: running it on the client's thread");
+			"worker: running it on a thread of the client or of a worker");
 	if (worker->opts.shutdown_on_signals) {
 		fd = worker_signals_register();
 		if (fd < 0)

@@ -242,6 +242,8 @@ static void odd_values_are_borne(void **state)
 	delay.seconds = 0;
 	delay.nanos = 1; /* a delay of less than a millisecond is one */
 	assert_true(convert_failure_from_api(&fixture->arena, out)->next_retry_delay_ms == 1);
+	delay.nanos = INT32_MAX; /* more than a second of them: wrong, but from outside */
+	assert_true(convert_failure_from_api(&fixture->arena, out)->next_retry_delay_ms == 2148);
 	assert_null(convert_failure_from_api(&fixture->arena, NULL));
 	assert_null(convert_failure_to_api(&fixture->arena, NULL));
 }
