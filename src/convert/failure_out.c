@@ -331,7 +331,7 @@ Failure__Failure *convert_failure_to_api(
 	Failure__Failure *first = NULL;
 	Failure__Failure **link = &first;
 
-	for (int i = 0; failure && i < FAILURE_CHAIN_MAX; i++, failure = failure->cause) {
+	for (int i = 0; failure && i < FAILURE_CHAIN_SENT_MAX; i++, failure = failure->cause) {
 		*link = write_one(arena, failure);
 		if (!*link)
 			return NULL;

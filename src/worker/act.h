@@ -36,6 +36,7 @@ struct act {
 	struct act *queue_next; /* worker_pool.first */
 	bool later;             /* act_complete_later was called */
 	bool has_result;        /* what was reported last is a result */
+	bool instead;           /* what is reported stands for what could not be encoded */
 
 	/* loop */
 	struct act *next, **link; /* temporal_worker.acts */

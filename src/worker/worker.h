@@ -75,6 +75,7 @@ struct temporal_worker {
 	bool polls_end_alone;        /* the server ends the polls of a worker that shuts down */
 	bool cancels_activities;     /* the grace is over */
 	struct rpc_timer grace;      /* until activities are cancelled */
+	struct rpc_call *describing; /* asks what the namespace can do; NULL: not on its way */
 	struct rpc_timer polls_end;  /* until polls that should end alone are cancelled */
 	struct temporal_error fatal; /* why the server refused the worker */
 

@@ -62,9 +62,7 @@ static void break_unknown(struct wf *wf, const char *type)
 	if (!known)
 		run_out_of_memory(wf);
 	else
-		run_break(wf, "NotFoundError",
-			"Workflow class %s is not registered on this worker, available workflows: "
-			"%s",
+		run_break(wf, "NotFoundError", "this worker has no workflow \"%s\"; it has: %s",
 			type, known);
 }
 
@@ -261,7 +259,7 @@ static bool decode_arguments(struct wf *wf, const struct activation_payloads *ar
 	if (!convert_decode_arguments(
 		    &wf->arena, contract, arguments->items, arguments->count, in, &err))
 		return true;
-	run_break_error(wf, &err, "Failed decoding arguments");
+	run_break_error(wf, &err, "decoding the arguments");
 	return false;
 }
 
@@ -361,7 +359,7 @@ static bool encode_result(struct wf *wf, Common__Payload **payload)
 	}
 	if (!convert_encode_result(&wf->task, contract, wf->out, payload, &err))
 		return true;
-	run_break_error(wf, &err, "Failed encoding the result");
+	run_break_error(wf, &err, "encoding the result");
 	return false;
 }
 

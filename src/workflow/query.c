@@ -81,7 +81,7 @@ static void ended(struct wf *wf, struct coroutine *self)
 		run_out_of_memory(wf);
 	else if (err.code)
 		answer_failed(wf, self->handler.id, "BadPayload",
-			arena_printf(&wf->task, "Failed encoding the result: %s", err.message));
+			arena_printf(&wf->task, "encoding the result: %s", err.message));
 	else
 		query_answer(wf, self->handler.id, payload, NULL);
 }

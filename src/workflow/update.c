@@ -116,7 +116,7 @@ static void ended(struct wf *wf, struct coroutine *self)
 		return;
 	}
 	if (encode(wf, self, &payload, &err)) {
-		run_break_error(wf, &err, "Failed encoding the update's result");
+		run_break_error(wf, &err, "encoding the update's result");
 		return;
 	}
 	struct command *command = respond(wf, self, UPDATE_COMPLETED);

@@ -132,6 +132,18 @@ static const struct temporal_failure *do_sleep(struct act *act, probe_out *out)
 }
 
 /* Beyond the 4 MiB that a request may have. */
+/* As long as a chain can be in the library's hands: sent it is shorter. */
+static const struct temporal_failure *do_endless(struct act *act, probe_out *out)
+{
+	struct temporal_failure *round = act_alloc(act, sizeof(*round));
+
+	if (!round)
+		return act_failure(act, "Wrong", "no memory");
+	*round = (struct temporal_failure){ .message = "round", .non_retryable = true };
+	round->cause = round;
+	return round;
+}
+
 static const struct temporal_failure *do_large(struct act *act, probe_out *out)
 {
 	size_t len = 5 * 1024 * 1024;
@@ -177,6 +189,7 @@ static const struct temporal_failure *probe_run(
 		{ "count", do_count },
 		{ "wait", do_wait },
 		{ "sleep", do_sleep },
+		{ "endless", do_endless },
 		{ "large", do_large },
 	};
 
@@ -331,9 +344,8 @@ static void an_unknown_activity_is_named(void **state)
 	const struct temporal_failure *failure = temporal_result_failure(result)->cause;
 
 	assert_string_equal(failure->type, "NotFoundError");
-	assert_string_equal(failure->message,
-		"Activity function missing for workflow Try is not registered on "
-		"this worker, available activities: probe");
+	assert_string_equal(failure->message, "this worker has no activity \"missing\" (asked for "
+					      "by workflow \"Try\"); it has: probe");
 	temporal_result_unref(result);
 }
 
@@ -344,8 +356,21 @@ static void wrong_arguments_are_a_failure(void **state)
 	const struct temporal_failure *failure = temporal_result_failure(result)->cause;
 
 	assert_string_equal(failure->type, "BAD_PAYLOAD");
-	assert_non_null(strstr(failure->message, "Failed decoding arguments"));
+	assert_non_null(strstr(failure->message, "decoding the arguments"));
 	assert_non_null(strstr(failure->message, "number"));
+	temporal_result_unref(result);
+}
+
+static void an_endless_chain_is_cut(void **state)
+{
+	start_all((struct temporal_worker_opts){ 0 });
+	struct temporal_result *result = failed_result(START(try, .what = "endless"));
+	const struct temporal_failure *failure = temporal_result_failure(result);
+	int length = 0;
+
+	for (; failure; failure = failure->cause)
+		length++;
+	assert_in_range(length, 50, 100);
 	temporal_result_unref(result);
 }
 
@@ -489,6 +514,7 @@ int main(void)
 			an_activity_that_is_slow_times_out, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(
 			a_result_that_is_too_large_is_a_failure, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(an_endless_chain_is_cut, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(
 			the_next_attempt_reads_the_last_heartbeat, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(a_cancelled_activity_notices, begin_test, end_test),
