@@ -163,6 +163,7 @@ static int work(const char *address, const char *task_queue)
 				  .max_concurrent_workflow_tasks = 100,
 				  .max_concurrent_activities = 100, .max_cached_workflows = 5000,
 				  .workflow_task_pollers = 5, .activity_task_pollers = 5,
+				  .short_activities = !getenv("BENCH_THREADS"),
 				  .workflow_threads = getenv("BENCH_THREADS")
 							      ? atoi(getenv("BENCH_THREADS"))
 							      : TEMPORAL_OFF,
