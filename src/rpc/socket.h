@@ -68,7 +68,7 @@ void rpc_socket_flush(struct rpc_socket *socket);
 /* Has all that was handed over been taken by the kernel? */
 bool rpc_socket_is_flushed(const struct rpc_socket *socket);
 
-/* From now on, wakes up for no fewer than so many bytes (1: for any), or for the connection's end. */
+/* From now on, wakes up for no fewer than so many bytes (1: any), or for the connection's end. */
 void rpc_socket_wake_at(struct rpc_socket *socket, int bytes);
 
 /* Stops reading (while the peer does not take our answers), or goes on. */

@@ -44,8 +44,9 @@ struct act {
 	struct rpc_timer timeout_timer;
 	struct rpc_call *beat_call; /* NULL: none is on its way */
 	struct rpc_task beat_task, end_task;
-	int64_t beat_sent_ns; /* 0: never */
-	bool ended;           /* reported: to be freed when the last call and task are gone */
+	struct rpc_task run_task; /* short_activities: runs it here */
+	int64_t beat_sent_ns;     /* 0: never */
+	bool ended;               /* reported: to be freed when the last call and task are gone */
 
 	/* lock */
 	pthread_mutex_t lock;

@@ -378,6 +378,11 @@ void worker_activity_execute(struct act *act)
 
 /* ---- the loop: the beginning ---- */
 
+static void run_posted(struct rpc_task *task)
+{
+	worker_activity_execute((struct act *)((char *)task - offsetof(struct act, run_task)));
+}
+
 static int64_t duration_ms(const Google__Duration *duration)
 {
 	if (!duration || duration->seconds < 0 || duration->seconds > WORKER_DURATION_MAX_MS / 1000)
@@ -532,6 +537,11 @@ void worker_activity_task(struct temporal_worker *worker,
 	worker_heartbeat_begin(act);
 	if (worker->cancels_activities)
 		worker_act_cancel(act, ACT_WORKER_SHUTDOWN, false);
+	if (worker->opts.short_activities) {
+		act->run_task.run = run_posted;
+		rpc_loop_post(worker->loop, &act->run_task);
+		return;
+	}
 	if (!worker_pool_run(&worker->pool, act))
 		report_failed(act, act_failure(act, "RESOURCE_EXHAUSTED",
 					   "the worker can start no thread for the activity"));

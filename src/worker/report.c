@@ -90,12 +90,21 @@ void worker_report_completing(struct worker_run *run)
 	}
 }
 
-/* The task lies in the answer's arena, which is the engine's: an activity needs one of its own. */
-static bool start_eager(
-	struct temporal_worker *worker, const Workflowservice__PollActivityTaskQueueResponse *task)
+/*
+ * An activity needs an arena of its own. The only task of an answer that the engine does not keep
+ * (it keeps those with a new workflow task) takes the answer's; any other is copied.
+ */
+static bool start_eager(struct temporal_worker *worker,
+	const Workflowservice__RespondWorkflowTaskCompletedResponse *response, size_t i,
+	struct arena *owner)
 {
+	const Workflowservice__PollActivityTaskQueueResponse *task = response->activity_tasks[i];
 	struct arena arena;
 
+	if (response->n_activity_tasks == 1 && !response->workflow_task) {
+		worker_activity_task(worker, task, owner);
+		return true;
+	}
 	arena_init(&arena, WORKER_ARENA_FIRST, ARENA_NO_BUDGET);
 	const Workflowservice__PollActivityTaskQueueResponse *copy = proto_copy(&arena, task);
 
@@ -109,7 +118,7 @@ static bool start_eager(
 }
 
 static void start_activities(struct worker_run *run,
-	const Workflowservice__RespondWorkflowTaskCompletedResponse *response)
+	const Workflowservice__RespondWorkflowTaskCompletedResponse *response, struct arena *arena)
 {
 	struct temporal_worker *worker = run->worker;
 
@@ -120,7 +129,7 @@ static void start_activities(struct worker_run *run,
 			run->eager_slots--;
 		else
 			worker->activity_slots.used++;
-		if (!start_eager(worker, response->activity_tasks[i]))
+		if (!start_eager(worker, response, i, arena))
 			worker_slots_release(&worker->activity_slots);
 	}
 }
@@ -167,12 +176,12 @@ static void tell_end(struct worker_run *run, const Command__Command *command)
 	worker_event(run->worker, event);
 }
 
-void worker_report_completed(struct worker_run *run, const struct rpc_reply *reply)
+void worker_report_completed(struct worker_run *run, struct rpc_reply *reply)
 {
 	const Workflowservice__RespondWorkflowTaskCompletedRequest *request = run->step.completed;
 
 	if (reply->code == TEMPORAL_OK) {
-		start_activities(run, reply->message);
+		start_activities(run, reply->message, &reply->arena);
 		for (size_t i = 0; worker_events_wanted(run->worker) && i < request->n_commands;
 			i++)
 			tell_end(run, request->commands[i]);

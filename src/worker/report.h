@@ -15,7 +15,7 @@ void worker_report_received(struct temporal_worker *worker,
 void worker_report_completing(struct worker_run *run);
 /* The server's answer to it: starts the activities that came with it, and tells how the run has
  * ended. */
-void worker_report_completed(struct worker_run *run, const struct rpc_reply *reply);
+void worker_report_completed(struct worker_run *run, struct rpc_reply *reply);
 /* It could not be sent. */
 void worker_report_unsent(struct worker_run *run);
 
