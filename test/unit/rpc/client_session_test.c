@@ -513,6 +513,35 @@ static void floods_end_the_connection(void **state)
 	}
 }
 
+/* Any ping is answered at once, but for the one that grpc-go measures with: that is owed, once. */
+static void a_measuring_ping_is_answered_later(void **state)
+{
+	static const uint8_t measuring[8] = { 2, 4, 16, 16, 9, 14, 7, 7 };
+	struct fixture *f = *state;
+	const uint8_t *answer;
+
+	wire_frame(&f->in, PING, 0, 0, "12345678", 8);
+	assert_int_equal(feed(f), TEMPORAL_OK);
+	answer = wire_find(f->out, f->out_len, PING, 0);
+	assert_non_null(answer);
+	assert_memory_equal(answer, "12345678", 8);
+	assert_false(rpc_client_owes_pong(f->session));
+
+	f->in.len = 0;
+	wire_frame(&f->in, PING, 0, 0, measuring, 8);
+	assert_int_equal(feed(f), TEMPORAL_OK);
+	drain(f);
+	assert_null(wire_find(f->out, f->out_len, PING, 0));
+	assert_true(rpc_client_owes_pong(f->session));
+
+	rpc_client_pong(f->session);
+	drain(f);
+	answer = wire_find(f->out, f->out_len, PING, 0);
+	assert_non_null(answer);
+	assert_memory_equal(answer, measuring, 8);
+	assert_false(rpc_client_owes_pong(f->session));
+}
+
 static void the_servers_limit_of_streams_is_kept(void **state)
 {
 	struct fixture *f = *state;
@@ -627,6 +656,7 @@ int main(void)
 		WITH_FIXTURE(cancelling_resets_once),
 		WITH_FIXTURE(pushes_are_a_connection_error),
 		WITH_FIXTURE(floods_end_the_connection),
+		WITH_FIXTURE(a_measuring_ping_is_answered_later),
 		WITH_FIXTURE(the_servers_limit_of_streams_is_kept),
 		WITH_FIXTURE(mutations),
 		WITH_FIXTURE(allocations_fail),
