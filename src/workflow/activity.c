@@ -210,8 +210,11 @@ static void decode_call(void *arg)
 static const void *result_of(
 	struct wf *wf, const struct temporal_contract *contract, struct wf_future *future)
 {
-	if (future->value)
+	if (future->value && !future->raw)
 		return future->value;
+	if (future->value)
+		run_fault(wf, "InvalidArgument",
+			"wf_await of %s: wf_await_raw has taken the result before", contract->name);
 	struct decode decode = {
 		.wf = wf, .future = future, .contract = contract, .arena = run_arena(wf)
 	};
@@ -268,13 +271,16 @@ static void decode_raw_call(void *arg)
 }
 
 /*
- * NULL for an activity without a result. It is not to be mixed with wf_await of the same future:
- * `value` holds whichever form was asked for first.
+ * NULL for an activity without a result. The future keeps the form that was asked for first; to ask
+ * for the other one too is a mistake of the code, as both would share one place.
  */
 const struct temporal_payload *(wf_await_raw)(struct wf *wf, struct wf_future *future)
 {
 	run_acts(wf, "wf_await_raw");
 	await_result(wf, future, "wf_await_raw");
+	if (future->value && !future->raw)
+		run_fault(wf, "InvalidArgument",
+			"wf_await_raw of %s: wf_await has taken the result before", future->what);
 	if (future->value || future->kind != FUTURE_ACTIVITY || !future->payload)
 		return future->value;
 	struct decode decode = { .wf = wf, .future = future, .arena = run_arena(wf) };
@@ -285,6 +291,7 @@ const struct temporal_payload *(wf_await_raw)(struct wf *wf, struct wf_future *f
 	if (decode.err.code)
 		run_lacks_memory(wf);
 	future->value = decode.out;
+	future->raw = true;
 	future->payload = NULL;
 	return future->value;
 }

@@ -7,9 +7,10 @@
  *
  * wf_select alone has to know that it was cancelled: it lets all its futures end, then fails.
  *
- * Invariant: while a coroutine runs, nothing of it is attached: self->waits is NULL but in between
- * attach and detach. So cancel.c finds by it what a parked coroutine waits for, and metadata.c what
- * to print. Spurious wake-ups are allowed everywhere: every wait is a loop around its condition.
+ * Invariant: while a coroutine runs user's code, nothing of it is attached: self->waits is NULL
+ * except between attach and detach. So cancel.c finds by it what a parked coroutine waits for, and
+ * metadata.c what to print. Spurious wake-ups are allowed everywhere: every wait is a loop around
+ * its condition.
  */
 #include "workflow/run.h"
 

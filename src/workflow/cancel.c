@@ -23,7 +23,7 @@
 
 /*
  * One future, by its kind. Coroutines are put into the list for cancel_listed(); everything else is
- * done here. It is never called for one that is done: a result that is there stays.
+ * done here. One that is done is left alone: a result that is there stays.
  */
 static void cancel_one(struct wf *wf, struct wf_future *future, struct coroutine **list)
 {
