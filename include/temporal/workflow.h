@@ -25,6 +25,11 @@
  * type says, coroutines when they have ended. What ends well nevertheless is a success. A wf_select
  * waits until all of its futures have ended, and then fails.
  *
+ * A bad access ends the process by its signal, as in any program in C; so does an overflow of a
+ * coroutine's stack (workflow_stack_size of the worker), which runs into a guard page. Code that
+ * computes without end holds up the runs that share its thread. Nothing is lost: the server gives
+ * the task out again, to any worker, when it has timed out.
+ *
  * Functions that act take a `struct wf *`; a query's handler has a `const struct wf *`, with which
  * they do not compile. All are for the run's own coroutines, on their thread. In C++ the functions
  * are as in C; the macros that know contracts are for C alone.

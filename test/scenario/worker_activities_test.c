@@ -131,7 +131,6 @@ static const struct temporal_failure *do_sleep(struct act *act, probe_out *out)
 	return NULL;
 }
 
-/* Beyond the 4 MiB that a request may have. */
 /* As long as a chain can be in the library's hands: sent it is shorter. */
 static const struct temporal_failure *do_endless(struct act *act, probe_out *out)
 {
@@ -144,6 +143,7 @@ static const struct temporal_failure *do_endless(struct act *act, probe_out *out
 	return round;
 }
 
+/* Beyond the 4 MiB that a request may have. */
 static const struct temporal_failure *do_large(struct act *act, probe_out *out)
 {
 	size_t len = 5 * 1024 * 1024;
