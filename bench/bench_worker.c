@@ -1,11 +1,11 @@
 /*
  * bench_worker.c: the workloads that the SDKs are compared by, on this library's worker.
  *
- *	bench_worker [--address HOST:PORT] --task-queue QUEUE
+ *	bench_worker [--address HOST:PORT] [--task-queue QUEUE] [--workflow-threads N]
  *	bench_worker --replay FILE [--times N]
  *
  * Names, arguments and results are those of the same program in the other languages, so that one
- *driver drives them all.
+ * driver drives them all.
  */
 #include <malloc.h>
 #include <stdio.h>
@@ -148,7 +148,7 @@ static void complain(const struct temporal_worker_log *line, void *user)
 	fprintf(stderr, "bench_worker: %s\n", line->message);
 }
 
-static int work(const char *address, const char *task_queue)
+static int work(const char *address, const char *task_queue, int threads)
 {
 	struct temporal_error err = { .code = TEMPORAL_OK };
 	struct temporal_client *client =
@@ -163,11 +163,9 @@ static int work(const char *address, const char *task_queue)
 				  .max_concurrent_workflow_tasks = 100,
 				  .max_concurrent_activities = 100, .max_cached_workflows = 5000,
 				  .workflow_task_pollers = 5, .activity_task_pollers = 5,
-				  .short_activities = !getenv("BENCH_THREADS"),
-				  .workflow_threads = getenv("BENCH_THREADS")
-							      ? atoi(getenv("BENCH_THREADS"))
-							      : TEMPORAL_OFF,
-				  .shutdown_on_signals = true, .on_log = complain);
+				  .short_activities = threads == TEMPORAL_OFF,
+				  .workflow_threads = threads, .shutdown_on_signals = true,
+				  .on_log = complain);
 
 	temporal_client_unref(client);
 	int status = worker && temporal_worker_run(worker, &err) == TEMPORAL_OK ? 0 : 1;
@@ -181,7 +179,7 @@ static int work(const char *address, const char *task_queue)
 int main(int argc, char **argv)
 {
 	const char *address = "127.0.0.1:7233", *task_queue = "peers", *history = NULL;
-	int times = 20;
+	int times = 20, threads = TEMPORAL_OFF;
 
 	/* A heap for each of a hundred threads would cost memory, a single one would be fought for.
 	 */
@@ -195,13 +193,16 @@ int main(int argc, char **argv)
 			history = argv[i + 1];
 		else if (strcmp(argv[i], "--times") == 0)
 			times = atoi(argv[i + 1]);
+		else if (strcmp(argv[i], "--workflow-threads") == 0)
+			threads = atoi(argv[i + 1]);
 		else
 			argc = 0;
 	}
 	if (argc % 2 == 0 || times < 1) {
-		fprintf(stderr, "usage: bench_worker [--address HOST:PORT] [--task-queue QUEUE]\n"
+		fprintf(stderr, "usage: bench_worker [--address HOST:PORT] [--task-queue QUEUE] "
+				"[--workflow-threads N]\n"
 				"       bench_worker --replay FILE [--times N]\n");
 		return 2;
 	}
-	return history ? bench_replay(history, times) : work(address, task_queue);
+	return history ? bench_replay(history, times) : work(address, task_queue, threads);
 }

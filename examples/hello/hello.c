@@ -1,6 +1,5 @@
 /* hello.c: a worker and its client in one program, against a server on localhost:7233. */
 #include <stdio.h>
-
 #include <temporal/worker.h>
 
 struct hello_in {
@@ -24,14 +23,13 @@ int main(int argc, char **argv)
 	struct temporal_client *client =
 		temporal_client_connect(&err, .target = argc > 1 ? argv[1] : "localhost:7233");
 	const struct temporal_workflow *const workflows[] = { &hello_workflow, NULL };
-	struct temporal_worker *worker =
-		!client ? NULL
-			: temporal_worker_new(
-				  client, &err, .task_queue = "hello", .workflows = workflows);
+	struct temporal_worker *worker = NULL;
 
-	if (worker && temporal_worker_start(worker, &err) == TEMPORAL_OK &&
-		temporal_execute(client, hello, &start, &text, &result, &err, .name = "world") ==
-			TEMPORAL_OK)
+	if (client)
+		worker = temporal_worker_new(
+			client, &err, .task_queue = "hello", .workflows = workflows);
+	if (worker && !temporal_worker_start(worker, &err) &&
+		!temporal_execute(client, hello, &start, &text, &result, &err, .name = "world"))
 		printf("%s\n", text);
 	else
 		fprintf(stderr, "hello: %s\n", err.message);

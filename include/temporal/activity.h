@@ -150,7 +150,8 @@ TEMPORAL_API bool act_wait(struct act *act, int64_t timeout_ms);
 	act_heartbeat_value((act_), _Generic((value_), \
 		bool: TEMPORAL_KIND_BOOL, float: TEMPORAL_KIND_FLOAT, double: TEMPORAL_KIND_FLOAT, \
 		char *: TEMPORAL_KIND_STRING, const char *: TEMPORAL_KIND_STRING, \
-		unsigned char: TEMPORAL_KIND_UINT, unsigned short: TEMPORAL_KIND_UINT, unsigned: TEMPORAL_KIND_UINT, \
+		unsigned char: TEMPORAL_KIND_UINT, unsigned short: TEMPORAL_KIND_UINT, \
+		unsigned: TEMPORAL_KIND_UINT, \
 		unsigned long: TEMPORAL_KIND_UINT, unsigned long long: TEMPORAL_KIND_UINT, \
 		signed char: TEMPORAL_KIND_INT, short: TEMPORAL_KIND_INT, int: TEMPORAL_KIND_INT, \
 		long: TEMPORAL_KIND_INT, long long: TEMPORAL_KIND_INT), \
@@ -166,7 +167,8 @@ TEMPORAL_API void act_heartbeat_0(struct act *act);
 TEMPORAL_API struct temporal_payloads act_last_heartbeat_payloads(const struct act *act);
 #define act_last_heartbeat(act_, index_, variable_) \
 	act_last_heartbeat_value((act_), (index_), _Generic((variable_), \
-		bool *: TEMPORAL_KIND_BOOL, double *: TEMPORAL_KIND_FLOAT, const char **: TEMPORAL_KIND_STRING, \
+		bool *: TEMPORAL_KIND_BOOL, double *: TEMPORAL_KIND_FLOAT, \
+		const char **: TEMPORAL_KIND_STRING, \
 		uint32_t *: TEMPORAL_KIND_UINT, uint64_t *: TEMPORAL_KIND_UINT, \
 		int32_t *: TEMPORAL_KIND_INT, int64_t *: TEMPORAL_KIND_INT), \
 		sizeof(*(variable_)), (variable_))

@@ -199,7 +199,7 @@ struct temporal_retry_policy {
 	int64_t initial_interval_ms;            /* 0: 1 s */
 	double backoff_coefficient;             /* 0: 2.0; else at least 1 */
 	int64_t maximum_interval_ms;            /* 0: 100 times the initial interval */
-	int32_t maximum_attempts;               /* 0: no limit */
+	int32_t maximum_attempts;               /* 0: no limit; TEMPORAL_OFF: no retry, as 1 */
 	const char *const *non_retryable_types; /* NULL-terminated; types of application failures */
 };
 

@@ -4,14 +4,14 @@
  *	struct temporal_worker *worker = temporal_worker_new(client, &err,
  *		.task_queue = "orders",
  *		.workflows = (const struct temporal_workflow *const[]){ &order_workflow, NULL },
- *		.activities = (const struct temporal_activity *const[]){ &charge_card_activity, NULL
- *}); if (!worker || temporal_worker_run(worker, &err) != TEMPORAL_OK)
+ *		.activities = (const struct temporal_activity *const[]){ &charge_activity, NULL });
+ *	if (!worker || temporal_worker_run(worker, &err) != TEMPORAL_OK)
  *		...
  *	temporal_worker_unref(worker);
  *
- * A worker has threads of its own: a few for workflow code (each run stays on one of them), and as
- *many for activities as are being executed at a time. Its network belongs to the client's loop
- *thread. All of them block asynchronous signals.
+ * A worker has threads of its own: a few for workflow code (each run stays on one of them), and
+ * as many for activities as are being executed at a time. Its network belongs to the client's
+ * loop thread. All of them block asynchronous signals.
  */
 #ifndef TEMPORAL_WORKER_H
 #define TEMPORAL_WORKER_H

@@ -189,7 +189,10 @@ TEMPORAL_API struct wf_future *wf_start_activity_raw_(struct wf *wf, const char 
 	const struct temporal_payloads *in, const struct wf_activity_opts *opts,
 	size_t opts_size) TEMPORAL_MUST_USE;
 
-/* As wf_wait, then its result; NULL: none. A second call gives the same. */
+/*
+ * As wf_wait, then its result; NULL: none. A second call gives the same; wf_await of the same
+ * future is a mistake that fails the task.
+ */
 TEMPORAL_API const struct temporal_payload *wf_await_raw(struct wf *wf, struct wf_future *future);
 
 /* ---- signals and queries ---- */

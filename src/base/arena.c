@@ -2,9 +2,24 @@
  * arena.c: chunks in a list, the newest in front; the free part of the newest is handed out from
  * low to high.
  *
+ *	arena->last --> [ header | used ........ | free ... ]      next, end: the free part
+ *	                    |
+ *	                  older --> [ header | used ... | lost ]
+ *	                                |
+ *	                              older --> NULL
+ *
+ * What is free at the end of a chunk when the next one is opened is lost until the arena is reset.
+ *
  * A request that is larger than a chunk gets one of its own size. Chunks grow by doubling, so that
- * a small run stays small (its first chunk is 1 KiB) and a large one makes few calls of malloc.
- * Under AddressSanitizer the free part is poisoned.
+ * a small run stays small (its first chunk is 1 KiB) and a large one makes few calls of malloc. The
+ * size to come is not forgotten by reset or finish: who has used much will do so again.
+ *
+ * `held` is what the arena has from malloc, and never more than the budget: that is the limit by
+ * which whatever comes from the network, or a workflow's code, is kept from taking all memory.
+ * Under AddressSanitizer the free part is poisoned, so that a use behind an object or after a reset
+ * is found as one behind a malloc would be.
+ *
+ * The thread that has the arena.
  */
 #include "base/arena.h"
 
@@ -14,6 +29,7 @@
 #include "base/mem.h"
 #include "base/sanitize.h"
 
+/* `data` is aligned to 16 by the padding, as malloc's blocks are. */
 struct arena_chunk {
 	struct arena_chunk *older;
 	size_t size; /* with this header */
@@ -26,6 +42,7 @@ void arena_init(struct arena *arena, size_t first, size_t budget)
 	*arena = (struct arena){ .chunk_size = first < 64 ? 64 : first, .budget = budget };
 }
 
+/* Unpoisoned first: the allocator writes to what it gets back. */
 static void chunk_free(struct arena *arena, struct arena_chunk *chunk)
 {
 	sanitize_unpoison(chunk, chunk->size);
@@ -33,6 +50,7 @@ static void chunk_free(struct arena *arena, struct arena_chunk *chunk)
 	mem_free(chunk);
 }
 
+/* Makes a chunk the one that is being filled, from `next` on; NULL: none. */
 static void arena_open(struct arena *arena, struct arena_chunk *chunk, char *next)
 {
 	arena->last = chunk;
@@ -53,6 +71,10 @@ void arena_finish(struct arena *arena)
 	arena->next = arena->end = NULL;
 }
 
+/*
+ * Keeps the newest chunk, which is mostly the largest: an arena that is used again and again comes
+ * to need no malloc at all.
+ */
 void arena_reset(struct arena *arena)
 {
 	struct arena_chunk *keep = arena->last;
@@ -68,6 +90,7 @@ void arena_reset(struct arena *arena)
 	arena_open(arena, keep, keep->data);
 }
 
+/* Near the budget's end the chunk is only as large as it must be, before the answer is no. */
 static struct arena_chunk *chunk_new(struct arena *arena, size_t least)
 {
 	size_t size = arena->chunk_size > least ? arena->chunk_size : least;
@@ -87,6 +110,10 @@ static struct arena_chunk *chunk_new(struct arena *arena, size_t least)
 	return chunk;
 }
 
+/*
+ * The chunk has no room: a new one is opened, with room for the worst alignment. arena.h has the
+ * usual case, so that it is inlined.
+ */
 void *arena_alloc_slow(struct arena *arena, size_t size, size_t align)
 {
 	size_t room = sizeof(struct arena_chunk) + align;
@@ -145,6 +172,7 @@ char *arena_strdup(struct arena *arena, const char *text)
 	return text ? arena_str(arena, str_from(text)) : NULL;
 }
 
+/* Formats twice, to measure and to write: the text gets exactly its size. */
 char *arena_vprintf(struct arena *arena, const char *format, va_list args)
 {
 	va_list again;
@@ -170,11 +198,13 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 	return at;
 }
 
+/* Costs nothing and holds nothing: two pointers into what is there. */
 struct arena_mark arena_mark(const struct arena *arena)
 {
 	return (struct arena_mark){ arena->last, arena->next };
 }
 
+/* Chunks that were opened since go; `held` falls with them, so the budget is free again too. */
 void arena_release(struct arena *arena, struct arena_mark mark)
 {
 	while (arena->last != mark.last) {

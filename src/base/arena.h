@@ -39,7 +39,10 @@ struct arena_mark {
  */
 void arena_init(struct arena *arena, size_t first, size_t budget);
 
-/* Frees all memory. A zeroed arena is fine. Afterwards it is as after arena_init. */
+/*
+ * Frees all memory. A zeroed arena is fine. Afterwards it is empty and can be used again (with the
+ * budget that it had; its next chunk is as large as the next one would have been).
+ */
 void arena_finish(struct arena *arena);
 
 /* Forgets everything, but keeps the newest chunk for what comes next. */
@@ -85,7 +88,10 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 char *arena_vprintf(struct arena *arena, const char *format, va_list args)
 	__attribute__((format(printf, 2, 0), warn_unused_result));
 
-/* Frees what was allocated since the mark. Marks are released last in, first out. */
+/*
+ * Frees what was allocated since the mark. Marks are released last in, first out; a reset ends them
+ * all.
+ */
 struct arena_mark arena_mark(const struct arena *arena);
 void arena_release(struct arena *arena, struct arena_mark mark);
 

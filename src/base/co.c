@@ -7,6 +7,14 @@
  * switches back, before its caller sees anything.
  *
  * All of it runs on the pool's thread.
+ *
+ * Invariants: pool->running is the coroutine whose stack is in use, NULL on the thread's; so it is
+ * NULL while a call runs for a coroutine, although that has not parked for anybody else. pool->call
+ * is set only on the way from co_on_thread_stack() to run_call(). Between a switch away and the
+ * next one to it, nothing of a coroutine's side changes.
+ *
+ * Why the switch is so bare (co_switch.h): signal masks, which swapcontext saves by a system call
+ * each time, are the same in all coroutines of a thread.
  */
 #include "base/co.h"
 
@@ -66,6 +74,7 @@ static _Noreturn void overflowed(void)
 	abort();
 }
 
+/* The sanitizers hear of every switch before and after it, in this order (co_hooks.h). */
 static void switch_sides(struct co_side *from, struct co_side *to, bool last)
 {
 	co_hook_leave(from, to, last);
@@ -73,6 +82,7 @@ static void switch_sides(struct co_side *from, struct co_side *to, bool last)
 	co_hook_arrive(from, to);
 }
 
+/* From the running coroutine to the thread's side; returns when it is resumed. */
 static void leave(struct co *co, bool last)
 {
 	struct co_pool *pool = co->pool;
@@ -82,6 +92,10 @@ static void leave(struct co *co, bool last)
 	pool->running = co;
 }
 
+/*
+ * The first frame. It arrives by co_prepare() and not by co_switch(), so it does what leave() does
+ * behind the switch.
+ */
 static void main_of(void *arg)
 {
 	struct co *co = arg;
@@ -110,6 +124,10 @@ struct co *co_new(struct co_pool *pool, co_fn *fn, void *arg)
 	return co;
 }
 
+/*
+ * The stack may be in the middle of anything: it is only a piece of memory from now on. `co` lies
+ * on it, hence the copies.
+ */
 void co_free(struct co *co)
 {
 	if (!co)
@@ -133,6 +151,10 @@ static void run_call(struct co_pool *pool)
 	call(pool->call_arg);
 }
 
+/*
+ * A loop, as a coroutine may ask for several calls before it parks. After each switch back its
+ * canary is looked at: before any other code could use what an overflow has damaged.
+ */
 enum co_state co_resume(struct co *co)
 {
 	struct co_pool *pool = co->pool;
@@ -154,6 +176,9 @@ void co_park(struct co_pool *pool)
 	leave(pool->running, false);
 }
 
+/*
+ * AddressSanitizer is told that no frame of this stack returns, so that it forgets their redzones.
+ */
 _Noreturn void co_exit(struct co_pool *pool)
 {
 	struct co *co = pool->running;
@@ -166,6 +191,10 @@ _Noreturn void co_exit(struct co_pool *pool)
 	abort();
 }
 
+/*
+ * A park with a wish: the two pointers are all that crosses, and the call's result is in what `arg`
+ * points to.
+ */
 void co_on_thread_stack(struct co_pool *pool, co_fn *fn, void *arg)
 {
 	if (!pool->running) {
@@ -197,6 +226,7 @@ struct co_stats co_pool_stats(const struct co_pool *pool)
 	};
 }
 
+/* Only pointers are compared, so that a handler of SIGSEGV may ask, on its own stack. */
 bool co_is_overflow(const struct co_pool *pool, const void *address)
 {
 	const struct co *co = pool->running;

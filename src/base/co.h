@@ -2,9 +2,9 @@
  * co.h: coroutines, each with a stack of its own, on one thread.
  *
  * A pool belongs to one thread: its coroutines are made, resumed and freed there alone (compilers
- *keep the addresses of thread-locals across a switch). The scheduler is whoever calls co_resume, on
- *the thread's own stack; coroutines never resume each other. There is no hidden state: nothing here
- *is a thread-local.
+ * keep the addresses of thread-locals across a switch). The scheduler is whoever calls co_resume,
+ * on the thread's own stack; coroutines never resume each other. There is no hidden state: nothing
+ * here is a thread-local.
  *
  *	thread's stack                         a coroutine's stack
  *	--------------                         -------------------

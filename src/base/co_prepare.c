@@ -4,6 +4,9 @@
  *
  * There, a point is the address of a ucontext_t that lies on the stack which it describes.
  * makecontext passes ints, so the entry's pointers lie beside the context.
+ *
+ * Both ways build by hand what co_switch() would have left behind, so that the first switch is not
+ * a special case. entry never returns: there is nothing to return to.
  */
 #include "base/co_switch.h"
 

@@ -1,21 +1,25 @@
 /*
  * co_stack.c: stacks are cut from slabs, one mapping each, and never go back to the system before
- *their pool ends; what goes back are their pages.
+ * their pool ends; what goes back are their pages.
  *
  *	slab:  | guard | stack 0 ...... | guard | stack 1 ...... | guard | ...
  *	               bottom      top
  *
  * Every stack has an area of 64 KiB below it, so that no frame of a sane size jumps over it. It is
- *guarded, in this order of liking, by
- *	- MADV_GUARD_INSTALL (Linux 6.13), which costs no mapping;
- *	- mprotect, which costs two mappings a stack, while the process has less than half of
- *vm.max_map_count from us;
- *	- nothing: the 64 bytes below `bottom` are a canary, which is 0 so that an untouched page
- *costs no memory. co.c looks at it after each switch. The area still keeps an overflow away from
- *the neighbour.
+ * guarded, in this order of liking, by
+ *
+ *	MADV_GUARD_INSTALL (Linux 6.13), which costs no mapping;
+ *	mprotect, which costs two mappings a stack, while the process has less than half of
+ *	    vm.max_map_count from us;
+ *	nothing: the 64 bytes below `bottom` are a canary, which is 0 so that an untouched page
+ *	    costs no memory. co.c looks at it after each switch. The area still keeps an overflow
+ *	    away from the neighbour.
  *
  * A stack that is given back keeps its top page if few are idle (the next workflow finds it warm),
- *else it loses all. Huge pages are refused: they would make a touched page 2 MiB.
+ * else it loses all. Huge pages are refused: they would make a touched page 2 MiB.
+ *
+ * All but the counters of guards belongs to one pool and its thread; these are the process's, and
+ * atomic.
  */
 #include "base/co_stack.h"
 
@@ -44,6 +48,7 @@
 #define MADV_GUARD_INSTALL 102
 #endif
 
+/* 32 stacks a slab make 4 MiB of address space, which costs nothing until it is touched. */
 enum {
 	SLAB_STACKS = 32,
 	STACK_PAGES_MAX = 4096,
@@ -64,6 +69,10 @@ struct co_slab {
 static atomic_long guards_used, guards_limit;
 static atomic_bool light_guards_refused;
 
+/*
+ * Asked once a process. The other half of the mappings is for the program around us, which would
+ * fail in malloc and in loading libraries without it.
+ */
 static long guards_allowed(void)
 {
 	long limit = atomic_load_explicit(&guards_limit, memory_order_relaxed);
@@ -89,6 +98,10 @@ void co_test_guards(long limit, bool no_light)
 		atomic_store(&guards_limit, -1); /* 0 would mean: ask the system */
 }
 
+/*
+ * The best guard that is to be had. A kernel without the light one is asked once; a failed mprotect
+ * (the limit was lower than believed) falls back to the canary without a word, but it is counted.
+ */
 static enum co_guard guard(char *from, size_t size)
 {
 	if (!atomic_load_explicit(&light_guards_refused, memory_order_relaxed)) {
@@ -121,6 +134,7 @@ bool co_stacks_init(struct co_stacks *stacks, size_t size)
 	return true;
 }
 
+/* The mapping goes with the slab; here is what is booked elsewhere. */
 static void stack_finish(const struct co_stack *stack)
 {
 #ifdef WITH_VALGRIND
@@ -146,6 +160,10 @@ void co_stacks_finish(struct co_stacks *stacks)
 	*stacks = (struct co_stacks){ .size = 0 };
 }
 
+/*
+ * The list of idle stacks grows here, with room for all there are, so that giving one back cannot
+ * fail.
+ */
 static struct co_slab *slab_new(struct co_stacks *stacks)
 {
 	size_t room = (stacks->n_stacks + SLAB_STACKS) * sizeof(struct co_stack *);
@@ -171,6 +189,7 @@ static struct co_slab *slab_new(struct co_stacks *stacks)
 	return slab;
 }
 
+/* A stack that was never used: its area is guarded now and never again. */
 static struct co_stack *stack_cut(struct co_stacks *stacks)
 {
 	struct co_slab *slab = stacks->slabs;
@@ -200,6 +219,10 @@ struct co_stack *co_stack_take(struct co_stacks *stacks)
 	return stack_cut(stacks);
 }
 
+/*
+ * Poison that AddressSanitizer keeps for dead frames is wiped off. The most recent one is the first
+ * to be used again: its page is in the cache.
+ */
 void co_stack_give(struct co_stacks *stacks, struct co_stack *stack)
 {
 	sanitize_unpoison(stack->bottom, stacks->size);
@@ -227,6 +250,10 @@ __attribute__((no_sanitize("address", "thread", "undefined"))) static bool looks
 	return false;
 }
 
+/*
+ * One call tells which pages are resident, another gives back what lies below the stack pointer;
+ * above it are live frames.
+ */
 static size_t trim_below(const struct co_stacks *stacks, const struct co_stack *stack, size_t low)
 {
 	unsigned char resident[STACK_PAGES_MAX];
@@ -248,6 +275,10 @@ static size_t trim_below(const struct co_stacks *stacks, const struct co_stack *
 	return kept * stacks->page;
 }
 
+/*
+ * The usual case is a coroutine that has not gone deeper than its parked frames: one look at the
+ * page below, no system call.
+ */
 size_t co_stack_trim(const struct co_stacks *stacks, const struct co_stack *stack, const char *sp)
 {
 	size_t low = (size_t)(sp - stack->bottom) / stacks->page;
@@ -259,6 +290,7 @@ size_t co_stack_trim(const struct co_stacks *stacks, const struct co_stack *stac
 	return stacks->size - low * stacks->page;
 }
 
+/* Guarded stacks need no look: an overflow has ended the process already. */
 bool co_stack_intact(const struct co_stack *stack)
 {
 	static const char zero[CANARY];

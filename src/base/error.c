@@ -1,5 +1,8 @@
 /*
  * error.c: the names of the codes, and the one place that writes a struct temporal_error.
+ *
+ * Nothing here allocates or fails, so that an error can be told whatever the trouble is. Any
+ * thread; the struct is its caller's.
  */
 #include "base/error.h"
 
@@ -7,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* By number: gRPC's 0 to 16. */
 static const char *const grpc_names[] = {
 	"OK",
 	"CANCELLED",
@@ -27,6 +31,7 @@ static const char *const grpc_names[] = {
 	"UNAUTHENTICATED",
 };
 
+/* From TEMPORAL_NO_MEMORY (100) on. */
 static const char *const own_names[] = {
 	"NO_MEMORY",
 	"BAD_PAYLOAD",
@@ -48,6 +53,10 @@ const char *temporal_code_name(enum temporal_code code)
 	return "UNKNOWN_CODE";
 }
 
+/*
+ * Codes that speak of the moment and not of the request. DEADLINE_EXCEEDED is not among them: the
+ * time is over for the caller as well.
+ */
 static bool is_retryable(enum temporal_code code)
 {
 	switch (code) {
@@ -60,7 +69,11 @@ static bool is_retryable(enum temporal_code code)
 	}
 }
 
-/* Cuts a truncated message before a multi-byte character that did not fit whole. */
+/*
+ * Ends a truncated message before its last character if that has several bytes: it may not have
+ * fitted whole, and to find out whether it did is not worth it. Without this a message could end in
+ * half a character, which is no UTF-8.
+ */
 static void trim_utf8(char *text, size_t len)
 {
 	size_t at = len;
@@ -98,6 +111,7 @@ enum temporal_code error_no_memory(struct temporal_error *err, const char *what)
 	return error_set(err, TEMPORAL_NO_MEMORY, "out of memory: %s", what);
 }
 
+/* On copies: format may take arguments from the message itself. */
 void error_prefix(struct temporal_error *err, const char *format, ...)
 {
 	char rest[sizeof(err->message)];

@@ -5,6 +5,10 @@
  *
  * Any thread; a machine belongs to one at a time. The hook is for tests, which count the rows that
  * were taken.
+ *
+ * The action runs first and the state changes afterwards: an action that fails leaves the machine
+ * where it was, and one that looks at the state sees the old one. An action must not step its own
+ * machine.
  */
 #include "base/fsm.h"
 
@@ -54,6 +58,7 @@ bool fsm_can(const struct fsm_table *table, uint8_t state, unsigned event)
 	return find_row(table, state, event) != NULL;
 }
 
+/* What is wrong with one row, in view of those before it. */
 static const char *check_row(const struct fsm_table *table, size_t at)
 {
 	const struct fsm_row *row = &table->rows[at];

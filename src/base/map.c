@@ -5,6 +5,9 @@
  * once held.
  *
  * The owner's thread only.
+ *
+ * Invariant: from the home of each key to its slot no slot is free. Lookups end at the first free
+ * one, so there is always at least one (the load), and a removal must not leave a hole (close_gap).
  */
 #include "base/map.h"
 
@@ -44,6 +47,10 @@ void *map_get(const struct map *map, uint64_t key)
 	return map->capacity ? find(map, key)->value : NULL;
 }
 
+/*
+ * To a table of another size, larger or smaller; all keys find new homes. On failure the old one
+ * stays.
+ */
 static bool resize(struct map *map, uint32_t capacity)
 {
 	struct map bigger = { .count = map->count, .capacity = capacity };
@@ -75,7 +82,11 @@ bool map_put(struct map *map, uint64_t key, void *value)
 	return true;
 }
 
-/* Moves later entries of the run into the gap wherever their home allows it. */
+/*
+ * Moves later entries of the run into the gap wherever their home allows it: one may move if the
+ * gap lies between its home and its place. The distances are taken modulo the capacity, as runs
+ * wrap around.
+ */
 static void close_gap(struct map *map, uint32_t gap)
 {
 	uint32_t mask = map->capacity - 1;
@@ -91,6 +102,10 @@ static void close_gap(struct map *map, uint32_t gap)
 	map->slots[gap] = (struct map_slot){ 0 };
 }
 
+/*
+ * Halving at 1/8 and growing at 3/4 keep far apart, so that no pair of put and remove resizes each
+ * time.
+ */
 void *map_remove(struct map *map, uint64_t key)
 {
 	if (!map->capacity)

@@ -15,6 +15,10 @@ static atomic_long fault_after = -1;
 static atomic_bool fault_sticky;
 static atomic_bool fault_seen;
 
+/*
+ * Counts down, and says no at the end. Without a lock two threads may both see the last one; the
+ * subtraction decides whose it is.
+ */
 static bool fault_now(void)
 {
 	long left = atomic_load_explicit(&fault_after, memory_order_relaxed);

@@ -1,6 +1,10 @@
 /*
  * siphash.c: SipHash with one round a word and three at the end, written from its specification.
  * Histories depend on its values: it must never change. Any thread.
+ *
+ * The core SDK's random seeds are hashes of Rust's standard library, which is SipHash-1-3 under a
+ * zero key (engine/job.c); so the numbers that a workflow draws are the same in all languages on
+ * the core.
  */
 #include "base/siphash.h"
 
@@ -37,6 +41,7 @@ static uint64_t load(const unsigned char *at, size_t size)
 	return word;
 }
 
+/* One round a word: the 1 of 1-3. */
 static void absorb(struct sip *s, uint64_t word)
 {
 	s->v3 ^= word;

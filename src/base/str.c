@@ -1,5 +1,8 @@
 /*
- * str.c: UTF-8 as RFC 3629 defines it.
+ * str.c: UTF-8 as RFC 3629 defines it. Any thread; no state.
+ *
+ * It is asked of every string that comes in or goes out, so what is ASCII alone, as most of it is,
+ * goes by eight bytes at a time.
  */
 #include "base/str.h"
 

@@ -2,6 +2,11 @@
  * activity.c: activities that are completed from outside of the worker that took them: by the token
  * of their task or by the ids of workflow and activity. For each of the four reports the API has
  * two requests, which differ in the target alone.
+ *
+ * A report is filled in by one function for each kind (fill_in_...), which chooses the request by
+ * the target. They are sent without retries beyond rpc's usual ones: a report whose reply was lost
+ * is answered NOT_FOUND the second time, which tells the caller that the activity is no longer
+ * open.
  */
 #include <temporal/api/workflowservice/v1/request_response.pb-c.h>
 
@@ -55,6 +60,7 @@ static bool has_token(const struct temporal_activity_target *target)
 	return target->task_token.len > 0;
 }
 
+/* The contract's result as a list of one; a void result is none. */
 static Common__Payloads *result_of(struct client_request *builder, const struct report *report)
 {
 	Common__Payloads *made;
@@ -112,6 +118,10 @@ static void fill_in_completed(struct client_request *builder, struct client_call
 	}
 }
 
+/*
+ * A failure must be there: without one the server would record an attempt that failed for no
+ * reason.
+ */
 static Failure__Failure *failure_of(struct client_request *builder, const struct report *report)
 {
 	Failure__Failure *made;
@@ -126,6 +136,10 @@ static Failure__Failure *failure_of(struct client_request *builder, const struct
 	return made;
 }
 
+/*
+ * The last heartbeat's details go along, so that the next attempt finds them even if no heartbeat
+ * had carried them.
+ */
 static void fill_in_failed(struct client_request *builder, struct client_call *call,
 	const struct temporal_activity_target *target, const struct report *report)
 {
@@ -154,6 +168,9 @@ static void fill_in_failed(struct client_request *builder, struct client_call *c
 	}
 }
 
+/*
+ * Only an activity that was asked to cancel can be reported so; the server refuses it for others.
+ */
 static void fill_in_cancelled(struct client_request *builder, struct client_call *call,
 	const struct temporal_activity_target *target, const struct report *report)
 {
@@ -179,7 +196,10 @@ static void fill_in_cancelled(struct client_request *builder, struct client_call
 	}
 }
 
-/* The reply lies in the call's arena, or where a blocked caller wants it. */
+/*
+ * The reply lies in the call's arena, or where a blocked caller wants it. What it tells is how an
+ * activity outside of a worker hears of its cancellation.
+ */
 static void end_heartbeat(struct client_call *call, struct rpc_reply *reply, bool cancel_requested,
 	bool paused, bool reset)
 {
@@ -235,6 +255,7 @@ static void fill_in_heartbeat(struct client_request *builder, struct client_call
 	}
 }
 
+/* Room for a heartbeat's reply is made for all kinds: it is three booleans. */
 static struct client_call *prepare(struct temporal_client *client,
 	const struct temporal_activity_target *target, fill_in_fn *fill_in,
 	const struct report *report, struct temporal_error *err)

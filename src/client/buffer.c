@@ -3,6 +3,9 @@
  *
  * A history comes in pages. Each page's events are moved, with the arena they lie in, to the call,
  * so that the JSON is written once, over all of them, and nothing is copied before.
+ *
+ * JSON is written on the loop's thread: a long history holds the client's other calls up for as
+ * long as that takes, which is the price of having no thread for it.
  */
 #include "client/buffer.h"
 
@@ -24,6 +27,7 @@ struct buffer {
 	char bytes[];
 };
 
+/* Header and bytes in one allocation. */
 struct temporal_buffer *client_buffer_new(const void *data, size_t len, struct temporal_error *err)
 {
 	struct buffer *made = mem_alloc(sizeof(*made) + len + 1);
@@ -85,6 +89,7 @@ struct history_state {
 	size_t n_events;
 };
 
+/* The pages' arenas are not the call's, so they are freed apart, however the call ends. */
 static void finish_pages(struct client_call *call)
 {
 	const struct history_state *state = call->state;
@@ -140,6 +145,7 @@ static bool take_page(struct client_call *call, struct rpc_reply *reply)
 	return true;
 }
 
+/* Page after page, until one has no token. */
 static void took_history(struct client_call *call, struct rpc_reply *reply)
 {
 	const struct history_state *state = call->state;
@@ -211,6 +217,10 @@ struct raw_state {
 	bool json;
 };
 
+/*
+ * The reply was decoded by the method's type and is written again, as JSON or bytes: unknown fields
+ * survive in the bytes.
+ */
 static void took_raw(struct client_call *call, struct rpc_reply *reply)
 {
 	const struct raw_state *state = call->state;
@@ -229,6 +239,7 @@ static void took_raw(struct client_call *call, struct rpc_reply *reply)
 	client_call_end(call, made, made ? NULL : err);
 }
 
+/* The request is read before it is sent, so that its mistakes are told here. */
 static struct client_call *prepare_raw(struct temporal_client *client, const char *path,
 	struct temporal_bytes request, bool json, struct temporal_error *err)
 {

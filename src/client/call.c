@@ -12,6 +12,13 @@
  * The handle of the RPC is kept for calls with a limit alone: these start on the loop's thread,
  * where no reply can come before rpc_start has returned. All others start on their caller's thread,
  * which saves a wake-up.
+ *
+ * Why the caller's thread encodes: work is spread over the callers, and errors of the input are
+ * told before anything was sent. What `took` and the callbacks do is on the loop's thread and holds
+ * up all calls of the client, so they do little.
+ *
+ * An error's text gets `what` in front in one place (client_call_end, or client_call_start for what
+ * is never sent), so every error names the call and its target.
  */
 #include "client/call.h"
 
@@ -29,6 +36,10 @@
 	((struct client_call *)(void *)((char *)(member_ptr_)-offsetof( \
 		struct client_call, member_)))
 
+/*
+ * Zero means the default for every option, so bytes beyond what we know may be ignored if all are
+ * zero; if not, the caller wants something that would not happen.
+ */
 enum temporal_code client_opts_copy(
 	void *to, size_t known, const void *from, size_t given, struct temporal_error *err)
 {
@@ -71,6 +82,7 @@ static enum temporal_code copy_headers(
 	return TEMPORAL_OK;
 }
 
+/* The link is looked up once: a call stays with the process and the channel that it began with. */
 struct client_call *client_call_new(struct temporal_client *client,
 	const struct client_call_opts *opts, struct temporal_error *err)
 {
@@ -106,6 +118,7 @@ struct client_call *client_call_new(struct temporal_client *client,
 	return call;
 }
 
+/* finish() comes first, as what it frees is found through the arena's memory. */
 void client_call_free(struct client_call *call)
 {
 	if (!call)
@@ -127,6 +140,10 @@ void client_call_name(struct client_call *call, const char *format, ...)
 
 /* ---- on the loop ---- */
 
+/*
+ * A reply that came in spite of the limit is taken, since it is there; an error that came after it
+ * was the limit's doing (expire() has cancelled the RPC), and is told as such.
+ */
 static void replied(struct rpc_call *rpc, struct rpc_reply *reply, void *user)
 {
 	struct client_call *call = user;
@@ -156,6 +173,10 @@ static struct rpc_call *send_message(struct client_call *call, struct temporal_e
 	return rpc_start(call->channel, &request, err);
 }
 
+/*
+ * The callback runs with nothing locked, and may start other calls of the client; the call itself
+ * is freed behind it, so what is told must not be kept.
+ */
 void client_call_end(struct client_call *call, void *value, struct temporal_error *err)
 {
 	if (call->limit_ms)
@@ -166,6 +187,7 @@ void client_call_end(struct client_call *call, void *value, struct temporal_erro
 	client_call_free(call);
 }
 
+/* The limit may have passed between two requests, when there was no RPC to cancel. */
 void client_call_again(struct client_call *call)
 {
 	struct temporal_error err = { 0 };
@@ -186,6 +208,7 @@ void client_took_nothing(struct client_call *call, struct rpc_reply *reply)
 	client_call_end(call, NULL, reply->code ? &reply->error : NULL);
 }
 
+/* Only cancels: the end comes through replied(), as all ends do. */
 static void expire(struct rpc_timer *timer)
 {
 	struct client_call *call = CALL_OF(timer, timer);
@@ -195,6 +218,7 @@ static void expire(struct rpc_timer *timer)
 		rpc_cancel(call->rpc);
 }
 
+/* On the loop's thread: timer and call start where they end. */
 static void start_limited(struct rpc_task *task)
 {
 	struct client_call *call = CALL_OF(task, task);
@@ -205,6 +229,7 @@ static void start_limited(struct rpc_task *task)
 
 /* ---- starting ---- */
 
+/* With a limit nothing can fail here any more; errors come by the callback. */
 enum temporal_code client_call_start(struct client_call *call, struct temporal_error *err)
 {
 	struct temporal_error own = { 0 };
@@ -246,6 +271,10 @@ static void wake(struct client_call *call, void *value, const struct temporal_er
 	pthread_mutex_unlock(&waiter->lock);
 }
 
+/*
+ * A blocking call in a callback would wait for its own thread, so it is refused. There is no limit
+ * here: every RPC has a timeout, or the user has asked for none.
+ */
 enum temporal_code client_call_wait(
 	struct client_call *call, void **value, struct temporal_error *err)
 {

@@ -8,6 +8,17 @@
  *
  * The last reference may be given up on the client's own thread, by a callback. A thread cannot
  * join itself, so the end is then left to a short-lived thread.
+ *
+ * Who may touch what:
+ *
+ *	opts, arena, transport   written before the connect returns; read by any thread
+ *	link                     read by any thread; replaced under the lock, never taken away while
+ *	                         the client lives: whoever has read it may go on using it
+ *	headers                  under the lock
+ *	refs, closing            atomic
+ *
+ * Why one lock for all clients: it is taken for a fork, for a header, for a child's new link, all
+ * of them rare; and a fork has to take all locks that there are.
  */
 #include "client/connection.h"
 
@@ -32,6 +43,7 @@ static void unlock_links(void)
 	pthread_mutex_unlock(&links_lock);
 }
 
+/* Once a process, at the first client: the handlers cannot be taken back. */
 static void watch_forks(void)
 {
 	pthread_atfork(lock_links, unlock_links, unlock_links);
@@ -42,7 +54,11 @@ static struct client_link *current_link(const struct temporal_client *client)
 	return atomic_load_explicit(&client->link, memory_order_acquire);
 }
 
-/* In a forked child: a link of its own in front of the parent's. */
+/*
+ * In a forked child: a link of its own in front of the parent's. Checked again under the lock,
+ * since two threads of the child may come at once. The parent's is kept for its memory: calls of
+ * the parent that were copied may still point to it, and nobody can end them here.
+ */
 static struct client_link *renew_link(struct temporal_client *client, struct temporal_error *err)
 {
 	struct client_link *link;
@@ -62,6 +78,10 @@ static struct client_link *renew_link(struct temporal_client *client, struct tem
 	return link;
 }
 
+/*
+ * A system call for each call of the user: getpid also tells of a fork that went around
+ * pthread_atfork. `closing` catches callbacks that start calls while the client ends.
+ */
 struct client_link *client_enter(struct temporal_client *client, struct temporal_error *err)
 {
 	struct client_link *link = current_link(client);
@@ -75,6 +95,7 @@ struct client_link *client_enter(struct temporal_client *client, struct temporal
 	return link->pid == getpid() ? link : renew_link(client, err);
 }
 
+/* The loop's thread is joined here, so none of its callbacks comes after this. */
 static void client_free(struct temporal_client *client)
 {
 	client_link_free(current_link(client));
@@ -88,6 +109,10 @@ static void client_free(struct temporal_client *client)
 	mem_free(client);
 }
 
+/*
+ * An eager client that does not get through is no client: the caller gets the reason and nothing to
+ * free.
+ */
 static struct temporal_client *client_new(const struct client_transport *transport,
 	const struct temporal_client_opts *opts, size_t size, struct temporal_error *err)
 {
@@ -166,6 +191,7 @@ void temporal_client_unref(struct temporal_client *client)
 
 /* ---- headers of a live client ---- */
 
+/* The entry of that name, new if need be. Under the lock. */
 static struct client_header *find_header(struct temporal_client *client, const char *name)
 {
 	struct client_header *header = client->headers;
@@ -187,7 +213,11 @@ static struct client_header *find_header(struct temporal_client *client, const c
 	return header;
 }
 
-/* Remembers the header for links to come and gives it to the present one. Under the lock. */
+/*
+ * Remembers the header for links to come and gives it to the present one. Under the lock. First the
+ * channel, then our copy: what failed is not remembered. A header that was removed stays as an
+ * entry without a value, so that a child's link removes it too.
+ */
 static enum temporal_code set_header(struct temporal_client *client, struct client_link *link,
 	const char *name, const char *value, struct temporal_error *err)
 {
@@ -209,6 +239,7 @@ static enum temporal_code set_header(struct temporal_client *client, struct clie
 	return TEMPORAL_OK;
 }
 
+/* With an error of its own, since err may be NULL and the code is needed. */
 enum temporal_code temporal_client_set_header(struct temporal_client *client, const char *name,
 	const char *value, struct temporal_error *err)
 {
@@ -229,6 +260,7 @@ enum temporal_code temporal_client_set_header(struct temporal_client *client, co
 	return own.code;
 }
 
+/* For keys that rotate: calls from now on have the new one. */
 enum temporal_code temporal_client_set_api_key(
 	struct temporal_client *client, const char *api_key, struct temporal_error *err)
 {

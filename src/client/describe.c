@@ -3,6 +3,9 @@
  *
  * Strings are copied out of the reply, so that the reply's memory, which is several times larger,
  * does not live as long as the description. Made on the loop's thread.
+ *
+ * What the server does not send is 0, and strings are never NULL. One failed copy spoils the whole,
+ * since a description that lacks something without saying so would be believed.
  */
 #include <string.h>
 
@@ -15,13 +18,7 @@
 #include "client/result_object.h"
 #include "client/run.h"
 #include "convert/convert.h"
-
-#define NS_A_SECOND INT64_C(1000000000)
-#define NS_A_MS     1000000
-#define MS_A_SECOND 1000
-
-#define SECONDS_MAX  (INT64_MAX / NS_A_SECOND)
-#define DURATION_MAX (INT64_MAX / MS_A_SECOND)
+#include "proto/time.h"
 
 typedef Workflowservice__DescribeWorkflowExecutionResponse response;
 
@@ -31,7 +28,10 @@ struct description {
 	struct arena arena;
 };
 
-/* Copies into the arena; remembers that memory was out, or what else was wrong. */
+/*
+ * Copies into the arena; remembers that memory was out, or what else was wrong. The first error
+ * stays.
+ */
 struct copier {
 	struct arena *arena;
 	struct temporal_error *err;
@@ -53,18 +53,19 @@ static const char *text(struct copier *copier, const char *from)
 /* Out of range, 0: the server writes a time that is not set as the year 1, too. */
 static int64_t nanoseconds(const Google__Timestamp *from)
 {
-	if (!from || from->seconds <= -SECONDS_MAX || from->seconds >= SECONDS_MAX)
-		return 0;
-	return from->seconds * NS_A_SECOND + from->nanos;
+	int64_t ns;
+
+	return proto_timestamp_ns(from, &ns) ? ns : 0;
 }
 
 static int64_t milliseconds(const Google__Duration *from)
 {
-	if (!from || from->seconds <= -DURATION_MAX || from->seconds >= DURATION_MAX)
-		return 0;
-	return from->seconds * MS_A_SECOND + from->nanos / NS_A_MS;
+	int64_t ms;
+
+	return proto_duration_ms(from, &ms) ? ms : 0;
 }
 
+/* Left zeroed where the server sends none. */
 static void payload(struct copier *copier, const Common__Payload *from, struct temporal_payload *to)
 {
 	enum temporal_code code = from ? convert_payload_from_api(copier->arena, from, to) : 0;
@@ -73,7 +74,10 @@ static void payload(struct copier *copier, const Common__Payload *from, struct t
 		copier->code = error_set(copier->err, code, "a payload cannot be read");
 }
 
-/* A text that the SDKs store as a JSON payload; "" where it is not one. */
+/*
+ * A text that the SDKs store as a JSON payload; "" where it is not one: a summary in another
+ * encoding is no reason to refuse the rest.
+ */
 static const char *payload_text(struct copier *copier, const Common__Payload *from)
 {
 	static const struct temporal_contract contract = {
@@ -158,6 +162,7 @@ static void info(struct copier *copier, const Workflow__WorkflowExecutionInfo *f
 	}
 }
 
+/* Timeouts as the server has filled them in, not as they were asked for. */
 static void config(struct copier *copier, const Workflow__WorkflowExecutionConfig *from,
 	struct temporal_run_description *to)
 {
@@ -203,6 +208,7 @@ static void activity(struct copier *copier, const Workflow__PendingActivityInfo 
 		copier->code = error_no_memory(copier->err, "a description");
 }
 
+/* What the run waits for now. Arrays of no elements are valid pointers. */
 static void pending(
 	struct copier *copier, const response *from, struct temporal_run_description *to)
 {
@@ -235,6 +241,7 @@ static void pending(
 			   ENUMS__PENDING_WORKFLOW_TASK_STATE__PENDING_WORKFLOW_TASK_STATE_STARTED;
 }
 
+/* Only the run's own part must be there. */
 static void copy(struct copier *copier, const response *from, struct temporal_run_description *to)
 {
 	to->summary = to->details = to->priority.fairness_key = "";
@@ -254,6 +261,7 @@ static void copy(struct copier *copier, const response *from, struct temporal_ru
 	pending(copier, from, to);
 }
 
+/* On an error the half-made description goes as a whole. */
 static struct temporal_run_description *description_new(
 	const response *from, struct temporal_error *err)
 {

@@ -4,6 +4,9 @@
  * A fork copies the memory of a link but not its thread, and its sockets are shared with the
  * parent, so a child must not touch them: it makes a link of its own and only keeps the old one's
  * memory. Called by connection.c, under the lock of all links.
+ *
+ * The identity says process and host, so it is the link's and not the client's: in the server's
+ * lists a child is another one than its parent.
  */
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +22,7 @@
 #define OUR_HEADERS           5
 #define HEADER(name_, value_) ((struct rpc_header){ (name_), (value_), strlen(value_) })
 
+/* The form of all SDKs: pid@host. */
 static void set_identity(struct client_link *link, const char *chosen)
 {
 	char host[256] = "localhost";
@@ -62,6 +66,10 @@ static size_t length(const char *text)
 	return text ? strlen(text) : 0;
 }
 
+/*
+ * Options become rpc's; an API key asks for TLS unless that is refused, as the key would go in
+ * clear.
+ */
 static struct rpc_channel *connect_channel(const struct temporal_client_opts *from,
 	struct rpc_loop *loop, const struct rpc_header *headers, size_t n_headers,
 	struct temporal_error *err)
@@ -97,6 +105,7 @@ static struct rpc_channel *connect_channel(const struct temporal_client_opts *fr
 	return rpc_channel_new(loop, &opts, err);
 }
 
+/* Opening does not connect: that is done with the first call. Headers are copied by the channel. */
 static struct rpc_channel *open_channel(
 	const struct temporal_client *client, struct rpc_loop *loop, struct temporal_error *err)
 {
@@ -133,6 +142,7 @@ static enum temporal_code set_headers(struct rpc_channel *channel,
 	return TEMPORAL_OK;
 }
 
+/* The thread is started before the channel, which is the loop's from its first moment. */
 struct client_link *client_link_new(struct temporal_client *client, struct temporal_error *err)
 {
 	struct client_link *link = mem_zalloc(sizeof(*link));
@@ -158,6 +168,10 @@ fail:
 	return NULL;
 }
 
+/*
+ * The channel before its loop. Of links of another process only the memory is ours: their sockets
+ * are shared with it, and their thread is not here.
+ */
 void client_link_free(struct client_link *link)
 {
 	while (link) {

@@ -3,6 +3,9 @@
  *
  * The copy lives in the client's arena and never changes, so any thread may read it, also in a
  * forked child.
+ *
+ * Checked before anything is copied, copied before anything is used. Nested options are pointers to
+ * structs of this version's size: only the outer one may be older or newer (client_opts_copy()).
  */
 #include <string.h>
 
@@ -14,6 +17,10 @@
 #define DEFAULT_TARGET    "localhost:7233"
 #define DEFAULT_NAMESPACE "default"
 
+/*
+ * What HTTP/2 and gRPC allow: a header that is not would break the whole connection, and with it
+ * the calls of others.
+ */
 enum temporal_code client_check_header(
 	const char *name, const char *value, struct temporal_error *err)
 {
@@ -42,6 +49,7 @@ enum temporal_code client_check_header(
 	return TEMPORAL_OK;
 }
 
+/* One table for all, so that each is checked alike and named in the message. */
 static enum temporal_code check_durations(
 	const struct temporal_client_opts *opts, struct temporal_error *err)
 {
@@ -67,6 +75,10 @@ static enum temporal_code check_durations(
 	return TEMPORAL_OK;
 }
 
+/*
+ * What excludes each other, and halves of pairs. The API key is checked as the header that it
+ * becomes.
+ */
 static enum temporal_code check(const struct temporal_client_opts *opts, struct temporal_error *err)
 {
 	const struct temporal_tls_opts *tls = opts->tls;
@@ -149,6 +161,10 @@ static void own_headers(struct arena *arena, struct temporal_client_opts *opts, 
 	}
 }
 
+/*
+ * Defaults are filled in before the copy, so that all strings are the arena's. `failed` collects
+ * what memory was out for.
+ */
 enum temporal_code client_take_options(struct temporal_client *client,
 	const struct temporal_client_opts *given, size_t size, struct temporal_error *err)
 {

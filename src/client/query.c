@@ -33,6 +33,10 @@ static void take_failure(struct temporal_result *result, const Common__GrpcStatu
 		result->failure = convert_failure_from_api(&result->arena, detail->failure);
 }
 
+/*
+ * The handler's failure is an answer, though gRPC calls it an error: the code tells it from a query
+ * that did not get through. Without memory for the object the error is told without it.
+ */
 static void end_failed(struct client_call *call, struct rpc_reply *reply)
 {
 	const struct query_state *state = call->state;
@@ -47,6 +51,7 @@ static void end_failed(struct client_call *call, struct rpc_reply *reply)
 	client_call_end(call, result, &reply->error);
 }
 
+/* A refusal is an error with an object, which has the run's status. */
 static void took_answer(struct client_call *call, struct rpc_reply *reply)
 {
 	const Workflowservice__QueryWorkflowResponse *answer = reply->message;
@@ -73,6 +78,7 @@ static void took_answer(struct client_call *call, struct rpc_reply *reply)
 	client_call_end(call, result, err.code ? &err : NULL);
 }
 
+/* The API's 0 is "unspecified"; ours is never, so it is translated and not cast. */
 static Enums__QueryRejectCondition reject_condition(
 	struct client_request *builder, enum temporal_query_reject reject)
 {
@@ -110,6 +116,7 @@ static void fill_in(struct client_request *builder, struct client_call *call,
 	call->took = took_answer;
 }
 
+/* Ids are copied: the result object names the run, and the handle may be given up meanwhile. */
 static struct client_call *prepare(struct temporal_run *run, const struct client_input *input,
 	const struct temporal_query_opts *given, size_t size, struct temporal_error *err)
 {
@@ -156,6 +163,7 @@ static struct temporal_result *ask(struct client_call *call, struct temporal_err
 	return result;
 }
 
+/* An object that comes with an error goes to *keep, or ends here. */
 struct temporal_result *temporal_query_named_(struct temporal_run *run, const char *name,
 	struct temporal_payloads arguments, const struct temporal_query_opts *opts, size_t size,
 	struct temporal_result **keep, struct temporal_error *err)

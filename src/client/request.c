@@ -3,6 +3,10 @@
  *
  * Pure: no I/O, no thread but the caller's. The first error stays; what is built after it is never
  * sent.
+ *
+ * The first error stays because it is the one that the user can see the cause of. Going on after it
+ * keeps the builders free of checks: they fill in scrap, or leave pointers NULL, and the caller
+ * looks at builder->code once.
  */
 #include "client/request.h"
 
@@ -31,6 +35,7 @@ void client_request_init(
 	builder->err = err;
 }
 
+/* INVALID_ARGUMENT: the caller's mistake, found before anything was sent. */
 void client_request_fail(struct client_request *builder, const char *format, ...)
 {
 	char text[200];
@@ -52,6 +57,10 @@ static void *noted(struct client_request *builder, void *made)
 	return made;
 }
 
+/*
+ * Scrap is zeroed and large enough for each type that is built here (asserted), so what is written
+ * to it lands nowhere. It is one for all: nothing is read from it.
+ */
 void *client_request_new(struct client_request *builder, const ProtobufCMessageDescriptor *type)
 {
 	void *made = noted(builder, proto_new(builder->arena, type));
@@ -60,11 +69,13 @@ void *client_request_new(struct client_request *builder, const ProtobufCMessageD
 	return made ? made : memset(builder->scrap, 0, sizeof(builder->scrap));
 }
 
+/* Of pointers, as protobuf-c has lists of messages. */
 static void *new_array(struct client_request *builder, size_t n)
 {
 	return noted(builder, arena_array(builder->arena, n, sizeof(void *)));
 }
 
+/* NULL for none: an empty list is the absence of arguments spelled out. */
 Common__Payloads *client_request_payloads(
 	struct client_request *builder, struct temporal_payloads from)
 {
@@ -90,6 +101,10 @@ static const char *const kind_names[] = {
 	[TEMPORAL_DEFINES_NEXUS_OPERATION] = "a Nexus operation",
 };
 
+/*
+ * The compiler has checked contract and arguments where the macros are used; this is for those who
+ * call the functions beneath.
+ */
 Common__Payloads *client_request_input_payloads(struct client_request *builder,
 	const struct client_input *input, enum temporal_definition kind)
 {
@@ -198,6 +213,7 @@ Common__WorkflowType *client_request_type(struct client_request *builder, const 
 	return made;
 }
 
+/* No default: a run on a queue that nobody polls would wait in silence. */
 Taskqueue__TaskQueue *client_request_task_queue(struct client_request *builder, const char *name)
 {
 	Taskqueue__TaskQueue *made =
@@ -210,6 +226,7 @@ Taskqueue__TaskQueue *client_request_task_queue(struct client_request *builder, 
 	return made;
 }
 
+/* 0 and TEMPORAL_OFF are NULL: the server's default, which for timeouts is none. */
 Google__Duration *client_request_duration(
 	struct client_request *builder, int64_t ms, const char *name)
 {
@@ -230,6 +247,10 @@ Google__Duration *client_request_duration(
 	return made;
 }
 
+/*
+ * The rules of the server, told here with the field's name. No policy means no retries of a
+ * workflow.
+ */
 Common__RetryPolicy *client_request_retry_policy(
 	struct client_request *builder, const struct temporal_retry_policy *from)
 {
@@ -250,10 +271,11 @@ Common__RetryPolicy *client_request_retry_policy(
 			"retry_policy: backoff_coefficient is %g: expected at least 1",
 			from->backoff_coefficient);
 	made->maximum_attempts =
-		from->maximum_attempts == TEMPORAL_OFF ? 0 : from->maximum_attempts;
+		from->maximum_attempts == TEMPORAL_OFF ? 1 : from->maximum_attempts;
 	if (made->maximum_attempts < 0)
 		client_request_fail(builder,
-			"retry_policy: maximum_attempts is %d: expected 0 (no limit) or more",
+			"retry_policy: maximum_attempts is %d: expected TEMPORAL_OFF, 0 (no limit) "
+			"or more",
 			(int)from->maximum_attempts);
 	while (from->non_retryable_types && from->non_retryable_types[n])
 		n++;
@@ -268,6 +290,7 @@ Common__RetryPolicy *client_request_retry_policy(
 	return made;
 }
 
+/* Levels above 5 are left to the server, which may be told to have more. */
 Common__Priority *client_request_priority(
 	struct client_request *builder, const struct temporal_priority *from)
 {
@@ -306,6 +329,7 @@ static Common__Payload *text_payload(struct client_request *builder, const char 
 	return made;
 }
 
+/* For people: the Web UI and the command line show both. */
 Sdk__UserMetadata *client_request_user_metadata(
 	struct client_request *builder, const char *summary, const char *details)
 {
@@ -319,6 +343,10 @@ Sdk__UserMetadata *client_request_user_metadata(
 	return made;
 }
 
+/*
+ * Exactly one of the two forms; the check reads: both of the pair or none, and not none of the
+ * forms nor both.
+ */
 Workflow__VersioningOverride *client_request_versioning(
 	struct client_request *builder, const struct temporal_versioning_override *from)
 {

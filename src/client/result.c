@@ -8,7 +8,12 @@
  *
  * Two forms of "closed, a next run" are read: by default the server shows a run that was retried or
  * is run by cron as continued as new; to those who ask for it, as it was (completed, failed or
- *timed out) with the next run's id in the event. The state machine lives on the loop's thread.
+ * timed out) with the next run's id in the event. The state machine lives on the loop's thread.
+ *
+ * The server answers a long poll after some 20 seconds without an event, with a token to go on
+ * with. A poll has no timeout of its own but rpc's for long polls, and is tried again for ten
+ * seconds from a failure on (RPC_RETRY_USER_POLL); the user's timeout is the limit of all polls
+ * together (call.c). So a wait of days is one call, as long as the server is not away for longer.
  */
 #include <stdio.h>
 #include <string.h>
@@ -33,6 +38,10 @@ typedef History__WorkflowExecutionCanceledEventAttributes canceled_attributes;
 typedef History__WorkflowExecutionTerminatedEventAttributes terminated_attributes;
 typedef History__WorkflowExecutionContinuedAsNewEventAttributes continued_attributes;
 
+/*
+ * In the call's arena. run_id is an array, because it changes with each run while the request
+ * points to it.
+ */
 struct wait_state {
 	bool follow;
 	const char *workflow_id;
@@ -78,7 +87,7 @@ static void read_terminated(struct closing *closing, const terminated_attributes
 
 #define RUN_(end_) HISTORY__HISTORY_EVENT__ATTRIBUTES_WORKFLOW_EXECUTION_##end_##_EVENT_ATTRIBUTES
 
-/* False if the event closes no run. */
+/* One case a closing event. Texts for failures that have none are ours. */
 static bool read_event(struct closing *closing, const History__HistoryEvent *event)
 {
 	switch (event->attributes_case) {
@@ -140,6 +149,7 @@ static enum temporal_code make_failure(
 	return result->failure ? TEMPORAL_OK : error_no_memory(err, "a failure");
 }
 
+/* Everything is copied to the result: the reply's memory goes when this returns. */
 static enum temporal_code fill_in(
 	struct temporal_result *result, const struct closing *closing, struct temporal_error *err)
 {
@@ -172,6 +182,7 @@ static void end_closed(struct client_call *call, const struct closing *closing)
 	client_call_end(call, result, result ? NULL : &err);
 }
 
+/* What a server must not do; said so, since retrying would not help. */
 static void end_badly(struct client_call *call, const char *what)
 {
 	struct temporal_error err = { 0 };
@@ -180,6 +191,7 @@ static void end_badly(struct client_call *call, const char *what)
 	client_call_end(call, NULL, &err);
 }
 
+/* From the start of the next run: a token is of one run. */
 static void poll_next_run(struct client_call *call, const char *run_id)
 {
 	struct wait_state *state = call->state;
@@ -193,6 +205,7 @@ static void poll_next_run(struct client_call *call, const char *run_id)
 	client_call_again(call);
 }
 
+/* The old token's memory is released first: a wait of days has a thousand tokens. */
 static void poll_same_run(struct client_call *call, ProtobufCBinaryData token)
 {
 	struct wait_state *state = call->state;
@@ -209,6 +222,10 @@ static void poll_same_run(struct client_call *call, ProtobufCBinaryData token)
 	client_call_again(call);
 }
 
+/*
+ * The filter makes the server send the closing event alone; the last one is looked at, in case that
+ * one sends more.
+ */
 static void took_page(struct client_call *call, struct rpc_reply *reply)
 {
 	const Workflowservice__GetWorkflowExecutionHistoryResponse *page = reply->message;
@@ -236,6 +253,7 @@ static void took_page(struct client_call *call, struct rpc_reply *reply)
 		end_closed(call, &closing);
 }
 
+/* Workflow id and run id are copied, since the handle may be given up while the call waits. */
 static struct client_call *prepare(struct temporal_run *run, const struct temporal_wait_opts *given,
 	size_t size, struct temporal_error *err)
 {
@@ -307,6 +325,10 @@ enum temporal_code temporal_run_wait_async_(struct temporal_run *run,
 	return why.code;
 }
 
+/*
+ * The result's object goes to *keep if the caller wants it, else it ends here: then `out` must not
+ * point into it, which is checked before anything is sent.
+ */
 enum temporal_code temporal_result_(struct temporal_run *run,
 	const struct temporal_contract *contract, void *out, const struct temporal_wait_opts *opts,
 	size_t size, struct temporal_result **keep, struct temporal_error *err)

@@ -3,6 +3,9 @@
  *
  * Decoding by a contract writes to the result's arena, so that strings live as long as the result.
  * Hence one result is decoded by one thread at a time.
+ *
+ * One type for results of runs and answers of queries: status, payloads, failure. Not counted: it
+ * has one owner.
  */
 #include "client/result_object.h"
 
@@ -41,6 +44,7 @@ void temporal_result_unref(struct temporal_result *result)
 	mem_free(result);
 }
 
+/* Into the arena, so that the reply can go. */
 enum temporal_code client_payloads_from_api(struct arena *arena, const Common__Payloads *from,
 	struct temporal_payloads *out, struct temporal_error *err)
 {
@@ -63,6 +67,7 @@ enum temporal_code client_payloads_from_api(struct arena *arena, const Common__P
 	return TEMPORAL_OK;
 }
 
+/* The first one is kept in the API's form too, for decoding by a contract later. */
 enum temporal_code client_result_take_payloads(struct temporal_result *result,
 	const Common__Payloads *payloads, struct temporal_error *err)
 {
@@ -87,6 +92,10 @@ static const char *const status_names[] = {
 	[TEMPORAL_STATUS_PAUSED] = "is paused",
 };
 
+/*
+ * As the predicate of a sentence: "workflow "order-1" failed". A status from a newer server has a
+ * name too.
+ */
 const char *client_result_status_name(enum temporal_status status)
 {
 	size_t n = (size_t)status;
@@ -123,6 +132,7 @@ static enum temporal_code failed(const struct temporal_result *result, struct te
 	return code;
 }
 
+/* A second call decodes again. */
 enum temporal_code temporal_result_get_(struct temporal_result *result,
 	const struct temporal_contract *contract, void *out, struct temporal_error *err)
 {
@@ -139,6 +149,7 @@ enum temporal_code temporal_result_get_(struct temporal_result *result,
 	return code;
 }
 
+/* Would `out` point into the result's arena? */
 static bool has_pointers(const struct temporal_field *field)
 {
 	if (field->shape != TEMPORAL_SHAPE_PLAIN)
@@ -165,6 +176,7 @@ enum temporal_code client_result_check_keep(const struct temporal_contract *cont
 		contract->name);
 }
 
+/* With which errors an object comes along: those that it tells more of than a text can. */
 enum temporal_code client_result_hand_over(struct temporal_result *result, enum temporal_code code,
 	struct temporal_result **keep, const struct temporal_error *own, struct temporal_error *err)
 {

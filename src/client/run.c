@@ -4,6 +4,13 @@
  * A handle from a start knows the run that it started, but addresses the workflow's newest run with
  * signals and queries, because a chain goes on in new runs; cancel and terminate are held to the
  * chain by its first run's id. A handle for a given run id addresses that run and no other.
+ *
+ *	handle from            signals, queries go to   cancel, terminate are bound to
+ *	a start                the newest run           the chain of the run that it started
+ *	temporal_run_handle    that run, or the newest  that run, or the newest
+ *	temporal_chain_handle  the newest run           the chain
+ *
+ * A handle has a reference to its client, so a client lives as long as its handles.
  */
 #include "client/run.h"
 
@@ -11,6 +18,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+/* The constant for "" costs no memory. */
 static const char *copied(struct arena *arena, const char *text)
 {
 	return str_empty(text) ? "" : arena_strdup(arena, text);
@@ -72,6 +80,7 @@ struct temporal_run *temporal_run_ref(struct temporal_run *run)
 	return run;
 }
 
+/* The client last: it may end with this, and with it what we stand on. */
 void temporal_run_unref(struct temporal_run *run)
 {
 	struct temporal_client *client;

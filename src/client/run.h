@@ -15,8 +15,8 @@ struct temporal_run {
 	struct arena arena;
 	const char *workflow_id;
 	const char *run_id; /* of the run that was started; "" for the newest */
-	const char
-		*bound_run_id; /* which run signals, queries and so on address; "" for the newest */
+	/* Which run signals, queries and so on address; "" for the newest. */
+	const char *bound_run_id;
 	const char *first_run_id; /* whose chain cancel and terminate are bound to; "" for none */
 	bool started;
 };

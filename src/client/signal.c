@@ -3,6 +3,12 @@
  *
  * Each is one request. Signals and requests to cancel carry a request id, so that a retry after a
  * lost reply is not a second one.
+ *
+ * Termination has no request id in the API: a second one finds the run closed. All three address
+ * the run by the handle's rules (run.c).
+ *
+ * Each prepare_... function gives a call that is ready, or NULL with the reason; the public forms
+ * differ only in how the end is told.
  */
 #include <temporal/api/workflowservice/v1/request_response.pb-c.h>
 
@@ -32,7 +38,7 @@ static enum temporal_code start_done(struct client_call *call, const struct temp
 	return why->code;
 }
 
-/* The call, or NULL if its request could not be built. */
+/* The one place where a builder's error becomes the caller's. */
 static struct client_call *built(
 	struct client_call *call, const struct client_request *builder, struct temporal_error *err)
 {
@@ -118,6 +124,10 @@ enum temporal_code temporal_signal_named_async_(struct temporal_run *run, const 
 
 /* ---- cancel ---- */
 
+/*
+ * A request: the workflow decides what it does about it. first_execution_run_id keeps it from
+ * hitting a later chain of the same workflow id.
+ */
 static struct client_call *prepare_cancel(struct temporal_run *run,
 	const struct temporal_cancel_opts *given, size_t size, struct temporal_error *err)
 {
@@ -166,6 +176,7 @@ enum temporal_code temporal_run_cancel_async_(struct temporal_run *run,
 
 /* ---- terminate ---- */
 
+/* The server ends the run at once; its code does not hear of it. */
 static struct client_call *prepare_terminate(struct temporal_run *run,
 	const struct temporal_terminate_opts *given, size_t size, struct temporal_error *err)
 {

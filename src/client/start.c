@@ -4,6 +4,10 @@
  * A start carries a random request id, so that a retry of the request after a lost reply finds the
  * run that it has started itself. Runs on the caller's thread up to the send; the reply is taken on
  * the loop's.
+ *
+ * Whether a second start with the same workflow id fails, joins or replaces the run in the way is
+ * the server's to decide, by the two policies; an error of that kind names the run in its detail. A
+ * reply tells by `started` whether the run is a new one.
  */
 #include <temporal/api/workflowservice/v1/request_response.pb-c.h>
 
@@ -18,6 +22,10 @@ struct start_state {
 	const char *workflow_id; /* in the call's arena: the reply does not repeat it */
 };
 
+/*
+ * The handle remembers the run that the reply names; for a run that was joined, the chain is known
+ * only from servers that tell it.
+ */
 static struct temporal_run *started_run(struct client_call *call, const char *run_id,
 	const char *first_run_id, bool started, struct temporal_error *err)
 {
@@ -34,6 +42,7 @@ static struct temporal_run *started_run(struct client_call *call, const char *ru
 	return run;
 }
 
+/* The two replies are alike, but of different types. */
 static void took_start(struct client_call *call, struct rpc_reply *reply)
 {
 	const Workflowservice__StartWorkflowExecutionResponse *response = reply->message;
@@ -58,6 +67,7 @@ static void took_signal_with_start(struct client_call *call, struct rpc_reply *r
 	client_call_end(call, run, run ? NULL : err);
 }
 
+/* What the server would refuse with a less helpful text. */
 static void check_policies(struct client_request *builder, const struct temporal_start_opts *opts)
 {
 	if ((unsigned)opts->id_reuse_policy > TEMPORAL_ID_REUSE_REJECT_DUPLICATE)
@@ -150,7 +160,10 @@ static const char *fill_in_signal_with_start(struct client_request *builder,
 
 #undef FILL_IN
 
-/* A call that is ready to be sent. `signal` is NULL for a plain start. */
+/*
+ * A call that is ready to be sent. `signal` is NULL for a plain start. The workflow id may have
+ * been made up here; the handle needs it, and the request's memory is borrowed.
+ */
 static struct client_call *prepare(struct temporal_client *client, const struct client_input *input,
 	const struct client_input *signal, const struct temporal_start_opts *given, size_t size,
 	struct temporal_error *err)
@@ -194,6 +207,7 @@ static struct temporal_run *start_and_wait(struct client_call *call, struct temp
 	return call && client_call_wait(call, &run, err) == TEMPORAL_OK ? run : NULL;
 }
 
+/* `why` is an error of the preparation, if there is no call: the callback is not called then. */
 static enum temporal_code start_async(struct client_call *call, const struct temporal_error *why,
 	temporal_run_fn *done, void *user, struct temporal_error *err)
 {
@@ -289,6 +303,7 @@ enum temporal_code temporal_signal_with_start_named_async_(struct temporal_clien
 		&why, done, user, err);
 }
 
+/* If the wait fails the run goes on: the workflow's id is in the error's text. */
 enum temporal_code temporal_execute_(struct temporal_client *client,
 	const struct temporal_contract *contract, const void *in,
 	const struct temporal_start_opts *opts, size_t size, void *out,
@@ -316,6 +331,9 @@ struct executed {
 	void *user;
 };
 
+/*
+ * On the loop's thread, between the two calls. An error of either comes to the user's one callback.
+ */
 static void wait_for_it(struct temporal_run *run, const struct temporal_error *err, void *user)
 {
 	struct executed executed = *(struct executed *)user;
@@ -331,6 +349,7 @@ static void wait_for_it(struct temporal_run *run, const struct temporal_error *e
 	temporal_run_unref(run);
 }
 
+/* The struct is freed by wait_for_it(), which is called exactly once if the start was sent. */
 enum temporal_code temporal_execute_async_(struct temporal_client *client,
 	const struct temporal_contract *contract, const void *in,
 	const struct temporal_start_opts *opts, size_t size, temporal_result_fn *done, void *user,

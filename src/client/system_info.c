@@ -20,6 +20,7 @@
 /* The names of the API and ours are the same. */
 #define TAKE(name_) capabilities->name_ = from->name_
 
+/* A server that is too old to send capabilities has none of them. */
 static void take(struct client_capabilities *capabilities,
 	const Workflowservice__GetSystemInfoResponse *response)
 {
@@ -56,6 +57,7 @@ void client_capabilities(
 	pthread_mutex_unlock(&link->lock);
 }
 
+/* Two threads may ask at once: both get the same answer. The lock is not held over the call. */
 enum temporal_code client_ensure_connected(
 	struct temporal_client *client, struct temporal_error *err)
 {

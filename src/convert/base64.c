@@ -2,6 +2,10 @@
  * base64.c: RFC 4648, both alphabets. Strict: no characters between, no bits left over.
  *
  * Called by the encoder and decoder for bytes in records and arrays. Any thread; no state.
+ *
+ * Strict, since a text that decodes in two ways, or decodes to less than it seems to hold, is a
+ * transmission error that would go unnoticed. Both alphabets, since peers in JavaScript and Go use
+ * the one for URLs.
  */
 #include "convert/base64.h"
 
@@ -41,6 +45,11 @@ static int base64_value(char c)
 	return c == '/' || c == '_' ? 63 : -1;
 }
 
+/*
+ * Padding counts only where it is complete (the length is a multiple of 4); without any it may be
+ * left out. Bits that fill up the last character must be 0: else several texts would mean the same
+ * bytes.
+ */
 bool base64_read(const char *text, size_t len, unsigned char *out, size_t *out_len)
 {
 	uint32_t bits = 0;

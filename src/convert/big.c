@@ -3,6 +3,9 @@
  *
  * double.c alone calls it, for the numbers that its fast ways cannot do; a value that is common
  * there has two limbs, so that simple loops are the right choice. Any thread; no state.
+ *
+ * Invariant: the highest limb in use is not 0, and 0 has none; so numbers of the same value have
+ * the same form, and most comparisons end with the counts. Limbs at and above `count` are garbage.
  */
 #include "convert/big.h"
 
@@ -24,6 +27,7 @@ void big_copy(struct big *big, const struct big *from)
 	memcpy(big->limb, from->limb, from->count * sizeof(from->limb[0]));
 }
 
+/* What does not fit is lost: double.c never comes to it (big.h). */
 static void big_push(struct big *big, uint64_t limb)
 {
 	if (limb && big->count < BIG_LIMBS)
@@ -43,6 +47,7 @@ void big_multiply_add(struct big *big, uint64_t factor, uint64_t summand)
 	big_push(big, carry);
 }
 
+/* In steps of the largest power that one limb holds. */
 void big_multiply_power_of_ten(struct big *big, unsigned power)
 {
 	uint64_t rest = 1;
@@ -55,6 +60,7 @@ void big_multiply_power_of_ten(struct big *big, unsigned power)
 		big_multiply_add(big, rest, 0);
 }
 
+/* Bits within a limb by multiplying, whole limbs by moving. */
 void big_shift_left(struct big *big, unsigned bits)
 {
 	unsigned limbs = bits / 64;
@@ -91,6 +97,7 @@ void big_add(struct big *big, const struct big *summand)
 	big_push(big, carry);
 }
 
+/* The top may have become 0, which the invariant forbids. */
 void big_subtract(struct big *big, const struct big *subtrahend)
 {
 	uint64_t borrow = 0;

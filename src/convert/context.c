@@ -3,6 +3,9 @@
  *
  * The path costs nothing as long as all goes well: it is a list through the stack frames of the
  * encoder or decoder, and is written out when something fails. Any thread.
+ *
+ * Encoder and decoder return false from every function after an error, without asking what it was;
+ * the first report counts, as it is the nearest to the cause.
  */
 #include "convert/context.h"
 
@@ -50,6 +53,10 @@ static void path_write(struct path *path, const struct convert_step *at)
 	}
 }
 
+/*
+ * The code is the direction's: INVALID_ARGUMENT for what the program gives, BAD_PAYLOAD for what
+ * came.
+ */
 bool convert_fail(struct convert_context *context, const char *format, ...)
 {
 	struct path path = { .len = 0 };
@@ -66,6 +73,9 @@ bool convert_fail(struct convert_context *context, const char *format, ...)
 	return false;
 }
 
+/*
+ * Out of memory is not the value's fault and has its own code, by which the layers above try again.
+ */
 bool convert_fail_memory(struct convert_context *context)
 {
 	if (!context->failed)
@@ -88,6 +98,7 @@ const char *convert_json_kind(enum json_kind kind)
 	return names[kind];
 }
 
+/* The range and not the type's name: the reader of the message may know no C. */
 static const char *expected_integer(const struct temporal_field *field, char *text, size_t size)
 {
 	unsigned bits = (unsigned)field->size * 8;

@@ -43,7 +43,7 @@ enum temporal_code convert_decode_result(struct arena *arena,
 
 /*
  * Between the API's payload and the public struct; both ways everything is copied to the arena.
- * NULL: no memory.
+ * NULL or NO_MEMORY: no memory, and no other failure.
  */
 Common__Payload *convert_payload_to_api(
 	struct arena *arena, const struct temporal_payload *payload);

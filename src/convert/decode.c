@@ -8,6 +8,23 @@
  *
  * Called by the workflow layer, the worker and the client for all that comes in, on a thread's own
  * stack. A scalar argument costs some tens of nanoseconds.
+ *
+ * What is accepted, by the field and the payload's encoding:
+ *
+ *	                 json/plain   binary/plain   json/, binary/protobuf   binary/null
+ *	scalar, string   yes          -              -                        if it may be absent
+ *	bytes            base64       yes            -                        if it may be absent
+ *	record, array    yes          -              -                        if it may be absent
+ *	message          -            -              yes                      if it may be absent
+ *	payload          yes          yes            yes                      yes: as it is
+ *
+ * Everything else is an error that names the argument, what was expected and what came. Decoding is
+ * strict where a wrong value would be taken for a right one (ranges, NULs in strings, missing
+ * members), and lenient where peers differ without harm (members that the contract does not know,
+ * numbers like 3.0 for an integer, null for an empty array).
+ *
+ * Input comes from the network: every length is checked against the input before memory is asked
+ * for, and the arena has a budget.
  */
 #include "convert/convert.h"
 
@@ -33,6 +50,7 @@ static bool fail_syntax(struct convert_context *context, const struct json_reade
 		(size_t)(reader->next - reader->start), reader->problem);
 }
 
+/* A value of another kind. JSON_NONE is no kind: the text itself is broken there. */
 static bool fail_kind(struct convert_context *context, struct json_reader *reader,
 	const struct temporal_field *field)
 {
@@ -75,6 +93,7 @@ static bool store_int(void *at, size_t size, int64_t value)
 	return true;
 }
 
+/* As store_int(). */
 static bool store_uint(void *at, size_t size, uint64_t value)
 {
 	if (value > UINT64_MAX >> (64 - size * 8))
@@ -95,6 +114,10 @@ static bool store_uint(void *at, size_t size, uint64_t value)
 	return true;
 }
 
+/*
+ * A double that is too large for a float is an error; one that is too small becomes 0, as any
+ * rounding.
+ */
 static bool store_float(void *at, size_t size, double value)
 {
 	float single = (float)value;
@@ -106,11 +129,13 @@ static bool store_float(void *at, size_t size, double value)
 	return size == sizeof(double) || isfinite(single);
 }
 
+/* By memcpy, since the field is of another pointer type. */
 static void store_pointer(void *at, const void *pointer)
 {
 	memcpy(at, &pointer, sizeof(pointer));
 }
 
+/* Integers do not go through a double, so all 64 bits arrive. */
 static bool store_number(const struct temporal_field *field, const struct number *number, void *at)
 {
 	int64_t signed_value;
@@ -129,6 +154,7 @@ static bool store_number(const struct temporal_field *field, const struct number
 	}
 }
 
+/* The message has the number as it was written, cut: it may be a thousand digits. */
 static bool decode_number(struct convert_context *context, struct json_reader *reader,
 	const struct temporal_field *field, void *at)
 {
@@ -144,6 +170,7 @@ static bool decode_number(struct convert_context *context, struct json_reader *r
 		number.len > 40 ? "..." : "");
 }
 
+/* C strings end at a NUL: one inside would be cut off silently, so it is refused. */
 static bool decode_string(struct convert_context *context, struct json_reader *reader, void *at)
 {
 	struct str text;
@@ -156,6 +183,10 @@ static bool decode_string(struct convert_context *context, struct json_reader *r
 	return true;
 }
 
+/*
+ * The text goes to the arena first, as it may have escapes. It is lost there; bytes in JSON are
+ * rare.
+ */
 static bool decode_base64(struct convert_context *context, struct json_reader *reader, void *at)
 {
 	struct temporal_bytes *bytes = at;
@@ -188,6 +219,7 @@ static bool decode_raw(struct convert_context *context, struct json_reader *read
 	return true;
 }
 
+/* A member that is a message stands there in proto3 JSON; its extent is found by skipping it. */
 static bool decode_message_in_json(struct convert_context *context, struct json_reader *reader,
 	const struct temporal_field *field, void *at)
 {
@@ -200,7 +232,7 @@ static bool decode_message_in_json(struct convert_context *context, struct json_
 
 /* ---- records ---- */
 
-/* The index of the field of that name; n_fields when there is none. */
+/* A walk: records have few fields, and peers mostly send them in their order. */
 static size_t find_field(const struct temporal_type *type, struct str name)
 {
 	size_t i = 0;
@@ -210,7 +242,11 @@ static size_t find_field(const struct temporal_type *type, struct str name)
 	return i;
 }
 
-/* One member: its name, and its value to its field, or to nowhere if there is none. */
+/*
+ * One member: its name, and its value to its field, or to nowhere if there is none. The step lies
+ * on this frame: the path to an error costs nothing until there is one (context.c). A member that
+ * comes twice counts the second time, as in most parsers.
+ */
 static bool decode_member(struct convert_context *context, struct json_reader *reader,
 	const struct temporal_type *type, void *at, uint64_t *seen)
 {
@@ -231,7 +267,10 @@ static bool decode_member(struct convert_context *context, struct json_reader *r
 	return false;
 }
 
-/* What was not there must be optional. */
+/*
+ * What was not there must be optional. An array without elements must still be written, be it as
+ * null: a peer that leaves a member out most likely speaks of another record.
+ */
 static bool check_members(
 	struct convert_context *context, const struct temporal_type *type, uint64_t seen)
 {
@@ -247,6 +286,10 @@ static bool check_members(
 	return true;
 }
 
+/*
+ * The depth is that of the types and bounded by them; the check is for a contract of a type that
+ * holds itself, which no data can reach the end of.
+ */
 static bool decode_record(struct convert_context *context, struct json_reader *reader,
 	const struct temporal_type *type, void *at)
 {
@@ -322,6 +365,7 @@ static bool decode_value(struct convert_context *context, struct json_reader *re
 	return convert_fail(context, "the contract has a field of an unknown kind");
 }
 
+/* The element is the field without its shape: an array of arrays does not exist in contracts. */
 static bool decode_elements(struct convert_context *context, struct json_reader *reader,
 	const struct temporal_field *field, char *items)
 {
@@ -345,7 +389,11 @@ static bool decode_elements(struct convert_context *context, struct json_reader 
 	return ok || fail_syntax(context, reader);
 }
 
-/* The elements are counted first, so that they get exactly their memory. */
+/*
+ * The elements are counted first, so that they get exactly their memory: no element costs less than
+ * two bytes of text, so the count is bounded by the input. Counting also checks the syntax of all
+ * of it; `failed` is the reader that it was done with, for the place of an error.
+ */
 static bool decode_array(struct convert_context *context, struct json_reader *reader,
 	const struct temporal_field *field, char *base)
 {
@@ -366,7 +414,10 @@ static bool decode_array(struct convert_context *context, struct json_reader *re
 	return true;
 }
 
-/* Makes the place for an optional value, which the field then points to. */
+/*
+ * Makes the place for an optional value, which the field then points to. A value that is a pointer
+ * already (a string) needs no further one.
+ */
 static void *optional_room(
 	struct convert_context *context, const struct temporal_field *field, char *base)
 {
@@ -410,6 +461,7 @@ static bool decode_bytes(struct convert_context *context, const Common__Payload 
 	return bytes->data || convert_fail_memory(context);
 }
 
+/* Nothing may stand behind the value. */
 static bool decode_whole_json(struct convert_context *context, const Common__Payload *payload,
 	const struct temporal_field *field, void *base)
 {
@@ -421,6 +473,7 @@ static bool decode_whole_json(struct convert_context *context, const Common__Pay
 	return json_end(&reader) || fail_syntax(context, &reader);
 }
 
+/* The type's name is checked only when it is there: not all SDKs send it. */
 static bool decode_typed_message(struct convert_context *context, const Common__Payload *payload,
 	bool json, const struct temporal_field *field, void *base)
 {
@@ -434,6 +487,7 @@ static bool decode_typed_message(struct convert_context *context, const Common__
 	return convert_decode_message(context, field, data, json, (char *)base + field->offset);
 }
 
+/* For codecs and converters of the user's: nothing is looked at. */
 static bool decode_raw_payload(struct convert_context *context, const Common__Payload *payload,
 	const struct temporal_field *field, void *base)
 {
@@ -455,7 +509,10 @@ static bool fail_encoding(
 		convert_expected(field, &expected), (int)(name.len > 60 ? 60 : name.len), name.ptr);
 }
 
-/* The field of the struct at `base` from a payload; NULL is the same as binary/null. */
+/*
+ * The field of the struct at `base` from a payload; NULL is the same as binary/null. A message in
+ * json/plain is refused, since it would be guessed whose JSON it is.
+ */
 static bool decode_payload(struct convert_context *context, const Common__Payload *payload,
 	const struct temporal_field *field, void *base)
 {
@@ -522,6 +579,7 @@ static size_t count_arguments(Common__Payload *const *payloads, size_t n_payload
 	return n_payloads;
 }
 
+/* `in` is zeroed even on an error, so that nobody reads what was there before. */
 enum temporal_code convert_decode_arguments(struct arena *arena,
 	const struct temporal_contract *contract, Common__Payload *const *payloads,
 	size_t n_payloads, void *in, struct temporal_error *err)

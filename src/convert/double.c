@@ -111,6 +111,10 @@ static uint64_t divide_to_bits(struct big *numerator, struct big *denominator)
 	return ((uint64_t)(exponent + DBL_MAX_EXP - 2) << (DBL_MANT_DIG - 1)) + mantissa;
 }
 
+/*
+ * Too large or too small by the place of the first digit is seen before the power of ten is
+ * multiplied out: "1e999999" must cost nothing, and the numbers of big.c have an end.
+ */
 static bool read_exactly(const struct number *number, double *out)
 {
 	struct big numerator, denominator;
@@ -132,6 +136,10 @@ static bool read_exactly(const struct number *number, double *out)
 	return *out <= DBL_MAX;
 }
 
+/*
+ * The fast way needs the mantissa and the power of ten to be exact doubles; then the one operation
+ * left rounds correctly.
+ */
 bool number_to_double(const struct number *number, double *out)
 {
 	double value = (double)number->mantissa;
@@ -151,7 +159,7 @@ bool number_to_double(const struct number *number, double *out)
 
 /* ---- writing ---- */
 
-/* A positive value as decimal: 0.DIGITS * 10^point. */
+/* A positive value as decimal: 0.DIGITS * 10^point. 17 digits are the most that a double needs. */
 struct decimal {
 	char digits[20];
 	int count;
@@ -200,6 +208,10 @@ struct fraction {
 	bool even; /* the middles themselves still round to the value */
 };
 
+/*
+ * Takes the double apart. All four numbers are multiplied by two (and by two more at a power of
+ * two), so that the middles, which lie at half a unit, are whole.
+ */
 static void fraction_init(struct fraction *fraction, double value, bool single)
 {
 	int digits = single ? FLT_MANT_DIG : DBL_MANT_DIG;
@@ -234,6 +246,7 @@ static void fraction_init(struct fraction *fraction, double value, bool single)
 	big_shift_left(&fraction->higher, up + edge);
 }
 
+/* The next digit comes before the point. Multiplying the distances along keeps all on one scale. */
 static void fraction_times_ten(struct fraction *fraction)
 {
 	big_multiply_add(&fraction->value, 10, 0);
@@ -252,6 +265,7 @@ static bool fraction_is_high(const struct fraction *fraction)
 	return fraction->even ? order >= 0 : order > 0;
 }
 
+/* Is what is left so little that the digits so far already read back as the value? */
 static bool fraction_is_low(const struct fraction *fraction)
 {
 	int order = big_compare(&fraction->value, &fraction->lower);
@@ -284,6 +298,11 @@ static int fraction_scale(struct fraction *fraction, double value)
 	return point;
 }
 
+/*
+ * Digit by digit from the left, until what is left is nearer than the middles: then no shorter
+ * decimal lies between them. When both neighbours would do, the nearer one is taken, and of two the
+ * even one.
+ */
 static void write_exactly(double value, bool single, struct decimal *decimal)
 {
 	struct fraction fraction;
@@ -359,6 +378,10 @@ static char *write_scientific(char *at, const struct decimal *decimal)
 	return at + number_write_uint(at, (uint64_t)(exponent < 0 ? -exponent : exponent));
 }
 
+/*
+ * The form of Python's repr and thus of its JSON: plain from 1e-4 up to 1e16, scientific beyond.
+ * -0.0 keeps its sign, as it is another value.
+ */
 static size_t write_value(char *out, double value, bool single)
 {
 	struct decimal decimal;

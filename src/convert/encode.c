@@ -6,6 +6,13 @@
  *
  * Called by the workflow layer, the worker and the client for all that goes out, on a thread's own
  * stack. Errors are the caller's: a NULL string, a NaN, text that is not UTF-8.
+ *
+ * Each kind has one form, that of the official SDKs' default converters: JSON for scalars, strings,
+ * records and arrays; binary/plain for bytes; json/protobuf for messages; binary/null for what is
+ * absent. Members stand in the order of the contract, so that equal values give equal bytes.
+ *
+ * Nothing is repaired on the way out: the peer would see a value that the program did not mean.
+ * Only failures are (failure_out.c), since these must arrive.
  */
 #include "convert/convert.h"
 
@@ -45,6 +52,7 @@ static int64_t load_int(const void *at, size_t size)
 	}
 }
 
+/* The sign that load_int() has spread is cut off again. */
 static uint64_t load_uint(const void *at, size_t size)
 {
 	return (uint64_t)load_int(at, size) & UINT64_MAX >> (64 - size * 8);
@@ -60,6 +68,7 @@ static const void *load_pointer(const void *at)
 
 /* ---- one value ---- */
 
+/* JSON must be UTF-8, and the server refuses the whole request else. */
 static bool check_text(struct convert_context *context, const char *text, size_t *len)
 {
 	*len = text ? strlen(text) : 0;
@@ -74,7 +83,12 @@ static bool check_bytes(struct convert_context *context, const struct temporal_b
 	       convert_fail(context, "expected bytes, got NULL with a length");
 }
 
-/* The text of a number or a boolean; its length, 0 for an error. */
+/*
+ * The text of a number or a boolean; its length, 0 for an error.
+ *
+ * NaN and infinities have no form in JSON. What some encoders write for them is not JSON, and fails
+ * in the peer, far from the cause.
+ */
 static size_t write_scalar(struct convert_context *context, const struct temporal_field *field,
 	const void *at, char text[static NUMBER_TEXT_MAX])
 {
@@ -136,6 +150,7 @@ static bool encode_raw(struct convert_context *context, struct json_writer *writ
 	return true;
 }
 
+/* Made as a text of its own, then copied: the layer below writes to the arena. */
 static bool encode_message(struct convert_context *context, struct json_writer *writer,
 	const struct temporal_field *field, const void *message)
 {
@@ -147,6 +162,7 @@ static bool encode_message(struct convert_context *context, struct json_writer *
 	return true;
 }
 
+/* See decode_member() for the step. */
 static bool encode_member(struct convert_context *context, struct json_writer *writer,
 	const struct temporal_field *field, const void *base)
 {
@@ -162,6 +178,7 @@ static bool encode_member(struct convert_context *context, struct json_writer *w
 	return false;
 }
 
+/* The depth ends a chain of optional records that leads back to itself. */
 static bool encode_record(struct convert_context *context, struct json_writer *writer,
 	const struct temporal_type *type, const void *at)
 {
@@ -219,6 +236,7 @@ static bool encode_value(struct convert_context *context, struct json_writer *wr
 	}
 }
 
+/* NULL without a count is an array without elements. */
 static bool encode_array(struct convert_context *context, struct json_writer *writer,
 	const struct temporal_field *field, const char *base)
 {
@@ -245,7 +263,10 @@ static bool encode_array(struct convert_context *context, struct json_writer *wr
 	return true;
 }
 
-/* Where the field's value is; NULL for an optional one that is absent. */
+/*
+ * Where the field's value is; NULL for an optional one that is absent. A string or message that is
+ * NULL counts as absent, since its pointer is the field itself.
+ */
 static const void *field_value(const struct temporal_field *field, const void *base)
 {
 	const void *at = (const char *)base + field->offset;
@@ -271,6 +292,7 @@ static bool encode_json(struct convert_context *context, struct json_writer *wri
 
 /* ---- payloads ---- */
 
+/* With the data, or room for it if `data` is NULL. */
 static Common__Payload *payload_or_fail(struct convert_context *context,
 	enum payload_encoding encoding, const void *data, size_t len)
 {
@@ -292,6 +314,10 @@ static Common__Payload *payload_of_scalar(
 	return len ? payload_or_fail(context, PAYLOAD_JSON, text, len) : NULL;
 }
 
+/*
+ * Measured first, then written straight into the payload: most arguments are strings, and this is
+ * one allocation for each.
+ */
 static Common__Payload *payload_of_string(struct convert_context *context, const char *text)
 {
 	size_t len = 0;
@@ -305,6 +331,7 @@ static Common__Payload *payload_of_string(struct convert_context *context, const
 	return payload;
 }
 
+/* With the name of its type, by which peers find the class. */
 static Common__Payload *payload_of_message(
 	struct convert_context *context, const struct temporal_field *field, const void *message)
 {
@@ -323,6 +350,7 @@ static Common__Payload *payload_of_message(
 	return payload;
 }
 
+/* The only way that needs a text of unknown length. */
 static Common__Payload *payload_of_json(
 	struct convert_context *context, const struct temporal_field *field, const void *base)
 {
@@ -339,6 +367,7 @@ static Common__Payload *payload_of_json(
 	return payload;
 }
 
+/* An empty struct is most likely one that was forgotten; a payload without data has an encoding. */
 static Common__Payload *payload_as_it_is(
 	struct convert_context *context, const struct temporal_payload *in)
 {
@@ -379,6 +408,7 @@ static Common__Payload *encode_payload(
 	}
 }
 
+/* On an error nothing is written to the results; what was allocated goes with the arena. */
 enum temporal_code convert_encode_arguments(struct arena *arena,
 	const struct temporal_contract *contract, const void *in, Common__Payload ***payloads,
 	size_t *n_payloads, struct temporal_error *err)

@@ -4,8 +4,14 @@
 #ifndef CONVERT_FAILURE_H
 #define CONVERT_FAILURE_H
 
-/* Causes in a chain, the failure itself included; what is behind is dropped. */
-#define FAILURE_CHAIN_MAX 100
+/*
+ * Failures in a chain, the first included; what is behind is dropped. A message may be nested 100
+ * deep, and each cause is one level: what we send leaves room for the messages around the chain, on
+ * its way back in a history too, for what lies in its last failure, and for workflows that pass it
+ * on, each of which puts one before it. What we are sent is within the depth already.
+ */
+#define FAILURE_CHAIN_MAX      100
+#define FAILURE_CHAIN_SENT_MAX 64
 
 #define FAILURE_SOURCE "CSDK"
 

@@ -4,12 +4,17 @@
  * A chain of causes comes from outside and may be long: it is walked, not recursed into, and cut
  * after FAILURE_CHAIN_MAX. Strings that were not sent are "", so that nobody has to check for NULL.
  * Called by the workflow layer and the client for what failed. Any thread.
+ *
+ * The kinds of the API are a union of messages; the public struct is flat, with one field for each
+ * idea (the event that scheduled is the same field for an activity and a child). So user's code
+ * looks at `kind` and reads on, without a type for each.
  */
 #include "convert/convert.h"
 #include "convert/failure.h"
 #include "convert/json_reader.h"
 #include "convert/payload.h"
 
+/* In place too: out may be where text came from. */
 static bool copy_string(struct arena *arena, const char *text, const char **out)
 {
 	*out = text && *text ? arena_strdup(arena, text) : "";
@@ -32,7 +37,7 @@ static bool copy_details(
 	return true;
 }
 
-/* Milliseconds, rounded up to the first; saturated. */
+/* Milliseconds, rounded up to the first; saturated. Up, because 0 means that none was given. */
 static int64_t duration_ms(const Google__Duration *duration)
 {
 	int64_t ms;
@@ -40,7 +45,7 @@ static int64_t duration_ms(const Google__Duration *duration)
 	if (!duration)
 		return 0;
 	if (__builtin_mul_overflow(duration->seconds, 1000, &ms) ||
-		__builtin_add_overflow(ms, (duration->nanos + 999999) / 1000000, &ms))
+		__builtin_add_overflow(ms, ((int64_t)duration->nanos + 999999) / 1000000, &ms))
 		return duration->seconds < 0 ? INT64_MIN : INT64_MAX;
 	return ms;
 }
@@ -114,6 +119,10 @@ static void read_nexus_operation(
 	out->scheduled_event_id = info->scheduled_event_id;
 }
 
+/*
+ * The retry behaviour "unspecified" leaves it to the type of the error, which is the caller's to
+ * know.
+ */
 static void read_nexus_handler(
 	const Failure__NexusHandlerFailureInfo *info, struct temporal_failure *out)
 {
@@ -122,7 +131,10 @@ static void read_nexus_handler(
 	out->non_retryable = info->retry_behavior == FAILURE_NEXUS_NON_RETRYABLE;
 }
 
-/* A failure of no known kind counts as the application's. */
+/*
+ * A failure of no known kind counts as the application's. A case without its message cannot come:
+ * the decoder sets both or none.
+ */
 static bool read_kind(struct arena *arena, const Failure__Failure *in, struct temporal_failure *out)
 {
 	switch (in->failure_info_case) {
@@ -164,6 +176,7 @@ static bool read_kind(struct arena *arena, const Failure__Failure *in, struct te
 
 /* ---- the whole ---- */
 
+/* So that a new string is one line here, and cannot be forgotten in one of copy and decoding. */
 static const size_t string_offsets[] = {
 	offsetof(struct temporal_failure, message),
 	offsetof(struct temporal_failure, source),
@@ -228,6 +241,10 @@ static bool read_encoded(
 	return !reader.no_memory;
 }
 
+/*
+ * Encoded attributes replace message and stack trace before the strings are copied, so that only
+ * what is kept is.
+ */
 static struct temporal_failure *read_one(struct arena *arena, const Failure__Failure *in)
 {
 	struct temporal_failure *out = ARENA_NEW(arena, struct temporal_failure);
@@ -242,6 +259,10 @@ static struct temporal_failure *read_one(struct arena *arena, const Failure__Fai
 	return own_strings(arena, out) ? out : NULL;
 }
 
+/*
+ * A loop over the causes; `link` is where the next one goes. Cut silently: the head of a chain is
+ * what people read.
+ */
 const struct temporal_failure *convert_failure_from_api(
 	struct arena *arena, const Failure__Failure *failure)
 {
@@ -259,6 +280,7 @@ const struct temporal_failure *convert_failure_from_api(
 	return first;
 }
 
+/* All of it, metadata included: the source may be a result that is about to be freed. */
 static bool copy_payload(
 	struct arena *arena, const struct temporal_payload *in, struct temporal_payload *out)
 {
@@ -283,6 +305,7 @@ static bool copy_payload(
 	return true;
 }
 
+/* Without its cause, which the caller appends. */
 static struct temporal_failure *copy_one(struct arena *arena, const struct temporal_failure *in)
 {
 	struct temporal_failure *out = arena_memdup(arena, in, sizeof(*in));

@@ -4,6 +4,9 @@
  * Text in a failure is often not ours (a message from errno, from a library, from a peer): what is
  * not UTF-8 in it is replaced, because the server would refuse the whole completion for it, and a
  * failure that cannot be reported is worse than one with a blemish. Any thread.
+ *
+ * Functions named ..._out and MAKE tell of failed allocations by *ok, so that a message can be
+ * filled without a branch a line; each write_... function looks at its end.
  */
 #include <temporal/api/failure/v1/message.pb-c.h>
 
@@ -23,6 +26,7 @@ static size_t character_len(const char *text, size_t len)
 	return 0;
 }
 
+/* A byte that begins no character becomes one replacement; at worst each byte takes three. */
 static const char *repaired(struct arena *arena, const char *text, size_t len)
 {
 	char *out = len < SIZE_MAX / 3 ? arena_alloc_aligned(arena, len * 3 + 1, 1) : NULL;
@@ -57,6 +61,7 @@ static const char *text_out(struct arena *arena, const char *text, bool *ok)
 /* Makes a message; `ok` becomes false when memory is out. */
 #define MAKE(arena_, Type_, prefix_, ok_) ((Type_ *)make((arena_), &prefix_##__descriptor, (ok_)))
 
+/* `ok` is only ever cleared. */
 static void *make(struct arena *arena, const ProtobufCMessageDescriptor *type, bool *ok)
 {
 	void *message = proto_new(arena, type);
@@ -84,6 +89,7 @@ static Common__Payloads *details_out(
 	return out;
 }
 
+/* 0 means: none given. */
 static Google__Duration *duration_out(struct arena *arena, int64_t ms, bool *ok)
 {
 	if (ms == 0)
@@ -284,6 +290,7 @@ static bool write_nexus_handler(
 typedef bool write_function(
 	struct arena *arena, const struct temporal_failure *in, Failure__Failure *out);
 
+/* By kind. NULL for none: all kinds of the public enum have one. */
 static write_function *const writers[] = {
 	[TEMPORAL_FAILURE_APPLICATION] = write_application,
 	[TEMPORAL_FAILURE_TIMEOUT] = write_timeout,
@@ -297,6 +304,10 @@ static write_function *const writers[] = {
 	[TEMPORAL_FAILURE_NEXUS_HANDLER] = write_nexus_handler,
 };
 
+/*
+ * A kind that this version does not know (from a newer header) becomes an application failure: the
+ * message still arrives.
+ */
 static Failure__Failure *write_one(struct arena *arena, const struct temporal_failure *in)
 {
 	bool ok = true;
@@ -320,7 +331,7 @@ Failure__Failure *convert_failure_to_api(
 	Failure__Failure *first = NULL;
 	Failure__Failure **link = &first;
 
-	for (int i = 0; failure && i < FAILURE_CHAIN_MAX; i++, failure = failure->cause) {
+	for (int i = 0; failure && i < FAILURE_CHAIN_SENT_MAX; i++, failure = failure->cause) {
 		*link = write_one(arena, failure);
 		if (!*link)
 			return NULL;

@@ -4,6 +4,9 @@
  * decode.c walks over a payload by it, guided by the contract, so that no tree is built: a value
  * goes from the text straight to its place in the struct, and one that nobody asked for is skipped.
  * Invariant: start <= next <= end; after a failure `next` is where it was found. Any thread.
+ *
+ * A reader is two pointers and can be copied to look ahead (json_count). The caller peeks, and
+ * takes what it has seen; so the functions that take do not check the first character again.
  */
 #include "convert/json_reader.h"
 
@@ -14,6 +17,10 @@ void json_reader_init(struct json_reader *reader, const void *data, size_t len)
 	*reader = (struct json_reader){ .start = text, .next = text, .end = text + len };
 }
 
+/*
+ * The place is where `next` stands; the text is a literal, so that reading allocates nothing for
+ * it.
+ */
 static bool json_fail(struct json_reader *reader, const char *problem)
 {
 	reader->problem = problem;
@@ -31,6 +38,7 @@ static void pass_spaces(struct json_reader *reader)
 	}
 }
 
+/* By the first character alone: whether "t" goes on as "true" is seen when it is taken. */
 enum json_kind json_peek(struct json_reader *reader)
 {
 	pass_spaces(reader);
@@ -87,7 +95,9 @@ bool json_take_number(struct json_reader *reader, struct number *out)
 
 /*
  * Passes a string with its quotes. `*escapes` tells whether there are any; they are checked for
- * their form, but not decoded.
+ * their form, but not decoded. UTF-8 is checked over the whole at once, which is quick for ASCII. A
+ * backslash takes the next character along, whatever it is, so that an escaped quote does not end
+ * the string; hence whoever decodes may rely on a character behind each backslash.
  */
 static bool pass_string(struct json_reader *reader, struct str *inside, bool *escapes)
 {
@@ -153,6 +163,7 @@ static int32_t take_unicode(const char **at, const char *end)
 	return 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
 }
 
+/* No escape is shorter than what it stands for in UTF-8, so the output of unescape() fits. */
 static char *put_utf8(char *out, int32_t c)
 {
 	if (c < 0x80) {
@@ -205,6 +216,7 @@ static ptrdiff_t unescape(struct str inside, char *out)
 	return next - out;
 }
 
+/* Always copied, and terminated: the value must outlive the payload, and a C string is wanted. */
 bool json_take_string(struct json_reader *reader, struct arena *arena, struct str *out)
 {
 	const char *begin = reader->next;
@@ -260,6 +272,7 @@ static bool take_colon(struct json_reader *reader)
 	return true;
 }
 
+/* A name is only compared, so it need not be copied, unless it has escapes. */
 bool json_take_name(struct json_reader *reader, struct arena *arena, struct str *out)
 {
 	struct json_reader before = *reader;
@@ -283,6 +296,7 @@ void json_open(struct json_reader *reader)
 	reader->next++;
 }
 
+/* A trailing comma is found by what follows it: no value begins with a closing bracket. */
 bool json_more(struct json_reader *reader, char close, bool first, bool *ok)
 {
 	*ok = true;
@@ -345,6 +359,11 @@ static bool skip_one(struct json_reader *reader, char *closes, unsigned *depth, 
 	return true;
 }
 
+/*
+ * Without recursion: an array of brackets stands for the stack, and its size is the limit on depth.
+ * All of the syntax is checked, so that what is accepted does not depend on which members are
+ * known.
+ */
 bool json_skip(struct json_reader *reader, struct str *out)
 {
 	char closes[JSON_DEPTH_MAX];
@@ -373,6 +392,7 @@ bool json_skip(struct json_reader *reader, struct str *out)
 	return true;
 }
 
+/* On a copy, which is given back for the place of an error. */
 bool json_count(const struct json_reader *reader, size_t *out, struct json_reader *failed)
 {
 	bool ok, first = true;

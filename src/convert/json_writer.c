@@ -24,6 +24,10 @@ void json_writer_finish(struct json_writer *writer)
 	writer->data = writer->small;
 }
 
+/*
+ * By doubling. The first time the text moves out of the struct, after which it is an ordinary
+ * allocation.
+ */
 static bool writer_grow(struct json_writer *writer, size_t len)
 {
 	size_t size = writer->size;
@@ -56,6 +60,7 @@ char *json_put_room(struct json_writer *writer, size_t len)
 	return writer->data + writer->len - len;
 }
 
+/* After a failure nothing is written any more, so that callers need not look until the end. */
 void json_put(struct json_writer *writer, const char *bytes, size_t len)
 {
 	char *room = json_put_room(writer, len);
@@ -86,6 +91,7 @@ static char escape_of(unsigned char c)
 	}
 }
 
+/* What is not ASCII is written as it is: JSON is UTF-8. U+007F and "/" need no escape either. */
 size_t json_string_size(const char *text, size_t len)
 {
 	size_t size = len + 2;
@@ -99,6 +105,10 @@ size_t json_string_size(const char *text, size_t len)
 	return size;
 }
 
+/*
+ * `size` must be that of json_string_size() for this text: it tells whether there is anything to
+ * escape.
+ */
 void json_write_string(char *out, size_t size, const char *text, size_t len)
 {
 	static const char digits[] = "0123456789abcdef";

@@ -3,6 +3,10 @@
  *
  * Integers never pass through a double: all 64 bits are kept. Called by the decoder and encoder on
  * every task, so the common case is one loop over the digits. Any thread; no state.
+ *
+ * A number is scanned once, to mantissa and exponent with a note whether these are all of it
+ * (`exact`), before it is known what kind of C number is wanted. Only a double with more digits
+ * than 64 bits hold has to go back to the text (double.c).
  */
 #include "convert/number.h"
 
@@ -40,7 +44,10 @@ static const char *scan_digits(
 	return at;
 }
 
-/* The exponent behind 'e'; NULL when no digit is there. */
+/*
+ * The exponent behind 'e'; NULL when no digit is there. It stops growing where it decides alone, so
+ * it cannot overflow however long the text is.
+ */
 static const char *scan_exponent(const char *at, const char *end, struct number *number)
 {
 	int64_t exponent = 0;
@@ -88,7 +95,12 @@ size_t number_scan(const char *text, const char *end, struct number *number)
 	return number->len;
 }
 
-/* The value without its sign, if it is integral and fits in 64 bits. */
+/*
+ * The value without its sign, if it is integral and fits in 64 bits.
+ *
+ * Both loops end early: a mantissa that is not 0 has at most 19 zeros to lose, and overflows after
+ * as many more. 0 is taken out first, as it would do neither.
+ */
 static bool number_magnitude(const struct number *number, uint64_t *out)
 {
 	uint64_t mantissa = number->mantissa;
@@ -124,6 +136,7 @@ bool number_to_int(const struct number *number, int64_t *out)
 	return true;
 }
 
+/* -0 is 0. */
 bool number_to_uint(const struct number *number, uint64_t *out)
 {
 	return number_magnitude(number, out) && (!number->negative || *out == 0);
@@ -142,6 +155,7 @@ size_t number_write_uint(char *out, uint64_t value)
 	return sizeof(digits) - at;
 }
 
+/* Negated as unsigned, which is defined for INT64_MIN too. */
 size_t number_write_int(char *out, int64_t value)
 {
 	if (value >= 0)

@@ -18,6 +18,9 @@
 static char text_null[] = "binary/null", text_binary[] = "binary/plain", text_json[] = "json/plain",
 	    text_json_protobuf[] = "json/protobuf", text_binary_protobuf[] = "binary/protobuf";
 
+/*
+ * By encoding. Not const, because protobuf-c's lists point to what could be written; nobody does.
+ */
 static Common__Payload__MetadataEntry entries[] = {
 	[PAYLOAD_NULL] = ENTRY(text_null),
 	[PAYLOAD_BINARY] = ENTRY(text_binary),
@@ -39,6 +42,7 @@ static struct str bytes_str(ProtobufCBinaryData bytes)
 	return (struct str){ (const char *)bytes.data, bytes.len };
 }
 
+/* A walk over the map's entries, of which there are one or two. */
 struct str payload_metadata(const Common__Payload *payload, const char *key)
 {
 	for (size_t i = 0; i < payload->n_metadata; i++) {
@@ -48,6 +52,7 @@ struct str payload_metadata(const Common__Payload *payload, const char *key)
 	return (struct str){ NULL, 0 };
 }
 
+/* PAYLOAD_OTHER for anything that the tables do not know, as a codec's "binary/encrypted". */
 static enum payload_encoding encoding_of(struct str name)
 {
 	for (int i = 0; i < PAYLOAD_OTHER; i++) {
@@ -65,6 +70,7 @@ enum payload_encoding payload_encoding(const Common__Payload *payload, struct st
 	return encoding_of(*name);
 }
 
+/* Message and data in one allocation, the data behind the message. */
 Common__Payload *payload_new(struct arena *arena, enum payload_encoding encoding, size_t len)
 {
 	size_t head = sizeof(Common__Payload);
@@ -95,6 +101,9 @@ static Common__Payload__MetadataEntry *entry_new(
 	return entry->key && entry->value.data ? entry : NULL;
 }
 
+/*
+ * The constant list is shared, so the payload gets a list of its own; it is not changed in place.
+ */
 bool payload_add_metadata(
 	struct arena *arena, Common__Payload *payload, const char *key, struct str value)
 {
@@ -110,7 +119,10 @@ bool payload_add_metadata(
 	return list[count] != NULL;
 }
 
-/* The metadata of a public payload: its encoding, then the others. */
+/*
+ * The metadata of a public payload: its encoding, then the others. A payload that has none but a
+ * known encoding, as nearly all have, shares the constant list.
+ */
 static Common__Payload__MetadataEntry **metadata_to_api(
 	struct arena *arena, const struct temporal_payload *in, struct str name)
 {
@@ -151,6 +163,7 @@ Common__Payload *convert_payload_to_api(struct arena *arena, const struct tempor
 	return payload->metadata ? payload : NULL;
 }
 
+/* The encoding gets its own field in the public struct; the list has only the others. */
 static bool metadata_from_api(struct arena *arena, const Common__Payload *payload,
 	struct temporal_metadata *list, struct temporal_payload *out)
 {
@@ -173,6 +186,7 @@ static bool metadata_from_api(struct arena *arena, const Common__Payload *payloa
 	return true;
 }
 
+/* The list is not made for the usual payload, whose one entry is the encoding. */
 enum temporal_code convert_payload_from_api(
 	struct arena *arena, const Common__Payload *payload, struct temporal_payload *out)
 {

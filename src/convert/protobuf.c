@@ -10,6 +10,10 @@
 #include "proto/codec.h"
 #include "proto/json.h"
 
+/*
+ * The contract names type and descriptor apart; if they are not of one message, the decoder would
+ * write past the struct. The size does not prove that they are, but tells nearly all mistakes.
+ */
 static bool check_descriptor(struct convert_context *context, const struct temporal_field *field)
 {
 	const ProtobufCMessageDescriptor *descriptor = field->message;
@@ -27,6 +31,7 @@ static bool fail_below(struct convert_context *context, const struct temporal_er
 	return convert_fail(context, "%s", err->message);
 }
 
+/* A message that was not set to its INIT has another descriptor or none, and cannot be walked. */
 bool convert_encode_message(struct convert_context *context, const struct temporal_field *field,
 	const void *message, struct str *json)
 {
@@ -44,6 +49,10 @@ bool convert_encode_message(struct convert_context *context, const struct tempor
 	return true;
 }
 
+/*
+ * JSON may have members that this version of the message does not know: they are passed by, as
+ * unknown fields are in the binary form.
+ */
 bool convert_decode_message(struct convert_context *context, const struct temporal_field *field,
 	struct str data, bool json, void *at)
 {

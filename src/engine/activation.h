@@ -94,8 +94,8 @@ struct activation_resolve_child_start {
 };
 
 struct activation_query {
-	const char *
-		query_id; /* "legacy_query" for one that is answered by RespondQueryTaskCompleted */
+	/* "legacy_query" for one that is answered by RespondQueryTaskCompleted. */
+	const char *query_id;
 	const char *query_type;
 	struct activation_payloads arguments;
 	struct activation_headers headers;

@@ -245,8 +245,8 @@ struct completion {
 	size_t n_used_flags;
 	Enums__VersioningBehavior versioning_behavior;
 	const Failure__Failure *failure; /* when failed */
-	Enums__WorkflowTaskFailedCause
-		cause; /* when failed; 0: WORKFLOW_WORKER_UNHANDLED_FAILURE */
+	/* When failed; 0: WORKFLOW_WORKER_UNHANDLED_FAILURE. */
+	Enums__WorkflowTaskFailedCause cause;
 };
 
 #endif

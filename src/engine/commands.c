@@ -8,6 +8,17 @@
  * counts as not there.
  *
  * The thread that owns the run.
+ *
+ * Why one queue serves both waits: the server writes the events of a task's commands in the order
+ * of the commands, right behind WorkflowTaskCompleted. So the next event of a command always
+ * belongs to the oldest command that has none, be it one that was just made on replay or one that
+ * was sent with the last task. Replay compares the two orders by nothing but taking from the head.
+ *
+ *	items:  [ gone | sent, sent, sent | not sent, not sent ]
+ *	               ^ head                                  ^ count
+ *
+ * Sent ones stand before unsent ones, since commands are sent all together. An entry keeps its
+ * machine alive (n_queued), even if that has come to its final state meanwhile.
  */
 #include <string.h>
 
@@ -15,6 +26,7 @@
 #include "engine/run.h"
 #include "proto/codec.h"
 
+/* As the API names them; for the message about a kind that has no machine. */
 static const char *const command_names[] = {
 	[COMMAND_START_TIMER] = "StartTimer",
 	[COMMAND_CANCEL_TIMER] = "CancelTimer",
@@ -40,6 +52,10 @@ static const char *const command_names[] = {
 	[COMMAND_REQUEST_CANCEL_NEXUS] = "RequestCancelNexusOperation",
 };
 
+/*
+ * Before it grows, the queue moves its content to the front: on replay of a long history items come
+ * and go at the same rate, and the capacity stays at that of one task.
+ */
 bool queue_push(struct engine_run *run, struct machine *machine, enum command_kind kind,
 	const struct command *source)
 {
@@ -70,13 +86,22 @@ bool queue_push(struct engine_run *run, struct machine *machine, enum command_ki
 	return true;
 }
 
+/*
+ * The entry has gone; so may its machine, if that was in a final state and waited for this alone.
+ */
 static void drop(struct engine_run *run, struct machine *machine)
 {
 	machine->n_queued--;
 	machine_release_if_done(run, machine);
 }
 
-/* Those cancelled before they were sent are passed by: the server never heard of them. */
+/*
+ * Those cancelled before they were sent are passed by: the server never heard of them, so history
+ * has no event of theirs.
+ *
+ * The caller gets the machine without the release: it must first give the event to it, and then
+ * call machine_release_if_done().
+ */
 struct machine *queue_pop(struct engine_run *run)
 {
 	struct command_queue *queue = &run->queue;
@@ -95,6 +120,7 @@ struct machine *queue_pop(struct engine_run *run)
 	return NULL;
 }
 
+/* Keeps the order of those that stay: it is the order in which their events will come. */
 void queue_remove_cancelled(struct engine_run *run)
 {
 	struct command_queue *queue = &run->queue;
@@ -109,6 +135,14 @@ void queue_remove_cancelled(struct engine_run *run)
 	queue->count = kept;
 }
 
+/*
+ * The end of every call comes here (step_settle()): whatever still waits gets a message of its own,
+ * because the workflow may use its memory again as soon as the call has returned.
+ *
+ * emit_command() builds the message flat, pointing into the workflow's command, in the activation's
+ * arena; the deep copy goes to the task's, where it lives until the answer is sent. On replay there
+ * is mostly nothing left here, as history has already taken the commands from the queue.
+ */
 bool queue_materialize(struct engine_run *run)
 {
 	struct command_queue *queue = &run->queue;
@@ -132,7 +166,13 @@ bool queue_materialize(struct engine_run *run)
 	return true;
 }
 
-/* All four ends share one number: a run ends once. */
+/*
+ * All four ends share one number: a run ends once.
+ *
+ * `finished` is set before the command is sent: from now on the run takes up no new task, and
+ * leaves the cache when the answer is out. If the server refuses the answer (UnhandledCommand:
+ * something new has arrived), the run comes back from history, and the workflow decides again.
+ */
 bool machine_terminal_issue(
 	struct engine_run *run, enum machine_type type, const struct command *command)
 {
@@ -144,7 +184,10 @@ bool machine_terminal_issue(
 	return machine_step(run, machine, TERMINAL_ISSUE);
 }
 
-/* A kind that is not here has no machine yet. */
+/*
+ * A kind that is not here has no machine yet. It fails the task and not the run, so that a worker
+ * with a newer SDK can take the run over.
+ */
 static bool apply_command(struct engine_run *run, const struct command *command)
 {
 	switch (command->kind) {
@@ -174,6 +217,7 @@ static bool apply_command(struct engine_run *run, const struct command *command)
 		run, "the workflow gave a command of the unknown kind %d", (int)command->kind);
 }
 
+/* The four kinds of which a run takes one at most. */
 static bool is_terminal(const struct command *command)
 {
 	return command->kind == COMMAND_COMPLETE_WORKFLOW ||
@@ -182,8 +226,14 @@ static bool is_terminal(const struct command *command)
 }
 
 /*
- * All others come first, then the first command that ends the run. Histories from before that rule
- * (the flag is not in force) stop at the first such command.
+ * All others come first, then the first command that ends the run: what a workflow starts in its
+ * very last moment, in a handler that runs after its function has returned, still reaches the
+ * server.
+ *
+ * Histories from before that rule (the flag is not in force) stop at the first such command: there
+ * the server has never seen what came behind it, and to send it on replay would look for events
+ * that are not there. So the flag is asked for on replay alone; in a new task the new rule always
+ * holds, and the completion records the flag (flags.c).
  */
 bool commands_apply(struct engine_run *run, const struct completion *completion)
 {

@@ -3,6 +3,10 @@
  * they are made of; the caller copies them as a whole.
  *
  * Pure but for the arena; the thread that owns the run.
+ *
+ * Flat messages that borrow: on replay they are never needed, and a copy of arguments for nothing
+ * would be the dearest part of it. Members that are left out keep protobuf's default, which the
+ * server reads as "not set"; where 0 and "not set" differ, it is said below.
  */
 #include "engine/run.h"
 
@@ -11,6 +15,7 @@
 
 #define NEW(arena_, Type_, INIT_) ((Type_ *)arena_memdup((arena_), &(Type_)INIT_, sizeof(Type_)))
 
+/* Always there: a timer must say its time, were it 0. */
 static bool emit_ns(struct arena *arena, int64_t ns, Google__Duration **out)
 {
 	*out = NEW(arena, Google__Duration, GOOGLE__DURATION__INIT);
@@ -34,7 +39,10 @@ static bool emit_ms(struct arena *arena, int64_t ms, Google__Duration **out)
 	return true;
 }
 
-/* No payloads are no message, as an empty list would be an argument's absence spelled out. */
+/*
+ * No payloads are no message, as an empty list would be an argument's absence spelled out. The
+ * array itself is the workflow's: the copy that the caller makes ends that.
+ */
 static bool emit_payloads(
 	struct arena *arena, struct activation_payloads payloads, Common__Payloads **out)
 {
@@ -61,6 +69,7 @@ static bool emit_header(
 	return true;
 }
 
+/* A normal queue of that name; the server knows which sticky ones belong to it. */
 static bool emit_task_queue(struct arena *arena, const char *name, Taskqueue__TaskQueue **out)
 {
 	*out = NEW(arena, Taskqueue__TaskQueue, TASKQUEUE__TASK_QUEUE__INIT);
@@ -70,7 +79,10 @@ static bool emit_task_queue(struct arena *arena, const char *name, Taskqueue__Ta
 	return true;
 }
 
-/* Compatible when asked for, or, unless asked against, when it stays on the worker's own queue. */
+/*
+ * The older way of versioning workers: compatible when asked for, or, unless asked against, when it
+ * stays on the worker's own queue, where workers of the same build poll.
+ */
 static bool use_compatible(
 	const struct engine_run *run, enum versioning_intent intent, const char *task_queue)
 {
@@ -79,7 +91,12 @@ static bool use_compatible(
 	return str_empty(task_queue) || str_same(task_queue, run->config->task_queue);
 }
 
-/* Eager execution is asked for here; the worker takes it back where it has no slot. */
+/*
+ * Id and type are the machine's, which has filled in what the command left out.
+ *
+ * Eager execution is asked for here; the worker takes it back where it has no slot. Timeouts of 0
+ * are left out: the server fills in what the others imply.
+ */
 static bool emit_activity(struct engine_run *run, const struct queued_command *queued,
 	struct arena *arena, Command__Command *message)
 {
@@ -165,6 +182,7 @@ static bool emit_cancel_timer(struct engine_run *run, const struct queued_comman
 	return to->timer_id;
 }
 
+/* The result travels as a list of one; no result is no list. */
 static bool emit_complete(struct engine_run *run, const struct queued_command *queued,
 	struct arena *arena, Command__Command *message)
 {
@@ -221,7 +239,10 @@ static bool emit_cancel(struct engine_run *run, const struct queued_command *que
 	return true;
 }
 
-/* Memo, search attributes and retry policy are this run's, unless the command says otherwise. */
+/*
+ * Memo, search attributes and retry policy are this run's, unless the command says otherwise: the
+ * server starts the next run from the command alone, and would start it without them.
+ */
 static bool emit_inherited(struct engine_run *run, const struct command_continue_as_new *from,
 	struct arena *arena, Command__ContinueAsNewWorkflowExecutionCommandAttributes *to)
 {
@@ -272,7 +293,10 @@ static bool emit_continue_as_new(struct engine_run *run, const struct queued_com
 	       emit_ms(arena, from->backoff_start_ms, &to->backoff_start_interval);
 }
 
-/* One case a kind that commands_apply() lets in. */
+/*
+ * One case a kind that commands_apply() lets in, and the cancellations that machines make
+ * themselves, which have no source.
+ */
 static bool emit_attributes(struct engine_run *run, const struct queued_command *queued,
 	struct arena *arena, Command__Command *message)
 {

@@ -4,11 +4,17 @@
  * one that a worker may ignore.
  *
  * Pure functions; any thread.
+ *
+ * The table decides all that depends on the type alone, so that no other file has a list of types
+ * to keep complete. It also ties each type to its member of the union of attributes: a message
+ * whose type and attributes do not agree, as only a damaged or hostile one can have, is seen in one
+ * place.
  */
 #include "engine/event.h"
 
 #include "engine/machine.h"
 
+/* Ends by the workflow's own command; the ends by other hands are EVENT_FINAL alone. */
 #define ENDS_RUN (EVENT_COMMAND | EVENT_FINAL)
 
 #define ROW(NAME_, flags_, KIND_, event_) \
@@ -84,6 +90,10 @@ static const struct {
 };
 /* clang-format on */
 
+/*
+ * No machine for it: an error when it comes to be applied, and not before, so that a history that
+ * ends earlier still replays.
+ */
 static const struct event_info unknown = { 0, MACHINE_NOT_BUILT, 0 };
 
 bool event_is_known(const History__HistoryEvent *event)
@@ -98,6 +108,7 @@ const struct event_info *event_info(const History__HistoryEvent *event)
 	return event_is_known(event) ? &table[event->event_type].info : &unknown;
 }
 
+/* The check in front of every use of attributes, also in the functions below. */
 bool event_has_attributes(const History__HistoryEvent *event)
 {
 	/* All members of the union are pointers. */
@@ -106,6 +117,10 @@ bool event_has_attributes(const History__HistoryEvent *event)
 	       event->workflow_execution_started_event_attributes;
 }
 
+/*
+ * Only types that have a machine here need a row; the caller has seen that the attributes are
+ * there.
+ */
 int64_t event_initial_id(const History__HistoryEvent *event)
 {
 	switch (event->event_type) {

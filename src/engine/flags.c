@@ -4,6 +4,14 @@
  * kept sorted.
  *
  * The thread that owns the run.
+ *
+ * Why there are flags: an SDK's own behaviour may change in ways that would make other commands of
+ * the same code. Such a change is guarded by a flag. A completion writes down which flags were in
+ * force, so that a replay, even by a newer SDK, does as it was done.
+ *
+ *	flags in history   in force (core, lang), whatever this SDK prefers
+ *	a new task         may use any flag that it knows, and records it (core_new, lang_new)
+ *	replay             may use only those in force
  */
 #include "engine/flags.h"
 
@@ -106,6 +114,10 @@ bool flags_from_completed(
 	       replace(&flags->sdk_version, metadata->sdk_version);
 }
 
+/*
+ * `record` is the caller's knowledge that this is a new task. On replay the flag must have been in
+ * history: nothing else would be the same as then.
+ */
 bool flags_use(struct flags *flags, enum core_flag flag, bool record)
 {
 	if (flags->off)
@@ -115,6 +127,10 @@ bool flags_use(struct flags *flags, enum core_flag flag, bool record)
 	return record || (flags->core & 1U << flag);
 }
 
+/*
+ * Held apart until a completion carries them (record_lang): a task that fails must not leave flags
+ * that history has never seen.
+ */
 bool flags_add_lang(struct flags *flags, const uint32_t *items, size_t count)
 {
 	if (flags->off)
@@ -125,7 +141,11 @@ bool flags_add_lang(struct flags *flags, const uint32_t *items, size_t count)
 	return true;
 }
 
-/* A completion records all flags that it might have used, so that no later one has to wonder. */
+/*
+ * A completion records all flags that it might have used, so that no later one has to wonder. The
+ * core SDK does the same. Without it, a flag whose case first comes up in a later task could not be
+ * told, on replay, from one that did not exist yet.
+ */
 static bool record_core(
 	struct flags *flags, Sdk__WorkflowTaskCompletedMetadata *metadata, struct arena *arena)
 {
@@ -159,6 +179,11 @@ static bool record_lang(
 	return true;
 }
 
+/*
+ * Name and version go only when they differ from what history has last: they are for people, and
+ * every completion would carry them for nothing. The message is made even if flags are off, since
+ * the server takes an empty one.
+ */
 Sdk__WorkflowTaskCompletedMetadata *flags_record(
 	struct flags *flags, const char *sdk_name, const char *sdk_version, struct arena *arena)
 {

@@ -6,6 +6,21 @@
  * (engine/replay.c checks it when it applies them); pages stand in the order of their events.
  *
  * The thread that owns the run.
+ *
+ * Why cutting is needed: the same history has to be given to the workflow in the same portions as
+ * the first time, since what it commands depends on what it has seen together. The first time the
+ * portions were made by the workflow tasks that really ran; they are found again by their started
+ * events.
+ *
+ *	WorkflowTaskStarted followed by        means
+ *	failed, timed out, end of the run      nobody ran: no cut               EVENT_ENDS_TASK
+ *	completed, scheduled, no command yet   a heartbeat: no cut
+ *	completed, update accepted             a cut, perhaps at an earlier one
+ *	completed, anything else               a cut
+ *	nothing (it is the newest)             a cut, if there is anything to see
+ *
+ * A page may end anywhere, so a cut can be wrong if the events that decide are not in hand. Hence
+ * history_ready(): two cuts in hand, or the end of history.
  */
 #include "engine/history.h"
 
@@ -32,6 +47,10 @@ void history_finish(struct history *history)
 	*history = (struct history){ 0 };
 }
 
+/*
+ * Room for more, with what was taken already moved out of the array. Half of the old capacity on
+ * top makes the copying of a long history linear.
+ */
 static bool reserve(struct history *history, size_t more)
 {
 	if (history->head) {
@@ -54,7 +73,10 @@ static bool reserve(struct history *history, size_t more)
 	return true;
 }
 
-/* Takes the arena over into a new page at the end of the list. */
+/*
+ * Takes the arena over into a new page at the end of the list. Pages are few (one in hand and one
+ * to come), so the walk to the end costs nothing.
+ */
 static struct history_page *add_page(struct history *history, struct arena *arena)
 {
 	struct history_page *page = mem_zalloc(sizeof(*page));
@@ -72,6 +94,10 @@ static struct history_page *add_page(struct history *history, struct arena *aren
 	return page;
 }
 
+/*
+ * Events that are there already are passed by: the first page of a history that was fetched from
+ * its start repeats what the poll brought, and pages may overlap. Ids decide, not positions.
+ */
 bool history_add(struct history *history, History__HistoryEvent *const *events, size_t count,
 	struct arena *arena)
 {
@@ -109,6 +135,7 @@ bool history_end(struct history *history)
 	return ok;
 }
 
+/* UNSPECIFIED behind the end: no history has an event of that type. */
 static Enums__EventType type_at(const struct history *history, size_t at)
 {
 	return at < history->count ? history->events[at]->event_type
@@ -118,7 +145,10 @@ static Enums__EventType type_at(const struct history *history, size_t at)
 /*
  * An update was accepted by the task that WorkflowTaskStarted `at` began, but its request may have
  * been sequenced in an earlier sequence: it ends at the newest started event before the request
- * that was not skipped.
+ * that was not skipped. The order on the wire is this: the server sequences the request behind some
+ * event, and the acceptance shows only in the completion of the task that saw it. To give the
+ * update to the workflow in the same portion as the first time, the portion must end where the
+ * request stood.
  */
 static size_t end_before_update(const struct history *history, size_t begin, size_t at)
 {
@@ -142,6 +172,11 @@ static size_t end_before_update(const struct history *history, size_t begin, siz
 	return at;
 }
 
+/*
+ * What find_end() has seen of the sequence so far. Without an event of a command a completed task
+ * may have been a heartbeat; without either, a started event is one of an empty task, which is
+ * passed by.
+ */
 struct scan {
 	bool command;  /* an event of a command was seen */
 	bool activity; /* that, or the start of the run */
@@ -153,7 +188,11 @@ enum verdict {
 	ENDS_BEFORE_UPDATE
 };
 
-/* Does the sequence end with the WorkflowTaskStarted `at`? */
+/*
+ * Does the sequence end with the WorkflowTaskStarted `at`? See the table at the top; where fewer
+ * events are in hand than it takes, `at` is the newest task and the answer is by what there is to
+ * see.
+ */
 static enum verdict judge_started(const struct history *history, size_t at, const struct scan *scan)
 {
 	if (at + 1 >= history->count)
@@ -204,6 +243,10 @@ static bool find_end(const struct history *history, size_t begin, int64_t from_i
 	return false;
 }
 
+/*
+ * One sequence ahead must be in hand: the end of the first is sure only when the second is, and
+ * replay.c looks for the completion of the first sequence's task in the second.
+ */
 bool history_ready(const struct history *history, int64_t from_started_id)
 {
 	size_t end;
@@ -215,6 +258,10 @@ bool history_ready(const struct history *history, int64_t from_started_id)
 	return find_end(history, end + 1, history->events[end]->event_id, &end);
 }
 
+/*
+ * What is left without an end, when history is complete, is a sequence too: events that came while
+ * no task was started, as in the history of a closed or a waiting run.
+ */
 struct history_sequence history_take(struct history *history, int64_t from_started_id)
 {
 	size_t end;
@@ -250,6 +297,10 @@ const History__WorkflowTaskCompletedEventAttributes *history_next_completed(
 	return NULL;
 }
 
+/*
+ * Pages stand in the order of their events, so it ends at the first that is still needed. The
+ * poll's own events are in the task's arena and stay.
+ */
 void history_release(struct history *history, int64_t before_id)
 {
 	while (history->pages && history->pages->last_id < before_id) {

@@ -3,6 +3,10 @@
  * activation's arena and point into the events, which stay until the activation was answered.
  *
  * The thread that owns the run.
+ *
+ * The workflow gets jobs by their kind and not in the order of history, in ranks that the core SDK
+ * has fixed (rank()): other languages' SDKs rely on it, and histories that they have written replay
+ * only in that order. Within a rank the order of history stays.
  */
 #include <string.h>
 
@@ -43,6 +47,7 @@ struct activation_payloads job_payloads(const Common__Payloads *payloads)
 	return (struct activation_payloads){ payloads->payloads, payloads->n_payloads };
 }
 
+/* Borrowed, as all that a job points to. */
 static struct activation_headers headers_of(const Common__Header *header)
 {
 	if (!header)
@@ -50,7 +55,13 @@ static struct activation_headers headers_of(const Common__Header *header)
 	return (struct activation_headers){ header->fields, header->n_fields };
 }
 
-/* As the core SDK: SipHash-1-3 under the zero key of the id's bytes and a terminating 0xff. */
+/*
+ * As the core SDK: SipHash-1-3 under the zero key of the id's bytes and a terminating 0xff. The
+ * Rust standard library hashes a string so, and the core SDK's seed is that hash: a workflow of any
+ * of its languages has the same random numbers for the same run id. The run id is the original one,
+ * so that a reset run continues the numbers; the reset itself then brings a new seed
+ * (machine_workflow_task.c).
+ */
 uint64_t randomness_seed(const char *run_id)
 {
 	char bytes[256];
@@ -63,7 +74,10 @@ uint64_t randomness_seed(const char *run_id)
 	return siphash13(bytes, size + 1, 0, 0);
 }
 
-/* What a continue-as-new takes over must outlive the event. */
+/*
+ * What a continue-as-new takes over must outlive the event. Only what a continue-as-new inherits
+ * (emit.c); in an arena of its own, since most runs have none of these and the run is to be small.
+ */
 static bool keep_for_next_run(
 	struct engine_run *run, const History__WorkflowExecutionStartedEventAttributes *started)
 {
@@ -163,6 +177,7 @@ bool job_add_initialize(struct engine_run *run)
 	return keep_for_next_run(run, started);
 }
 
+/* A signal that the workflow has no handler for is its affair: the job comes in any case. */
 bool job_add_signal(struct engine_run *run)
 {
 	const History__WorkflowExecutionSignaledEventAttributes *signaled =
@@ -192,7 +207,12 @@ bool job_add_cancel(struct engine_run *run)
 	return true;
 }
 
-/* Where a job stands in an activation. */
+/*
+ * Where a job stands in an activation. Patches before all that code may ask about them; the seed
+ * before code runs; signals and updates before what was awaited, so that a handler sees the state
+ * from before the workflow goes on; local activities behind others; queries and eviction are alone
+ * anyway.
+ */
 static unsigned rank(const struct activation_job *job)
 {
 	switch (job->kind) {
@@ -218,7 +238,10 @@ static unsigned rank(const struct activation_job *job)
 
 #define RANKS 8
 
-/* By rank, else in the order in which they came. */
+/*
+ * By rank, else in the order in which they came. A counting sort, as it is stable; mostly the jobs
+ * are sorted already and stay where they are.
+ */
 bool jobs_sort(struct engine_run *run)
 {
 	struct task *task = run->task;

@@ -9,6 +9,15 @@
  * number that never was.
  *
  * The thread that owns the run.
+ *
+ * Keys of the map: bit 63 tells the two apart.
+ *
+ *	type << 32 | seq             from machine_new() to release()
+ *	1 << 63    | event id        from machine_began() to release(), for machines that history
+ *	                             speaks of again by that id
+ *
+ * Numbers are unique for each kind only, which is why the kind is part of the key. Event ids are
+ * positive (event.c), so the two spaces do not meet.
  */
 #include "engine/machine.h"
 
@@ -33,7 +42,11 @@ static uint64_t number_key(unsigned type, uint32_t seq)
 	return (uint64_t)type << 32 | seq;
 }
 
-/* Slabs are small: most cached runs wait for one thing. */
+/*
+ * Slabs are small: most cached runs wait for one thing. They are not given back one by one;
+ * task_end() frees all of them when no machine is left, which is the usual state between two tasks
+ * of a run that waits for a signal.
+ */
 static struct machine *allocate(struct engine_run *run)
 {
 	if (!run->free_machines) {
@@ -54,6 +67,10 @@ static struct machine *allocate(struct engine_run *run)
 	return machine;
 }
 
+/*
+ * The number goes, but stays below seq_max: machine_activity_cancel() and machine_timer_cancel()
+ * tell by it that the thing existed and has ended.
+ */
 static void release(struct engine_run *run, struct machine *machine)
 {
 	map_remove(&run->machines, number_key(machine->type, machine->seq));
@@ -65,6 +82,11 @@ static void release(struct engine_run *run, struct machine *machine)
 	run->n_machines--;
 }
 
+/*
+ * A number twice is a fault of the language above, not of the user's code: it hands numbers out by
+ * counting. seq_max is kept for the kinds that can be cancelled by number; these come first in enum
+ * machine_type.
+ */
 struct machine *machine_new(struct engine_run *run, enum machine_type type, uint32_t seq)
 {
 	if (machine_find(run, type, seq)) {
@@ -113,6 +135,11 @@ bool machine_began(struct engine_run *run, struct machine *machine)
 	       run_no_memory(run);
 }
 
+/*
+ * A pair without a row means different things by where it comes from. While an event of history is
+ * being applied, history says something that the workflow's code would not have led to:
+ * nondeterminism. Else it is the workflow that asks for something impossible.
+ */
 bool machine_step(struct engine_run *run, struct machine *machine, unsigned event)
 {
 	const struct fsm_table *table = machine->kind->table;
@@ -134,6 +161,10 @@ bool machine_step(struct engine_run *run, struct machine *machine, unsigned even
 		table->states[machine->state]);
 }
 
+/*
+ * Two conditions: no event can change it any more, and no command of it waits in the queue, whose
+ * entry points to it. Callers must not use the machine afterwards.
+ */
 void machine_release_if_done(struct engine_run *run, struct machine *machine)
 {
 	if (!machine->n_queued && machine->kind->final_states & 1U << machine->state)
@@ -156,6 +187,10 @@ void machines_finish(struct engine_run *run)
 	map_finish(&run->machines);
 }
 
+/*
+ * What the user reads in a nondeterminism error: by the names of the workflow's code where there
+ * are any. Without memory, the kind's name alone.
+ */
 const char *machine_describe(struct engine_run *run, const struct machine *machine)
 {
 	struct arena *arena = &run->task->arena;

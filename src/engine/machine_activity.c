@@ -15,9 +15,24 @@
  *
  *	scheduled, started --give up--> abandoned      its further events are passed by
  *
+ * What holds in each state:
+ *
+ *	commanded         ScheduleActivityTask is in the queue; no event has been seen
+ *	scheduled         initial_event_id is set: events and the cancel command name it
+ *	started           started_event_id is set; retries are the server's, and leave no event
+ *	                  behind: history shows the last attempt alone
+ *	cancelling        RequestCancelActivityTask is in the queue; the server knows nothing yet
+ *	asked to cancel   history has ActivityTaskCancelRequested: the server will tell the worker
+ *	                  that runs it, which may obey, finish first, or not listen
+ *	abandoned         the workflow has its answer; the server was not told and goes on
+ *
  * With TRY_CANCEL the workflow hears of the cancellation at once, and of nothing later; with
  * WAIT_CANCELLATION_COMPLETED it hears of what the activity comes to; with ABANDON the server is
- * not even told.
+ * not even told. In all three the workflow gets exactly one JOB_RESOLVE_ACTIVITY.
+ *
+ * A second cancel changes nothing (the rows that lead to themselves). Between cancel and "cancel
+ * requested" no event of the activity can come: the server writes the events of a task's commands
+ * before it lets go of what it held back while the task was worked on.
  */
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +40,7 @@
 #include "base/mem.h"
 #include "engine/run.h"
 
+/* The numbers of rows and of the names below. */
 enum state {
 	CREATED,
 	COMMANDED,
@@ -61,6 +77,11 @@ struct activity_failure {
 	Common__ActivityType type;
 };
 
+/*
+ * The failure around the cause, as all SDKs make it: an ActivityFailure that says which activity it
+ * was, so that the workflow need not look into the cause. In the activation's arena, where the job
+ * is.
+ */
 static struct activity_failure *new_failure(struct engine_run *run, const struct machine *machine,
 	const char *message, Enums__RetryState retry_state)
 {
@@ -116,6 +137,7 @@ static bool resolve_cancelled(struct engine_run *run, const struct machine *mach
 		(struct resolution){ .status = RESOLUTION_CANCELLED, .failure = &all->failure });
 }
 
+/* Timeouts come as failures too: the kind of timeout stands in the cause. */
 static bool resolve_failed(
 	struct engine_run *run, const struct machine *machine, struct activity_failure *all)
 {
@@ -123,7 +145,13 @@ static bool resolve_failed(
 		(struct resolution){ .status = RESOLUTION_FAILED, .failure = &all->failure });
 }
 
-/* History from before the flag was not checked, and must not be held to it. */
+/*
+ * The check by which most nondeterminism is found: the same place in the code must schedule the
+ * same activity as it did.
+ *
+ * History from before the flag was not checked, and must not be held to it. On a new task's events
+ * (last_sequence) the flag comes into force.
+ */
 static bool on_scheduled(void *self, void *context)
 {
 	struct machine *machine = self;
@@ -163,6 +191,7 @@ static bool on_completed(void *self, void *context)
 		});
 }
 
+/* The server writes this event only when it will not retry any more; retry_state says why not. */
 static bool on_failed(void *self, void *context)
 {
 	struct engine_run *run = context;
@@ -196,6 +225,10 @@ static bool on_timed_out(void *self, void *context)
 	return resolve_failed(run, self, all);
 }
 
+/*
+ * Command and machine cancel each other out: the queue drops the command (commands.c), and history
+ * must have no event for it on replay.
+ */
 static bool on_unsent(void *self, void *context)
 {
 	struct machine *machine = self;
@@ -204,7 +237,10 @@ static bool on_unsent(void *self, void *context)
 	return resolve_cancelled(context, machine, NULL);
 }
 
-/* Who does not wait for the outcome is told at once, in the next activation of the same task. */
+/*
+ * Who does not wait for the outcome is told at once, in the next activation of the same task. The
+ * command to the server goes out all the same, but for ABANDON.
+ */
 static bool on_cancel(void *self, void *context)
 {
 	struct machine *machine = self;
@@ -216,6 +252,7 @@ static bool on_cancel(void *self, void *context)
 	       resolve_cancelled(run, machine, NULL);
 }
 
+/* ABANDON: resolved as cancelled, and no command. */
 static bool on_give_up(void *self, void *context)
 {
 	return resolve_cancelled(context, self, NULL);
@@ -310,7 +347,13 @@ const struct machine_kind machine_activity = {
 	.command_name = "ScheduleActivityTask",
 };
 
-/* Keeps id and type in one allocation. */
+/*
+ * Keeps id and type in one allocation: one less for each activity, and they live and die together.
+ * They are copied because history is compared with them long after the command's memory is gone.
+ *
+ * Without an id of its own the activity gets the decimal number, as the core SDK does: histories of
+ * other languages carry that.
+ */
 static bool set_names(struct machine *machine, const struct command_schedule_activity *activity)
 {
 	const char *type = text_or_empty(activity->activity_type);
@@ -332,6 +375,10 @@ static bool set_names(struct machine *machine, const struct command_schedule_act
 	return true;
 }
 
+/*
+ * The command goes into the queue before the machine moves, so that a failed allocation leaves no
+ * machine that believes itself commanded.
+ */
 bool machine_activity_schedule(struct engine_run *run, const struct command *command)
 {
 	const struct command_schedule_activity *activity = &command->schedule_activity;
@@ -346,6 +393,10 @@ bool machine_activity_schedule(struct engine_run *run, const struct command *com
 	       machine_step(run, machine, ACTIVITY_SCHEDULE);
 }
 
+/*
+ * A cancellation may come late: workflow code can cancel what has ended in the same activation, or
+ * long ago. Only a number that was never given out is a mistake.
+ */
 bool machine_activity_cancel(struct engine_run *run, uint32_t seq)
 {
 	struct machine *machine = machine_find(run, MACHINE_ACTIVITY, seq);

@@ -4,7 +4,9 @@
  *	         issue            WorkflowExecutionCanceled
  *	created -------> issued -------------------------------> recorded
  *
- * Its event is the last of the run; whoever replays a closed run comes to it.
+ * Issued, the command waits to be sent; its event is the last of the run, and whoever replays a
+ * closed run comes to it. It is the workflow's own decision: a request to cancel is only a job, and
+ * a workflow may end in another way in spite of it.
  */
 #include "engine/run.h"
 

@@ -4,7 +4,9 @@
  *	         issue            WorkflowExecutionCompleted
  *	created -------> issued --------------------------------> recorded
  *
- * Its event is the last of the run; whoever replays a closed run comes to it.
+ * Issued, the command waits to be sent; its event is the last of the run, and whoever replays a
+ * closed run comes to it. The result is not compared on replay: code may change what it computes,
+ * as long as it does the same things in the same order.
  */
 #include "engine/run.h"
 

@@ -4,7 +4,9 @@
  *	         issue            WorkflowExecutionContinuedAsNew
  *	created -------> issued -------------------------------------> recorded
  *
- * Its event is the last of the run; whoever replays a closed run comes to it.
+ * Issued, the command waits to be sent; its event is the last of this run, and whoever replays a
+ * closed run comes to it. The next run has an engine_run of its own: nothing is handed over but
+ * what the command carries (emit.c).
  */
 #include "engine/run.h"
 

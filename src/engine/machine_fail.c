@@ -4,7 +4,9 @@
  *	         issue            WorkflowExecutionFailed
  *	created -------> issued -----------------------------> recorded
  *
- * Its event is the last of the run; whoever replays a closed run comes to it.
+ * Issued, the command waits to be sent; its event is the last of the run, and whoever replays a
+ * closed run comes to it. Not to be mixed up with a failed task, which is no command and leaves the
+ * run open (respond.c).
  */
 #include "engine/run.h"
 

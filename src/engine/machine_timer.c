@@ -10,11 +10,20 @@
  *
  * Nothing tells the workflow that a timer was cancelled: only it can cancel one, so it knows. A
  * timer that is cancelled before its command was sent never was.
+ *
+ * What holds in each state:
+ *
+ *	commanded    StartTimer is in the queue; no event has been seen
+ *	running      initial_event_id is set; the server will write TimerFired at its time
+ *	cancelling   CancelTimer is in the queue: its event is the next of this timer, since a timer
+ *	             that fires while the task is worked on is dropped by the server's CancelTimer
+ *	fired        the workflow has its JOB_FIRE_TIMER
  */
 #include <stdio.h>
 
 #include "engine/run.h"
 
+/* The numbers of rows and of the names below. */
 enum state {
 	CREATED,
 	COMMANDED,
@@ -24,11 +33,17 @@ enum state {
 	CANCELLED
 };
 
+/* TimerFired names this event, so the machine must be found by it. */
 static bool on_started(void *self, void *context)
 {
 	return machine_began(context, self);
 }
 
+/*
+ * The event was matched by the id of TimerStarted; that its timer id is the number too says that
+ * history is of this dialect. Other SDKs' ids are not numbers: their histories cannot be
+ * replayed here, and must not half succeed.
+ */
 static bool on_fired(void *self, void *context)
 {
 	const struct machine *machine = self;
@@ -48,6 +63,7 @@ static bool on_fired(void *self, void *context)
 	return true;
 }
 
+/* StartTimer leaves the queue with the next task (commands.c). */
 static bool on_unsent(void *self, void *context)
 {
 	struct machine *machine = self;
@@ -90,6 +106,10 @@ const struct machine_kind machine_timer = {
 	.command_name = "StartTimer",
 };
 
+/*
+ * The duration is not kept: history's TimerStarted is not compared with it. Code may change how
+ * long it waits without breaking runs that wait already.
+ */
 bool machine_timer_start(struct engine_run *run, const struct command *command)
 {
 	struct machine *machine = machine_new(run, MACHINE_TIMER, command->start_timer.seq);
@@ -98,6 +118,7 @@ bool machine_timer_start(struct engine_run *run, const struct command *command)
 	       machine_step(run, machine, TIMER_START);
 }
 
+/* A late cancellation is no mistake: the timer may have fired in the same activation. */
 bool machine_timer_cancel(struct engine_run *run, uint32_t seq)
 {
 	struct machine *machine = machine_find(run, MACHINE_TIMER, seq);

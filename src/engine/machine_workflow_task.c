@@ -11,6 +11,17 @@
  * The workflow runs (clock and started id move on) at the started event that ends the sequence
  * being applied; a task that was completed in passing, as a heartbeat is, moves them at its
  * completion. A reset of the run shows as a failed task and gives it a new random seed.
+ *
+ * What holds in each state:
+ *
+ *	scheduled   scheduled_id names the task: all its events refer to that
+ *	started     if this event is the target, current_started_id and the clock are those of this
+ *	            task and the workflow runs now
+ *	completed   the workflow has run with this task's clock, however it was found
+ *	failed, timed out    nobody has run: the next scheduled event begins the machine anew
+ *
+ * Hence the workflow's clock is the time of WorkflowTaskStarted, never that of the computer: on
+ * replay it is the same to the nanosecond. (Before the first task it is the run's start, job.c.)
  */
 #include "engine/run.h"
 
@@ -23,6 +34,7 @@ enum state {
 	TIMED_OUT
 };
 
+/* The clock never goes back, though the server's clocks may (another host starts the next task). */
 static void task_runs(struct engine_run *run, int64_t started_id, int64_t time_ns)
 {
 	run->current_started_id = started_id;
@@ -30,6 +42,10 @@ static void task_runs(struct engine_run *run, int64_t started_id, int64_t time_n
 		run->time_ns = time_ns;
 }
 
+/*
+ * The target is where the sequence being applied ends: a task that is started earlier in it did not
+ * run the workflow, or only as a heartbeat.
+ */
 static bool on_scheduled(void *self, void *context)
 {
 	struct engine_run *run = context;
@@ -50,6 +66,10 @@ static bool on_started(void *self, void *context)
 	return true;
 }
 
+/*
+ * Catches the heartbeat: it was passed by as started, but it was completed, so the workflow had
+ * seen it. Of the target itself it says nothing new.
+ */
 static bool on_completed(void *self, void *context)
 {
 	struct engine_run *run = context;
@@ -58,6 +78,7 @@ static bool on_completed(void *self, void *context)
 	return true;
 }
 
+/* Every other cause is the past's own affair: the task was tried again. */
 static bool on_failed(void *self, void *context)
 {
 	struct engine_run *run = context;
@@ -100,6 +121,10 @@ const struct machine_kind machine_workflow_task = {
 	.final_states = 1U << COMPLETED | 1U << FAILED | 1U << TIMED_OUT,
 };
 
+/*
+ * Not machine_step(): there is no entry of the queue and no number; and each task begins the same
+ * machine anew. Events must belong to the task that was scheduled last, as there is one at a time.
+ */
 bool machine_workflow_task_event(struct engine_run *run, unsigned event)
 {
 	int64_t initial_id = event_initial_id(run->event);

@@ -4,6 +4,10 @@
  * to see.
  *
  * The thread that owns the run.
+ *
+ * Every request gets an answer with the task's completion, because its caller waits for one. A kind
+ * of message that is not known here cannot be answered, so it fails the task before the workflow
+ * has run.
  */
 #include <string.h>
 
@@ -15,6 +19,10 @@
 
 #define NEW(arena_, Type_, INIT_) ((Type_ *)arena_memdup((arena_), &(Type_)INIT_, sizeof(Type_)))
 
+/*
+ * By the name behind the last slash, as protobuf's Any prescribes: what stands before it is
+ * anybody's.
+ */
 static bool is_update_request(const Protocol__Message *message)
 {
 	const char *url = message->body ? text_or_empty(message->body->type_url) : "";
@@ -60,7 +68,10 @@ static Failure__Failure *new_refusal(struct arena *arena)
 	return failure;
 }
 
-/* The request goes back with its rejection: the server kept nothing of it. */
+/*
+ * The request goes back with its rejection: the server kept nothing of it. The answer's id is
+ * derived from the request's, as the core SDK does.
+ */
 static bool fill_rejection(
 	struct engine_run *run, const Protocol__Message *request, Protocol__Message *answer)
 {

@@ -8,6 +8,19 @@
  * cannot handle fails the task and names the event.
  *
  * The thread that owns the run.
+ *
+ * A sequence is what the server had written when a task was started (history.c). Within one, in the
+ * order of history:
+ *
+ *	WorkflowTaskCompleted        of the task before: flags and worker are looked up ahead
+ *	events of its commands       -> the queue's oldest command         apply_command_event()
+ *	what happened since          -> its machine, or a job of its own   apply_further_event(),
+ *	                                                                   apply_plain_event()
+ *	WorkflowTaskScheduled
+ *	WorkflowTaskStarted          -> the clock moves, the workflow may run
+ *
+ * No job leaves before the whole sequence is applied. So the workflow sees all that happened
+ * between two tasks at once, in one activation, exactly as it did the first time.
  */
 #include <string.h>
 
@@ -17,7 +30,10 @@
 /* Servers still read the fields of the older ways of versioning workers. */
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
-/* What a completed task says of the flags in force and of the worker that did it. */
+/*
+ * What a completed task says of the flags in force and of the worker that did it. A deployment's
+ * version, where there is one, replaces the older stamp in both its fields.
+ */
 static bool apply_completed(
 	struct engine_run *run, const History__WorkflowTaskCompletedEventAttributes *completed)
 {
@@ -39,8 +55,12 @@ static bool apply_completed(
 	       run_no_memory(run);
 }
 
-/* Of all tasks completed in the sequence and, since it tells what the sequence's own task came to,
- * of the next one. */
+/*
+ * Of all tasks completed in the sequence and, since it tells what the sequence's own task came to,
+ * of the next one: that lies behind the sequence, but the flags it has recorded were decided while
+ * the workflow ran in this one. Without the look ahead a flag would come into force one task too
+ * late, and the replay would take the old path where history took the new.
+ */
 static bool apply_all_completed(struct engine_run *run, const struct history_sequence *sequence)
 {
 	for (size_t i = 0; i < sequence->count; i++) {
@@ -57,6 +77,10 @@ static bool apply_all_completed(struct engine_run *run, const struct history_seq
 	return !next || apply_completed(run, next);
 }
 
+/*
+ * Noted for every started event, also of tasks that came to nothing: the newest is right, and the
+ * last one of the sequence is the one that the workflow sees.
+ */
 static void note_task_started(struct engine_run *run)
 {
 	const History__WorkflowTaskStartedEventAttributes *started =
@@ -74,6 +98,7 @@ static void note_task_started(struct engine_run *run)
 		started->history_size_bytes > 0 ? (uint64_t)started->history_size_bytes : 0;
 }
 
+/* Only the order and the kind are compared here; id and type are the machine's affair. */
 static bool apply_command_event(struct engine_run *run, const struct event_info *info)
 {
 	struct machine *machine = queue_pop(run);
@@ -91,6 +116,10 @@ static bool apply_command_event(struct engine_run *run, const struct event_info 
 	return true;
 }
 
+/*
+ * An event that names an unknown beginning is nondeterminism, not a broken history: the likely
+ * cause is code that no longer starts the thing.
+ */
 static bool apply_further_event(struct engine_run *run, const struct event_info *info)
 {
 	int64_t initial_id = event_initial_id(run->event);
@@ -110,7 +139,10 @@ static bool apply_further_event(struct engine_run *run, const struct event_info 
 	return true;
 }
 
-/* Events that no machine follows. */
+/*
+ * Events that no machine follows: each is a job, or the end of the run by other hands than the
+ * workflow's. Behind such an end nothing may come: `more_follows` says that something does.
+ */
 static bool apply_plain_event(struct engine_run *run, bool more_follows)
 {
 	switch (run->event->event_type) {
@@ -140,6 +172,12 @@ static bool begins_well(struct engine_run *run)
 		event_describe(run, run->event));
 }
 
+/*
+ * The order of the checks matters. The final event is noted even if it is of a kind that is not
+ * built, so that a closed run is known as closed. An event that may be ignored is passed by before
+ * its attributes are looked at, since a newer server's are of a type unknown here. Behind
+ * event_has_attributes() every action may follow the pointer without a check of its own.
+ */
 static bool apply_event(struct engine_run *run, bool more_follows)
 {
 	const struct event_info *info = event_info(run->event);
@@ -174,7 +212,8 @@ static bool apply_event(struct engine_run *run, bool more_follows)
 
 /*
  * Replay ends with the first event of the last sequence that the workflow has not seen and did not
- * make: neither one of its commands nor the completion that brought them.
+ * make: neither one of its commands nor the completion that brought them. From there on the run's
+ * deeds are new, and what is logged is logged for the first time.
  */
 static bool is_news(const struct engine_run *run, const History__HistoryEvent *event)
 {
@@ -184,6 +223,10 @@ static bool is_news(const struct engine_run *run, const History__HistoryEvent *e
 	       !(event_info(event)->flags & EVENT_COMMAND);
 }
 
+/*
+ * run->event is set for just as long as an event is applied: machine_step() tells by it whether
+ * history or the workflow is speaking.
+ */
 static bool apply_sequence(struct engine_run *run, const struct history_sequence *sequence)
 {
 	for (size_t i = 0; i < sequence->count; i++) {
@@ -221,6 +264,13 @@ static bool is_used_up(struct engine_run *run)
 				   machine_describe(run, machine));
 }
 
+/*
+ * Nothing is applied behind the end of the run, nor what was applied before: a sticky task's
+ * history begins behind last_event_id, but a page fetched from the start repeats it.
+ *
+ * An empty sequence ends the replay too: the task brings only queries, or an answer's new task with
+ * nothing in it.
+ */
 bool replay_apply_next(struct engine_run *run, size_t *applied)
 {
 	struct history *history = &run->task->history;

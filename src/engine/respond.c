@@ -3,6 +3,10 @@
  * The requests lie in the task's arena and borrow from the configuration.
  *
  * The thread that owns the run.
+ *
+ * Nothing here decides what is said: step.c has done that. What a request borrows (names of the
+ * configuration, the poll's token) outlives the task; what lies in the workflow's memory, as query
+ * results do, is copied.
  */
 #include <string.h>
 
@@ -19,7 +23,10 @@ static ProtobufCBinaryData token(const struct task *task)
 	return (ProtobufCBinaryData){ .len = task->token.len, .data = task->token.ptr };
 }
 
-/* Sets *out unless there is no build id to say. */
+/*
+ * Sets *out unless there is no build id to say. A worker with a deployment does not ask to be
+ * versioned by the stamp: the two ways exclude each other.
+ */
 static bool version_stamp(struct engine_run *run, Common__WorkerVersionStamp **out)
 {
 	const struct engine_config *config = run->config;
@@ -55,7 +62,11 @@ static bool deployment_options(struct engine_run *run, Deployment__WorkerDeploym
 	return true;
 }
 
-/* With these the server sends the run's next task to this worker alone, for a while. */
+/*
+ * With these the server sends the run's next task to this worker alone, for a while. The timeout is
+ * that of the sticky queue alone: when it passes, the server puts the task on the normal queue, for
+ * any worker.
+ */
 static bool sticky_attributes(struct engine_run *run, Taskqueue__StickyExecutionAttributes **out)
 {
 	const struct engine_config *config = run->config;
@@ -83,7 +94,13 @@ static bool sticky_attributes(struct engine_run *run, Taskqueue__StickyExecution
 	return true;
 }
 
-/* The commands that wait, which count as sent from now on. */
+/*
+ * The commands that wait, which count as sent from now on; they stay in the queue until history has
+ * their events.
+ *
+ * One that was sent before and has no event yet is nondeterminism: the server writes the events of
+ * all commands of a completion at once, so the task that was just worked on must have shown them.
+ */
 static bool add_commands(
 	struct engine_run *run, Workflowservice__RespondWorkflowTaskCompletedRequest *request)
 {
@@ -129,7 +146,12 @@ static bool add_fail_command(
 	return true;
 }
 
-/* What goes with every completion, whatever it completes. */
+/*
+ * What goes with every completion, whatever it completes.
+ *
+ * discard_speculative_...: this SDK understands reset_history_event_id in the answer (task.c),
+ * without which the server must write even those tasks into history that led to nothing.
+ */
 static bool fill_metadata(
 	struct engine_run *run, Workflowservice__RespondWorkflowTaskCompletedRequest *request)
 {
@@ -150,6 +172,10 @@ static bool fill_metadata(
 	       sticky_attributes(run, &request->sticky_attributes);
 }
 
+/*
+ * A new task in the answer is wanted only by a worker with a cache: without one the run would have
+ * to be built anew for it, as for any other task.
+ */
 Workflowservice__RespondWorkflowTaskCompletedRequest *respond_completed(struct engine_run *run)
 {
 	struct task *task = run->task;
@@ -285,6 +311,7 @@ static bool fill_query_result(struct arena *arena, const struct command_query_re
 static const Workflowservice__RespondWorkflowTaskCompletedRequest__QueryResultsEntry no_result =
 	WORKFLOWSERVICE__RESPOND_WORKFLOW_TASK_COMPLETED_REQUEST__QUERY_RESULTS_ENTRY__INIT;
 
+/* Room for as many answers as there were questions is taken with the first one. */
 bool respond_add_query_result(struct engine_run *run, const struct command_query_result *result)
 {
 	struct task *task = run->task;

@@ -2,6 +2,15 @@
  * run.c: a run's life from new to free, what it holds, and how it says that it cannot go on.
  *
  * The thread that owns the run.
+ *
+ * The run outlives its tasks: it is made with the first task of a run id and freed when the
+ * worker's cache has let it go, which it may do only after ENGINE_EVICT. Everything that is needed
+ * for one task alone hangs below run->task (task.c).
+ *
+ * Failing is a matter of the task, not of the run: the functions at the end write down the first
+ * reason, and return false so that a caller can give up in the same statement. Nothing is undone on
+ * the way out. A run that has failed is always evicted and comes back from history, so that no
+ * half-applied state can be seen (step.c, step_fail()).
  */
 #include "engine/run.h"
 
@@ -46,11 +55,17 @@ void engine_run_free(struct engine_run *run)
 	mem_free(run);
 }
 
+/* Of a string that the run owns: with its terminator, as it was allocated. */
 static size_t text_memory(const char *text)
 {
 	return text ? strlen(text) + 1 : 0;
 }
 
+/*
+ * What the cache charges for the run. Counted afresh on each call rather than kept up to date: the
+ * cache asks once a task, while the parts grow and shrink in many places. The allocator's own
+ * overhead is not in it.
+ */
 size_t engine_run_memory(const struct engine_run *run)
 {
 	size_t size = sizeof(*run) + run->queue.capacity * sizeof(*run->queue.items) +
@@ -96,7 +111,13 @@ bool run_set_text(char **old, const char *text)
 	return true;
 }
 
-/* The first failure stays: what follows from it says nothing new. */
+/*
+ * The first failure stays: what follows from it says nothing new, and would hide the cause.
+ *
+ * The text lies in the task's arena, since it is sent with the task's answer. When there is no
+ * memory even for that, a constant stands in for it, but cause and reason are still those of the
+ * failure: a nondeterminism must not turn into a mere retry.
+ */
 static void fail(struct engine_run *run, Enums__WorkflowTaskFailedCause cause,
 	enum eviction_reason reason, const char *prefix, const char *format, va_list args)
 {
@@ -118,6 +139,10 @@ static void fail(struct engine_run *run, Enums__WorkflowTaskFailedCause cause,
 	};
 }
 
+/*
+ * History and the workflow's code do not fit together. Its cause is the one by which the server and
+ * its tools tell this from other failures; TMPRL1100 is the code that users of all SDKs search for.
+ */
 bool run_nondeterminism(struct engine_run *run, const char *format, ...)
 {
 	va_list args;
@@ -129,6 +154,10 @@ bool run_nondeterminism(struct engine_run *run, const char *format, ...)
 	return false;
 }
 
+/*
+ * Everything else: a history that is malformed or not the one that was promised, an event that this
+ * SDK does not handle, a mistake of the language above.
+ */
 bool run_fatal(struct engine_run *run, const char *format, ...)
 {
 	va_list args;

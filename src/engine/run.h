@@ -125,8 +125,8 @@ struct engine_run {
 		uint8_t state;
 		int64_t scheduled_id, target_id, started_id, started_ns;
 	} workflow_task;
-	struct arena *
-		started; /* what continue-as-new takes over from the started event; NULL: nothing */
+	/* What continue-as-new takes over from the started event; NULL: nothing. */
+	struct arena *started;
 	Common__Memo *memo;
 	Common__RetryPolicy *retry_policy;
 	Common__SearchAttributes *search_attributes;

@@ -13,11 +13,20 @@
  * must show the run as it is after it.
  *
  * The thread that owns the run.
+ *
+ * A task ends in step_idle() or step_evict(), which free it; but for a replay, which ends in
+ * conclude(), and a task whose answer brings the next one (task.c). A wish to evict
+ * (run_want_eviction) may come up at any time; it is kept and obeyed only when the answer is out,
+ * since the server must hear first.
  */
 #include <stdio.h>
 
 #include "engine/task.h"
 
+/*
+ * The message is copied into the run: the task's arena, where it mostly comes from, is freed before
+ * the workflow reads it. The newest wish counts; it is the better informed.
+ */
 void run_want_eviction(struct engine_run *run, enum eviction_reason reason, const char *message)
 {
 	run->evicting = true;
@@ -38,7 +47,10 @@ struct engine_step step_no_memory(struct engine_run *run)
 	};
 }
 
-/* Then the activation counts as replay: a query may see, but must not do, anything. */
+/*
+ * Then the activation counts as replay: a query may see, but must not do, anything. It also keeps a
+ * query from being logged as news, and its activation from being taken for the run's own progress.
+ */
 static bool only_queries(const struct task *task)
 {
 	for (size_t i = 0; i < task->n_jobs; i++)
@@ -47,7 +59,10 @@ static bool only_queries(const struct task *task)
 	return true;
 }
 
-/* A task that is new is this worker's; of one that is replayed, history says whose it was. */
+/*
+ * A task that is new is this worker's; of one that is replayed, history says whose it was. So a
+ * workflow that asks for its build id gets the same answer on every replay, whoever replays.
+ */
 static void fill_activation(struct engine_run *run, struct activation *activation)
 {
 	const struct task *task = run->task;
@@ -78,7 +93,10 @@ static void fill_activation(struct engine_run *run, struct activation *activatio
 	};
 }
 
-/* Hands the jobs that have come together to the workflow. False: the run has failed. */
+/*
+ * Hands the jobs that have come together to the workflow. False: the run has failed. Sorting comes
+ * last, since jobs come in the order of history but are applied by kind (job.c).
+ */
 static bool step_activate(struct engine_run *run, enum outstanding what, struct engine_step *step)
 {
 	struct activation *activation = ARENA_NEW(run_activation_arena(run), struct activation);
@@ -94,7 +112,13 @@ static bool step_activate(struct engine_run *run, enum outstanding what, struct 
 	return true;
 }
 
-/* The job to go; or EVICT at once, if no workflow was ever made. */
+/*
+ * The job to go; or EVICT at once, if no workflow was ever made.
+ *
+ * The task is ended first and a fresh one made, for nothing but the arena of this last activation.
+ * Without memory for it the workflow is not told: its instance must survive to be freed without the
+ * job anyway.
+ */
 struct engine_step step_evict(struct engine_run *run)
 {
 	struct engine_step step = { .action = ENGINE_EVICT };
@@ -115,7 +139,13 @@ struct engine_step step_evict(struct engine_run *run)
 	return step;
 }
 
-/* A query hears why it gets no answer, unless another worker may have one. */
+/*
+ * A query hears why it gets no answer, unless another worker may have one: a worker that could not
+ * fetch history, or whose run is behind, leaves the query to time out and be asked again elsewhere.
+ *
+ * Whether the run goes as well depends on what failed. An answer that was too large harms nobody; a
+ * query that has expired says that the run has gone on, which is fine if the workflow exists.
+ */
 static struct engine_step fail_query(struct engine_run *run, struct engine_step step)
 {
 	const struct run_failure *why = &run->task->failure;
@@ -135,8 +165,10 @@ static struct engine_step fail_query(struct engine_run *run, struct engine_step 
 }
 
 /*
- * The task cannot be done. The server hears of it on the first attempt alone, later ones are left
- * to time out. Nondeterminism may, if configured so, fail the run instead.
+ * The task cannot be done. The server hears of it on the first attempt alone: reported again, the
+ * task would be handed out again at once; left to time out, it is tried at the pace of the task's
+ * timeout, while somebody mends the code. Nondeterminism may, if configured so, fail the run
+ * instead.
  */
 struct engine_step step_fail(struct engine_run *run)
 {
@@ -183,7 +215,10 @@ static bool has_unsent(const struct engine_run *run)
 	return false;
 }
 
-/* The task is over. */
+/*
+ * The task is over. The order of the reasons is from the most to the least telling: the run may
+ * qualify for several, and the first that is set stays.
+ */
 struct engine_step step_idle(struct engine_run *run)
 {
 	if (has_unsent(run) && !run->evicting)
@@ -200,7 +235,10 @@ struct engine_step step_idle(struct engine_run *run)
 	return (struct engine_step){ .action = ENGINE_IDLE };
 }
 
-/* A legacy query is the only one of its task, and is answered by a call of its own. */
+/*
+ * A legacy query is the only one of its task, and is answered by a call of its own. The jobs were
+ * made when the task began (job.c) and are copied: the activation's arena is new.
+ */
 static bool ask_queries(struct engine_run *run, struct engine_step *step)
 {
 	struct task *task = run->task;
@@ -216,8 +254,13 @@ static bool ask_queries(struct engine_run *run, struct engine_step *step)
 	return step_activate(run, task->legacy_query ? LEGACY_QUERY_OUT : QUERIES_OUT, step);
 }
 
-/* History is used up and the workflow waits: ask what was asked, then answer. False: the run has
- * failed. */
+/*
+ * History is used up and the workflow waits: ask what was asked, then answer. False: the run has
+ * failed.
+ *
+ * A closed run has nothing to complete: it was handed out for its queries alone, and the server
+ * knows no task of it. Unless there are answers to bring, nothing is sent.
+ */
 static bool conclude(struct engine_run *run, struct engine_step *step)
 {
 	struct task *task = run->task;
@@ -242,8 +285,13 @@ static bool conclude(struct engine_run *run, struct engine_step *step)
 	return step->completed;
 }
 
-/* Applies history until the workflow has something to do or history ends. False: the run has
- * failed. */
+/*
+ * Applies history until the workflow has something to do or history ends. False: the run has
+ * failed.
+ *
+ * A sequence may give no job (its events concern only machines), and then the next one is applied
+ * in the same call, but only on replay: the last one is where the server wants its answer.
+ */
 static bool advance(struct engine_run *run, bool *missing_page)
 {
 	size_t applied;
@@ -262,6 +310,10 @@ static bool advance(struct engine_run *run, bool *missing_page)
 	return true;
 }
 
+/*
+ * Materializing stands before every way out, also before the request for a page: all of them return
+ * to the caller, after which the workflow's commands are no longer there.
+ */
 struct engine_step step_settle(struct engine_run *run)
 {
 	struct engine_step step;

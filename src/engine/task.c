@@ -11,6 +11,19 @@
  * during one call.
  *
  * The thread that owns the run.
+ *
+ * What lives how long:
+ *
+ *	task->arena           from the task to its end: the poll's response, failures, answers
+ *	activations[0], [1]   in turn: jobs that are being gathered in one, while the workflow may
+ *	                      still point into the other, whose activation it has just answered
+ *	history's pages       until all of their events have been applied and the activation that
+ *	                      shows them was answered (history_release)
+ *	the run               machines, queue, flags, started event: small, and no pointer into the
+ *	                      above
+ *
+ * The functions of engine.h assert that they are called in turn: the worker drives a run by the
+ * step that it got last, so a call out of turn is a mistake of the worker and never of the network.
  */
 #include "engine/task.h"
 
@@ -24,6 +37,10 @@
 #define ACTIVATION_ARENA_FIRST 1024
 #define TASK_ARENA_FIRST       1024
 
+/*
+ * An idle run is to cost little, and most runs are idle most of the time: the queue and the slabs
+ * go too, when they are empty. A small queue stays, as the next task needs it again.
+ */
 void task_end(struct engine_run *run)
 {
 	struct task *task = run->task;
@@ -52,8 +69,10 @@ size_t task_memory(const struct task *task)
 	       task->activations[1].held + history_memory(&task->history);
 }
 
-/* The run's new task; the arena, if any, is taken over. NULL when memory is out: the arena is freed
- * then. */
+/*
+ * The run's new task; the arena, if any, is taken over. NULL when memory is out: the arena is freed
+ * then. The caller's arena is left empty and usable in both cases.
+ */
 struct task *task_new(struct engine_run *run, struct arena *arena)
 {
 	struct task *task = mem_zalloc(sizeof(*task));
@@ -109,7 +128,18 @@ static bool end_of_history(struct engine_run *run)
 	return true;
 }
 
-/* Takes the events of the poll, or sees that history has to come from its start. */
+/*
+ * Takes the events of the poll, or sees that history has to come from its start. Four cases, by the
+ * first event's id and what the run has applied:
+ *
+ *	nothing applied, starts at 1        all of history: take it
+ *	continues where the run stands      a sticky task: take it
+ *	overlaps what the run has seen      take it; history_add and replay leave out the rest
+ *	a gap, or no events for a new run   the cache has lost the run: hold these, fetch from 1
+ *
+ * The held events are the newest: the server gives them with the poll alone, so they are appended
+ * when the pages have ended (history_end).
+ */
 static bool begin_history(struct engine_run *run)
 {
 	struct task *task = run->task;
@@ -132,7 +162,12 @@ static bool begin_history(struct engine_run *run)
 	return task->page_token.len || end_of_history(run);
 }
 
-/* A query's task that is older than what the run has seen cannot be answered any more. */
+/*
+ * A query's task that is older than what the run has seen cannot be answered any more. Such a query
+ * fails as EVICTION_UNSPECIFIED, by which step_fail() tells that it is not the run's fault.
+ * `replaying` begins true if the workflow has had a task before: replay.c turns it off at the first
+ * news.
+ */
 static bool begin_task(
 	struct engine_run *run, const Workflowservice__PollWorkflowTaskQueueResponse *response)
 {
@@ -171,6 +206,10 @@ struct engine_step engine_run_task(struct engine_run *run,
 	return step_settle(run);
 }
 
+/*
+ * The limit is against a server (or a proxy) that repeats itself: every page costs memory, and a
+ * run of the largest history that a server keeps has far fewer.
+ */
 static bool add_page(struct engine_run *run,
 	const Workflowservice__GetWorkflowExecutionHistoryResponse *page, struct arena *arena)
 {
@@ -207,7 +246,11 @@ struct engine_step engine_run_history(struct engine_run *run,
 	return step_settle(run);
 }
 
-/* What the workflow says why it could not do the activation. */
+/*
+ * What the workflow says why it could not do the activation. The failure is copied: it lies in the
+ * workflow's memory, which is its own again when this call returns. If there is no memory for the
+ * copy, the text is sent alone.
+ */
 static void note_failed_completion(struct engine_run *run, const struct completion *completion)
 {
 	struct task *task = run->task;
@@ -243,8 +286,10 @@ static struct engine_step answer_legacy_query(
 	};
 }
 
-/* From here on jobs are for the next activation; the last one's memory stays until that one was
- * answered in turn. */
+/*
+ * From here on jobs are for the next activation; the last one's memory stays until that one was
+ * answered in turn: commands that the workflow has just given may point into it.
+ */
 static void turn_activation(struct task *task)
 {
 	task->activation ^= 1;
@@ -253,6 +298,13 @@ static void turn_activation(struct task *task)
 	task->n_jobs = task->jobs_capacity = 0;
 }
 
+/*
+ * Commands are applied before step_settle() goes on in history, and not the other way round: on
+ * replay their events are the next thing in history, and find the commands in the queue.
+ *
+ * Pages are freed only afterwards, since strings of the commands may be those of events.
+ * `next_event_id` is that of before the call: what is applied in it belongs to the next activation.
+ */
 struct engine_step engine_run_complete(struct engine_run *run, const struct completion *completion)
 {
 	enum outstanding was = run->outstanding;
@@ -281,7 +333,10 @@ struct engine_step engine_run_complete(struct engine_run *run, const struct comp
 	return step;
 }
 
-/* The server says it in three ways, which have this in common. */
+/*
+ * The server says it in three ways, which have this in common. There is no status of its own for
+ * it, so the text decides.
+ */
 static bool is_too_large(enum temporal_code code, const char *message)
 {
 	return code == TEMPORAL_RESOURCE_EXHAUSTED && message && strstr(message, "larger than max");
@@ -303,7 +358,8 @@ static struct engine_step step_too_large(struct engine_run *run)
 /*
  * What the server has not taken is lost with the state that led to it: the run leaves the cache,
  * and comes back from history. "UnhandledCommand" is the usual case: an event came while the run
- * ended.
+ * ended. NOT_FOUND means that the task was not this worker's any more: it had timed out, or the run
+ * has ended.
  */
 static void note_refused(struct engine_run *run, enum temporal_code code, const char *message)
 {
@@ -316,7 +372,12 @@ static void note_refused(struct engine_run *run, enum temporal_code code, const 
 	run_want_eviction(run, reason, "the server did not take the workflow task's answer");
 }
 
-/* The task was a speculative one that left no trace: history goes on behind the event `id`. */
+/*
+ * The task was a speculative one that left no trace: history goes on behind the event `id`. A
+ * speculative task is one that the server has not written into history, for an update that might be
+ * rejected. If it was, the server drops the task, and says with the answer behind which event
+ * history really stands. The run steps back, so that the next task's events find it there.
+ */
 static void reset_to(struct engine_run *run, int64_t id)
 {
 	run->current_started_id = id;
@@ -325,6 +386,12 @@ static void reset_to(struct engine_run *run, int64_t id)
 	run->workflow_task.scheduled_id = 0;
 }
 
+/*
+ * A refused answer to a legacy query changes nothing: the asker has given up, the run is as before.
+ *
+ * The new task that comes with the answer is begun in this same call: it saves the poll. It is not
+ * taken up by a run that has to go.
+ */
 struct engine_step engine_run_responded(struct engine_run *run, enum temporal_code code,
 	const char *message, const Workflowservice__RespondWorkflowTaskCompletedResponse *response,
 	struct arena *arena)
@@ -375,6 +442,10 @@ static int64_t last_completed_start(const History__History *history)
 	return completed;
 }
 
+/*
+ * No token, no response, no queries: step.c and replay.c tell a replay by the missing response,
+ * send nothing, and are strict about commands that history lacks.
+ */
 struct engine_step engine_run_replay(struct engine_run *run, const History__History *history,
 	const char *workflow_id, struct arena *arena)
 {

@@ -47,9 +47,9 @@ size_t proto_size(const void *message);
 void proto_write(const void *message, uint8_t *out);
 
 /*
- * Encodes in one pass into the arena, with `headroom` unused bytes in front of the encoding (for
- * gRPC's prefix). `out` covers headroom and encoding. NO_MEMORY, or INVALID_ARGUMENT for a message
- * nested deeper than PROTO_DEPTH_MAX or a string that is not UTF-8.
+ * Encodes into the arena, in one allocation: measured and checked first, then written. `headroom`
+ * bytes in front of the encoding are left for gRPC's prefix; `out` covers both. NO_MEMORY, or
+ * INVALID_ARGUMENT for a message nested deeper than PROTO_DEPTH_MAX or a string that is not UTF-8.
  */
 enum temporal_code proto_encode(struct arena *arena, const void *message, size_t headroom,
 	struct bytes *out, struct temporal_error *err) __attribute__((warn_unused_result));

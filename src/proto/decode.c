@@ -9,6 +9,19 @@
  *
  * Called on whichever thread got the bytes, never on a coroutine (the frames take some 4 KiB of
  * stack).
+ *
+ * Guarantees to whoever gets a message: strings are UTF-8 without NULs and terminated; all pointers
+ * lead into the arena, to the empty string or to tables; the counts fit the arrays. So nobody
+ * behind this file checks what came from the network for anything but its meaning.
+ *
+ * What protobuf prescribes and is easily forgotten: a field may come in any order and repeatedly
+ * (the last scalar counts, messages merge, lists append); a list of numbers may come packed or not,
+ * whatever the .proto says; an unknown field is kept; a known number with another wire type counts
+ * as unknown.
+ *
+ * Speed comes from guessing: messages are written in the order of their fields' numbers, so the
+ * field behind the last one is tried first (frame->next), and one comparison of the tag checks
+ * number and wire type together.
  */
 #include "proto/codec.h"
 
@@ -27,6 +40,7 @@
 
 #define ARENA_ROOM 64 /* what an arena's chunk needs beside its content, at most */
 
+/* One message that is being filled: the innermost is on top. */
 struct frame {
 	char *message;
 	const struct proto_table *table;
@@ -34,6 +48,7 @@ struct frame {
 	const struct proto_field *next; /* the field that comes most probably */
 };
 
+/* `frames` is left uninitialized: clearing 4 KiB would cost more than many a message does. */
 struct decoder {
 	struct arena *arena;
 	const uint8_t *start;
@@ -56,13 +71,18 @@ static const uint8_t *refuse(const struct decoder *d, const struct proto_field *
 	return NULL;
 }
 
+/* INTERNAL, as gRPC has it for messages that cannot be parsed. */
 static const uint8_t *malformed(const struct decoder *d, const struct proto_field *field,
 	const uint8_t *at, const char *what)
 {
 	return refuse(d, field, at, TEMPORAL_INTERNAL, what);
 }
 
-/* Memory for the message, within its budget and the arena's. */
+/*
+ * Memory for the message, within its budget and the arena's. Of the two limits that may be spent,
+ * the message's own is the sender's fault, and so is the arena's budget; malloc's failure is ours
+ * and has another code.
+ */
 static inline void *take(struct decoder *d, const struct proto_field *field, const uint8_t *at,
 	size_t size, size_t align)
 {
@@ -82,6 +102,10 @@ static inline void *take(struct decoder *d, const struct proto_field *field, con
 	return NULL;
 }
 
+/*
+ * Elements are limited apart from memory: an empty submessage costs two bytes of input and a whole
+ * struct here, and walking many of them later costs time.
+ */
 static inline bool count_elements(
 	struct decoder *d, const struct proto_field *field, const uint8_t *at, size_t count)
 {
@@ -94,13 +118,19 @@ static inline bool count_elements(
 	return true;
 }
 
-/* The least power of two that is not below `n`. */
+/*
+ * The least power of two that is not below `n`. It depends on the count alone, so whether an array
+ * is full shows without a stored capacity.
+ */
 static size_t capacity_of(size_t n)
 {
 	return n < 2 ? n : (size_t)1 << (64 - __builtin_clzll(n - 1));
 }
 
-/* Makes room for `more` elements behind the *n of an array; false when limits forbid it. */
+/*
+ * Makes room for `more` elements behind the *n of an array; false when limits forbid it. The old
+ * array stays behind in the arena: at most as much as the new one holds, over all its growth.
+ */
 static bool array_reserve(struct decoder *d, const struct proto_field *field, const uint8_t *at,
 	char **array, size_t n, size_t more, size_t size)
 {
@@ -132,7 +162,10 @@ static void *array_append(struct decoder *d, const struct frame *frame,
 	return *array + (*n)++ * size;
 }
 
-/* Where the field's next value goes; marks it as present. */
+/*
+ * Where the field's next value goes; marks it as present. A string or message shows by its pointer
+ * and needs no mark; a oneof's case is its number, by which an older member is forgotten.
+ */
 static inline void *slot_of(struct decoder *d, const struct frame *frame,
 	const struct proto_field *field, const uint8_t *at)
 {
@@ -194,7 +227,10 @@ static const uint8_t *decode_scalar(struct decoder *d, const struct frame *frame
 	return behind ? behind : malformed(d, field, at, "not a whole number of its kind");
 }
 
-/* How many numbers of the kind these bytes hold, if they hold whole ones. */
+/*
+ * How many numbers of the kind these bytes hold, if they hold whole ones: a varint ends with the
+ * byte that has no high bit. So the array is made in one go.
+ */
 static size_t packed_count(enum proto_kind kind, const uint8_t *at, size_t len)
 {
 	size_t count = 0;
@@ -206,6 +242,7 @@ static size_t packed_count(enum proto_kind kind, const uint8_t *at, size_t len)
 	return count;
 }
 
+/* A list may come in several parts; each is appended. */
 static const uint8_t *decode_packed(struct decoder *d, const struct frame *frame,
 	const struct proto_field *field, const uint8_t *at)
 {
@@ -261,6 +298,10 @@ static inline bool is_plain(const uint8_t *at, size_t len)
 	return true;
 }
 
+/*
+ * Checked before anything is allocated. An empty one is the library's constant, as in messages that
+ * were never encoded.
+ */
 static const uint8_t *decode_string(struct decoder *d, const struct frame *frame,
 	const struct proto_field *field, const uint8_t *at)
 {
@@ -288,6 +329,7 @@ static const uint8_t *decode_string(struct decoder *d, const struct frame *frame
 	return text + len;
 }
 
+/* Copied: the input is a network buffer, which is used again. */
 static const uint8_t *decode_bytes(struct decoder *d, const struct frame *frame,
 	const struct proto_field *field, const uint8_t *at)
 {
@@ -310,6 +352,7 @@ static const uint8_t *decode_bytes(struct decoder *d, const struct frame *frame,
 	return data + len;
 }
 
+/* An image of the empty message, with its defaults, is copied: no walk over the fields. */
 static void *new_message(struct decoder *d, const struct proto_field *field, const uint8_t *at,
 	const struct proto_table *table)
 {
@@ -321,7 +364,10 @@ static void *new_message(struct decoder *d, const struct proto_field *field, con
 	return message;
 }
 
-/* The message that the field's bytes belong to: that which is there already, or a new one. */
+/*
+ * The message that the field's bytes belong to: that which is there already, or a new one. Another
+ * member of the oneof is dropped, not merged into: its pointer is of another type.
+ */
 static char *submessage_of(struct decoder *d, const struct frame *frame,
 	const struct proto_field *field, const uint8_t *at, const struct proto_table *child)
 {
@@ -344,6 +390,10 @@ static char *submessage_of(struct decoder *d, const struct frame *frame,
 	return *slot;
 }
 
+/*
+ * Only enters it: decode_all() goes on with its first field. Its end was checked to lie within the
+ * message around it, so all frames below end where they should.
+ */
 static const uint8_t *decode_message(struct decoder *d, const struct frame *frame,
 	const struct proto_field *field, const uint8_t *at)
 {
@@ -388,8 +438,11 @@ static const uint8_t *skip_value(uint32_t tag, const uint8_t *at, const uint8_t 
 	}
 }
 
-/* Passes over a group with all groups in it: `at` stands behind its start, the result behind its
- * end. */
+/*
+ * Passes over a group with all groups in it: `at` stands behind its start, the result behind its
+ * end. Groups are of proto2 and nobody sends them, but an unknown field may be one, and they nest;
+ * so they count towards the depth as messages do.
+ */
 static const uint8_t *skip_group(
 	const struct decoder *d, uint32_t tag, const uint8_t *at, const uint8_t *end)
 {
@@ -417,7 +470,10 @@ static const uint8_t *skip_group(
 	return NULL;
 }
 
-/* Keeps a field that the type does not know, or knows with another wire type. */
+/*
+ * Keeps a field that the type does not know, or knows with another wire type. A newer server's
+ * field must survive the way through us: a failure that a workflow gets and passes on, say.
+ */
 static const uint8_t *keep_unknown(
 	struct decoder *d, const struct frame *frame, uint32_t tag, const uint8_t *at)
 {
@@ -448,7 +504,11 @@ static const uint8_t *keep_unknown(
 	return behind;
 }
 
-/* A tag that is not the one that its field is written with; `at` stands behind it. */
+/*
+ * A tag that is not the one that its field is written with; `at` stands behind it. Here are the
+ * rare cases that decode_field() need not look for: errors, lists in their other form, unknown
+ * fields.
+ */
 static const uint8_t *decode_odd(
 	struct decoder *d, const struct frame *frame, uint32_t tag, const uint8_t *at)
 {
@@ -470,7 +530,10 @@ static const uint8_t *decode_odd(
 	return keep_unknown(d, frame, tag, at);
 }
 
-/* One field at `at`; the place behind it, or behind a submessage's length when that was entered. */
+/*
+ * One field at `at`; the place behind it, or behind a submessage's length when that was entered.
+ * The guess for the next one stays at a repeated field, whose elements follow each other.
+ */
 static inline const uint8_t *decode_field(struct decoder *d, struct frame *frame, const uint8_t *at)
 {
 	const struct proto_field *field = frame->next;
@@ -499,6 +562,7 @@ static inline const uint8_t *decode_field(struct decoder *d, struct frame *frame
 	}
 }
 
+/* The stack of frames stands for the recursion: enter, go on, leave. */
 static bool decode_all(struct decoder *d, const uint8_t *at)
 {
 	for (;;) {
@@ -516,6 +580,10 @@ static bool decode_all(struct decoder *d, const uint8_t *at)
 	}
 }
 
+/*
+ * Without limits from the caller they are by the input's size, so that no message costs much more
+ * than its sender has paid for.
+ */
 static void set_limits(struct decoder *d, const struct proto_limits *limits, size_t len)
 {
 	size_t memory;
@@ -536,6 +604,7 @@ static void set_limits(struct decoder *d, const struct proto_limits *limits, siz
 		d->memory_left = limits->memory_max;
 }
 
+/* On a failure what was allocated stays in the arena, which the caller gives up anyway. */
 void *proto_decode(struct arena *arena, const ProtobufCMessageDescriptor *type, const void *data,
 	size_t len, const struct proto_limits *limits, struct temporal_error *err)
 {

@@ -8,6 +8,13 @@
  * with the unknown fields last.
  *
  * Runs on whichever thread has the message; the frames take some 4 KiB of stack.
+ *
+ * Equal messages so give equal bytes, whatever order they were built in (but for maps, which keep
+ * the order of their entries).
+ *
+ * walk() is compiled twice, with `write` false and true; since it is a constant and all is inlined,
+ * the measuring walk has no trace of the writing one. Both must take the same way: the second
+ * writes without looking at the space left.
  */
 #include "proto/codec.h"
 
@@ -19,6 +26,7 @@
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
+/* One message that is being written, from its end towards its start. */
 struct frame {
 	const void *message;
 	const struct proto_table *table;
@@ -45,6 +53,7 @@ struct encoder {
 	struct frame frames[PROTO_DEPTH_MAX + 1];
 };
 
+/* Most values and lengths are below 128. */
 static ALWAYS_INLINE void put_varint(struct cursor *c, bool write, uint64_t value)
 {
 	if (value < 0x80) {
@@ -73,6 +82,10 @@ static ALWAYS_INLINE void put_tag(struct cursor *c, bool write, const struct pro
 		c->pos += field->tag_size;
 }
 
+/*
+ * Negative int32 and enum values go as 64 bits, ten bytes long: so the wire format has it, for
+ * readers that take them as int64.
+ */
 static ALWAYS_INLINE void put_scalar(
 	struct cursor *c, bool write, enum proto_kind kind, const void *at)
 {
@@ -114,6 +127,10 @@ static enum temporal_code refuse(struct encoder *e, const struct frame *frame,
 		proto_table_descriptor(frame->table, field)->name, what);
 }
 
+/*
+ * Data, then its length in front of it: all is written backwards. UTF-8 is checked while measuring,
+ * so that an error leaves nothing half written.
+ */
 static ALWAYS_INLINE bool put_string(struct encoder *e, struct cursor *c, bool write,
 	const struct frame *frame, const struct proto_field *field, const char *text)
 {
@@ -136,6 +153,10 @@ static ALWAYS_INLINE void put_bytes(struct cursor *c, bool write, const Protobuf
 	put_varint(c, write, len);
 }
 
+/*
+ * From the last element to the first. A packed list has one tag and one length in front, others
+ * have a tag with each element.
+ */
 static ALWAYS_INLINE bool put_repeated(struct encoder *e, struct cursor *c, bool write,
 	const struct frame *frame, const struct proto_field *field)
 {
@@ -163,6 +184,7 @@ static ALWAYS_INLINE bool put_repeated(struct encoder *e, struct cursor *c, bool
 	return true;
 }
 
+/* In the order in which they came. */
 static ALWAYS_INLINE void put_unknown(struct cursor *c, bool write, const ProtobufCMessage *message)
 {
 	for (unsigned i = message->n_unknown_fields; i-- > 0;) {
@@ -191,7 +213,10 @@ static const struct proto_field *oneof_member(
 	return member;
 }
 
-/* The field to write, of one whose probe says that it may be there. */
+/*
+ * The field to write, of one whose probe says that it may be there. A probe sees zeros only: a
+ * string's pointer to "" and a oneof's case need a closer look.
+ */
 static ALWAYS_INLINE const struct proto_field *probed_field(
 	const struct frame *frame, const struct proto_field *field)
 {
@@ -211,7 +236,8 @@ static bool is_required(const struct proto_field *field)
 
 /*
  * The present field with the highest number before frame->at; NULL when none is left. Moves
- * frame->at to it, or to the first member of its oneof's row.
+ * frame->at to it, or to the first member of its oneof's row. One load and one comparison for each
+ * absent field: messages of the API have many fields and few values.
  */
 static ALWAYS_INLINE const struct proto_field *previous_field(struct frame *frame)
 {
@@ -234,7 +260,10 @@ static ALWAYS_INLINE const struct proto_field *previous_field(struct frame *fram
 	return NULL;
 }
 
-/* Starts a message from its end: what comes last are the unknown fields. */
+/*
+ * Starts a message from its end: what comes last are the unknown fields. NULL as an element of a
+ * list is an empty message: it has no fields to walk.
+ */
 static ALWAYS_INLINE bool open_message(struct encoder *e, struct cursor *c, bool write,
 	const void *message, const struct proto_table *table)
 {
@@ -273,6 +302,7 @@ static ALWAYS_INLINE void close_submessage(struct encoder *e, struct cursor *c, 
 	put_tag(c, write, e->frames[e->depth].open);
 }
 
+/* A submessage is only opened, a list of them only announced: walk() goes on. */
 static ALWAYS_INLINE bool put_field(struct encoder *e, struct cursor *c, bool write,
 	struct frame *frame, const struct proto_field *field)
 {
@@ -297,6 +327,7 @@ static ALWAYS_INLINE bool put_field(struct encoder *e, struct cursor *c, bool wr
 	return true;
 }
 
+/* The last of those that are left. */
 static ALWAYS_INLINE const void *previous_element(struct frame *frame)
 {
 	void *const *array = *(void *const *const *)proto_at(frame->message, frame->open->offset);
@@ -332,6 +363,7 @@ static ALWAYS_INLINE bool walk(struct encoder *e, struct cursor *c, bool write, 
 	}
 }
 
+/* Size and check in one walk; 0 and false after an error. */
 static bool measure(const void *message, bool check, size_t *size, struct temporal_error *err)
 {
 	struct cursor c = { NULL, 0 };
@@ -356,6 +388,7 @@ static void write_before(const void *message, uint8_t *end)
 		abort();
 }
 
+/* 0 also for an empty message; the caller who has to know an error from it uses proto_encode(). */
 size_t proto_size(const void *message)
 {
 	size_t size;

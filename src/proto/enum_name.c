@@ -1,6 +1,10 @@
 /*
  * enum_name.c: names are compared in one form, lower case without underscores: that of the .proto
  * file is the type's name and the short name in a row ("eventtype" and "timerfired"). Stateless.
+ *
+ * Three spellings of one value have to be understood: EVENT_TYPE_TIMER_FIRED (the .proto file's,
+ * and newer JSON), TimerFired (older JSON, and what people read), and names of enums whose values
+ * have no prefix.
  */
 #include "proto/enum_name.h"
 
@@ -45,6 +49,7 @@ const char *proto_enum_name(const ProtobufCEnumDescriptor *type, int value)
 	return found ? found->name : NULL;
 }
 
+/* The prefix goes, each word gets a capital. A number where there is no name. */
 const char *proto_enum_short(
 	const ProtobufCEnumDescriptor *type, int value, char out[PROTO_ENUM_TEXT])
 {
@@ -66,6 +71,7 @@ const char *proto_enum_short(
 	return out;
 }
 
+/* Exactly, or in the short form. */
 static bool name_is(const ProtobufCEnumDescriptor *type, const char *name, struct str wanted)
 {
 	if (str_eq(str_from(name), wanted))

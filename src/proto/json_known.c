@@ -2,6 +2,9 @@
  * json_known.c: the types of google.protobuf that JSON writes in a way of their own, as a table:
  * name, how to read, how to write. Types are known by their full names, so that those of a user's
  * own protobuf-c code are too.
+ *
+ * Any is refused both ways: its JSON form needs the descriptor of what is in it, by name, and no
+ * list of all types is kept.
  */
 #include <string.h>
 
@@ -17,6 +20,7 @@ typedef bool read_function(const struct protojson_reader *reader,
 typedef bool write_function(struct protojson_writer *writer, const void *message,
 	const ProtobufCMessageDescriptor *type, unsigned depth);
 
+/* RFC 3339, with any offset. */
 static bool read_timestamp(const struct protojson_reader *reader,
 	const struct protojson_place *place, void *message, const ProtobufCMessageDescriptor *type,
 	const json_t *json)
@@ -51,6 +55,7 @@ static bool read_any(const struct protojson_reader *reader, const struct protojs
 		reader, place, "no google.protobuf.Any: JSON cannot tell what is in it");
 }
 
+/* google.protobuf.Value is JSON itself: which member of its oneof stands for that kind. */
 static const char *value_member(const json_t *json)
 {
 	switch (json_typeof(json)) {
@@ -103,6 +108,10 @@ static size_t count_paths(const char *text)
 	return count;
 }
 
+/*
+ * Paths are in the names of the .proto file; JSON has them in one string, in lowerCamelCase. "_" is
+ * refused, since it could not be told from one that was written for a capital.
+ */
 static bool read_mask(const struct protojson_reader *reader, const struct protojson_place *place,
 	void *message, const ProtobufCMessageDescriptor *type, const json_t *json)
 {
@@ -166,6 +175,7 @@ static bool write_any(struct protojson_writer *writer, const void *message,
 	return protojson_cannot(writer, type, "JSON cannot tell what is in it");
 }
 
+/* A Value without a case has no form in JSON; null would be another value. */
 static bool write_dynamic(struct protojson_writer *writer, const void *message,
 	const ProtobufCMessageDescriptor *type, unsigned depth)
 {
@@ -189,8 +199,10 @@ static bool write_mask(struct protojson_writer *writer, const void *message,
 		size_t len = strlen(paths[i]);
 		char *camel = arena_alloc_aligned(writer->arena, len, 1);
 
-		if (!camel)
+		if (!camel) {
+			writer->out_of_memory = true;
 			return false;
+		}
 		if (i)
 			protojson_put(writer, ",", 1);
 		protojson_put_escaped(
@@ -223,6 +235,7 @@ static const struct known {
 	{ "Value", read_dynamic, write_dynamic },
 };
 
+/* By package and name. A walk: the package is another one nearly always. */
 static const struct known *known_find(const ProtobufCMessageDescriptor *type)
 {
 	if (strcmp(type->package_name, "google.protobuf") != 0)
@@ -233,6 +246,7 @@ static const struct known *known_find(const ProtobufCMessageDescriptor *type)
 	return NULL;
 }
 
+/* Where null is a value and not an absence. */
 bool protojson_takes_null(const ProtobufCFieldDescriptor *field)
 {
 	if (field->type == PROTOBUF_C_TYPE_MESSAGE)

@@ -4,6 +4,13 @@
  *
  * jansson and this reader descend by calling themselves; the text's depth is checked before, by a
  * loop, and messages count their nesting again, as a Value is three of them a level.
+ *
+ * A tree, although convert/ reads JSON without one: a message's JSON is rare (histories from files,
+ * calls by path, messages as arguments), and proto3 JSON has so many rules that the code is better
+ * off with random access. The tree is freed before the call returns; the message has nothing of it.
+ *
+ * protojson_place is the path to where we are, linked through the callers' frames; it costs nothing
+ * until an error is told.
  */
 #include "proto/json_read.h"
 
@@ -21,6 +28,7 @@
 #define PATH_TEXT      160
 #define PATH_PLACES    64
 
+/* From the outermost name to the innermost; what does not fit is cut. */
 static void path_print(const struct protojson_place *place, char out[PATH_TEXT])
 {
 	const struct protojson_place *places[PATH_PLACES];
@@ -56,6 +64,7 @@ bool protojson_no_memory(const struct protojson_reader *reader)
 	return false;
 }
 
+/* -0 is 0. */
 static bool read_unsigned(const json_t *json, uint64_t max, uint64_t *value)
 {
 	bool negative;
@@ -63,6 +72,7 @@ static bool read_unsigned(const json_t *json, uint64_t max, uint64_t *value)
 	return protojson_integer(json, &negative, value) && (!negative || !*value) && *value <= max;
 }
 
+/* min| is max + 1. */
 static bool read_signed(const json_t *json, uint64_t max, int64_t *value)
 {
 	uint64_t magnitude;
@@ -74,6 +84,7 @@ static bool read_signed(const json_t *json, uint64_t max, int64_t *value)
 	return true;
 }
 
+/* Enums by number come here too, as int32. */
 static bool read_int(const json_t *json, const ProtobufCFieldDescriptor *field, void *slot)
 {
 	uint64_t natural;
@@ -101,6 +112,7 @@ static bool read_int(const json_t *json, const ProtobufCFieldDescriptor *field, 
 	}
 }
 
+/* A number that is too large for a float is an error; "Infinity" written as such is not. */
 static bool read_float(const json_t *json, const ProtobufCFieldDescriptor *field, void *slot)
 {
 	double value;
@@ -149,6 +161,7 @@ static bool read_bytes(const struct protojson_reader *reader, const struct proto
 	return true;
 }
 
+/* jansson has refused text that is not UTF-8, and NULs. */
 static bool read_string(const struct protojson_reader *reader, const struct protojson_place *place,
 	const json_t *json, const char **slot)
 {
@@ -158,6 +171,10 @@ static bool read_string(const struct protojson_reader *reader, const struct prot
 	return *slot || protojson_no_memory(reader);
 }
 
+/*
+ * The object's members, in whatever order. A name that the message does not have is an error unless
+ * the caller is lenient (a newer server's histories).
+ */
 static bool read_members(const struct protojson_reader *reader, const struct protojson_place *place,
 	void *message, const ProtobufCMessageDescriptor *type, const json_t *json)
 {
@@ -180,6 +197,10 @@ static bool read_members(const struct protojson_reader *reader, const struct pro
 	return true;
 }
 
+/*
+ * The types with a JSON form of their own first (json_known.c), then by members. The depth is that
+ * of messages, whatever the text looks like.
+ */
 static void *read_message(const struct protojson_reader *reader,
 	const struct protojson_place *place, const ProtobufCMessageDescriptor *type,
 	const json_t *json)
@@ -230,6 +251,7 @@ bool protojson_read_value(const struct protojson_reader *reader,
 	}
 }
 
+/* As protobuf-c lays the arrays of repeated fields out. */
 static size_t element_size(const ProtobufCFieldDescriptor *field)
 {
 	switch (field->type) {
@@ -283,7 +305,10 @@ static bool read_array(const struct protojson_reader *reader, const struct proto
 	return true;
 }
 
-/* A map's key: text, whatever its type. */
+/*
+ * A map's key: text, whatever its type. It is put into a JSON string and read like any value, so
+ * that numbers as keys have the same checks.
+ */
 static bool read_key(const struct protojson_reader *reader, const struct protojson_place *place,
 	const ProtobufCFieldDescriptor *field, const char *key, void *slot)
 {
@@ -301,6 +326,7 @@ static bool read_key(const struct protojson_reader *reader, const struct protojs
 	return ok;
 }
 
+/* A map is an object in JSON and a list of entries in the message. */
 static bool read_map(const struct protojson_reader *reader, const struct protojson_place *place,
 	void *message, const ProtobufCFieldDescriptor *field, const json_t *json)
 {
@@ -329,6 +355,10 @@ static bool read_map(const struct protojson_reader *reader, const struct protojs
 	return true;
 }
 
+/*
+ * null is the same as absent, but where it is a value (Value, NullValue). Members of a oneof
+ * exclude each other in JSON: two of them are an error, not a matter of order.
+ */
 bool protojson_read_field(const struct protojson_reader *reader,
 	const struct protojson_place *place, void *message, const ProtobufCFieldDescriptor *field,
 	const json_t *json)
@@ -354,7 +384,11 @@ bool protojson_read_field(const struct protojson_reader *reader,
 	return true;
 }
 
-/* Is the text nested no deeper than allowed? Looks at brackets outside of strings alone. */
+/*
+ * Is the text nested no deeper than allowed? Looks at brackets outside of strings alone. Before
+ * jansson sees the text, as that recurses. The loop need not know JSON well: text that it misreads
+ * is not valid and fails in jansson, at no greater depth.
+ */
 static bool depth_ok(struct str text)
 {
 	unsigned depth = 0;
@@ -375,6 +409,10 @@ static bool depth_ok(struct str text)
 	return true;
 }
 
+/*
+ * Any value may stand at the top, since some messages are a string or a number in JSON. A name that
+ * comes twice is an error.
+ */
 static json_t *load(struct str text, struct temporal_error *err)
 {
 	json_error_t error;

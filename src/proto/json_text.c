@@ -1,6 +1,9 @@
 /*
- * json_text.c: stateless; strings that hold numbers are read by jansson, as it is strict and knows
- * about locales.
+ * json_text.c: names, base64 and numbers of proto3 JSON. Stateless.
+ *
+ * Strings that hold numbers are read by jansson, as it is strict and knows about locales. Readers
+ * are lenient as the mapping asks: either alphabet of base64, a field by either of its names,
+ * numbers as strings and strings as numbers.
  */
 #include "proto/json_text.h"
 
@@ -14,6 +17,7 @@ static char upper(char c)
 	return c >= 'a' && c <= 'z' ? (char)(c - ('a' - 'A')) : c;
 }
 
+/* An underscore goes, and the letter behind it becomes a capital; nothing else changes. */
 size_t protojson_camel(const char *name, size_t len, char *out)
 {
 	size_t n = 0;
@@ -44,6 +48,7 @@ static bool is_camel_of(const char *json, const char *name)
 	return !*json;
 }
 
+/* A walk with a comparison on the fly: no table of names is kept for a rare use. */
 const ProtobufCFieldDescriptor *protojson_field_find(
 	const ProtobufCMessageDescriptor *type, const char *name)
 {
@@ -67,6 +72,10 @@ static bool is_entry_name(const char *entry, const char *name)
 	return n == len - tail && memcmp(entry, camel, n) == 0;
 }
 
+/*
+ * protobuf-c keeps no mark of it, so it is told by the shape and the name that protoc gives a map's
+ * entry. A message that somebody has named and shaped so by hand is taken for one, too.
+ */
 bool protojson_is_map(const ProtobufCMessageDescriptor *type, const ProtobufCFieldDescriptor *field)
 {
 	const ProtobufCMessageDescriptor *entry = field->descriptor;
@@ -174,7 +183,10 @@ static bool plain_digits(const char *text, bool *negative, uint64_t *magnitude)
 	return true;
 }
 
-/* The number in a string, to be given back; NULL if it holds anything else. */
+/*
+ * The number in a string, to be given back; NULL if it holds anything else. "1e3" and "3.0" are
+ * numbers here, also for integers.
+ */
 static json_t *number_in(const json_t *json)
 {
 	json_t *inner = json_loads(json_string_value(json), JSON_DECODE_ANY, NULL);
@@ -186,6 +198,7 @@ static json_t *number_in(const json_t *json)
 	return inner;
 }
 
+/* Plain digits first: a double would lose some of 64 bits. */
 bool protojson_integer(const json_t *json, bool *negative, uint64_t *magnitude)
 {
 	if (json_is_integer(json)) {
@@ -245,6 +258,10 @@ static void normalize_point(char *text)
 	text[n] = '\0';
 }
 
+/*
+ * The first precision that reads back: 15 digits are enough for most doubles, 17 for all (6 and 9
+ * for floats). printf and strtod use the same locale, whose point is replaced afterwards.
+ */
 void protojson_print_number(double value, bool is_float, char out[JSON_NUMBER_TEXT])
 {
 	int last = is_float ? 9 : 17;

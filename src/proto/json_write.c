@@ -5,6 +5,10 @@
  * What has its default is left out, as proto3 JSON wants; unknown fields have no name and are left
  * out too. It descends by calling itself, at most PROTO_DEPTH_MAX times. Running out of memory is
  * sticky and told once, at the end.
+ *
+ * Deterministic: fields in the order of the descriptor, map entries in that of the message, each
+ * key once. Numbers of 64 bits are strings, as the mapping prescribes: JavaScript would round them.
+ * Numbers are written without regard to the locale (json_text.c).
  */
 #include "proto/json_write.h"
 
@@ -18,6 +22,7 @@
 #include "proto/json_text.h"
 #include "proto/table.h"
 
+/* The old text stays behind in the arena: at most as much as the new one has. */
 static bool grow(struct protojson_writer *writer, size_t least)
 {
 	size_t capacity = writer->capacity ? writer->capacity : 256;
@@ -51,6 +56,7 @@ static void put_text(struct protojson_writer *writer, const char *text)
 	protojson_put(writer, text, strlen(text));
 }
 
+/* The short form where JSON has one. */
 static void put_escape(struct protojson_writer *writer, unsigned char c)
 {
 	static const char names[] = "\bb\ff\nn\rr\tt\"\"\\\\";
@@ -66,6 +72,7 @@ static void put_escape(struct protojson_writer *writer, unsigned char c)
 	put_text(writer, text);
 }
 
+/* Runs that need no escape go in one piece. */
 void protojson_put_escaped(struct protojson_writer *writer, struct str text)
 {
 	size_t start = 0;
@@ -97,6 +104,7 @@ bool protojson_cannot(const struct protojson_writer *writer, const ProtobufCMess
 	return false;
 }
 
+/* Nothing without an indent: then all is on one line. */
 static void newline(struct protojson_writer *writer)
 {
 	static const char blanks[] = "                ";
@@ -140,6 +148,7 @@ static void put_colon(struct protojson_writer *writer)
 	put_text(writer, writer->indent ? ": " : ":");
 }
 
+/* Group by group: no second buffer for the base64. */
 static void put_bytes(struct protojson_writer *writer, const ProtobufCBinaryData *bytes)
 {
 	size_t len = bytes->data ? bytes->len : 0;
@@ -152,6 +161,7 @@ static void put_bytes(struct protojson_writer *writer, const ProtobufCBinaryData
 	protojson_put(writer, "\"", 1);
 }
 
+/* By name; a value that this version has no name for as its number, which readers take too. */
 static void put_enum(
 	struct protojson_writer *writer, const ProtobufCFieldDescriptor *field, int value)
 {
@@ -204,6 +214,7 @@ static void put_number(struct protojson_writer *writer, ProtobufCType type, cons
 static bool write_message(struct protojson_writer *writer, const void *message,
 	const ProtobufCMessageDescriptor *type, unsigned depth);
 
+/* A string that was not decoded may be anything. */
 static bool put_text_field(
 	struct protojson_writer *writer, const ProtobufCFieldDescriptor *field, struct str text)
 {
@@ -244,6 +255,7 @@ static size_t count_of(const void *message, const ProtobufCFieldDescriptor *fiel
 	return *(const size_t *)proto_at(message, field->quantifier_offset);
 }
 
+/* As protobuf-c lays them out. */
 static size_t value_size(const ProtobufCFieldDescriptor *field)
 {
 	switch (field->type) {
@@ -302,6 +314,7 @@ static int index_order(const void *a, const void *b)
 	return left->index < right->index ? -1 : left->index > right->index;
 }
 
+/* The key as JSON text without quotes: strings as they are, others as write_value() has them. */
 static const char *key_text(
 	struct protojson_writer *writer, const ProtobufCFieldDescriptor *field, const void *entry)
 {
@@ -324,8 +337,12 @@ static const char *key_text(
 	return scratch.text + 1;
 }
 
-/* The keys of a map, each once, with its last entry, in their order: the same map is always written
- * alike. */
+/*
+ * The keys of a map, each once, with its last entry, in their order: the same map is always written
+ * alike. Later entries replace earlier ones, as they do when a message is read. Sorting twice, by
+ * key to find them and by place to keep the order, is linear in memory and never quadratic in a
+ * hostile map.
+ */
 static struct key *unique_keys(struct protojson_writer *writer,
 	const ProtobufCFieldDescriptor *field, void *const *entries, size_t *n)
 {
@@ -387,7 +404,10 @@ bool protojson_write_field(struct protojson_writer *writer, const void *message,
 					     : write_array(writer, message, field, depth);
 }
 
-/* Is there anything to write? */
+/*
+ * Is there anything to write? Proto3's rule: a field without presence is left out when it has its
+ * default; one with presence is written even then.
+ */
 static bool is_present(const void *message, const ProtobufCFieldDescriptor *field)
 {
 	const void *slot = proto_at(message, field->offset);
@@ -406,6 +426,7 @@ static bool is_present(const void *message, const ProtobufCFieldDescriptor *fiel
 	return memcmp(slot, zero, value_size(field)) != 0;
 }
 
+/* Names are lowerCamelCase in JSON. */
 static bool write_members(struct protojson_writer *writer, const void *message,
 	const ProtobufCMessageDescriptor *type, unsigned depth)
 {
@@ -443,6 +464,7 @@ static bool write_message(struct protojson_writer *writer, const void *message,
 	return known ? ok : write_members(writer, message, type, depth);
 }
 
+/* The text gets a NUL behind it, which is not counted. */
 enum temporal_code proto_to_json(struct arena *arena, const void *message, unsigned indent,
 	struct str *out, struct temporal_error *err)
 {

@@ -4,6 +4,9 @@
  * A copy walks the tree on an explicit stack, like the codec; it takes as many bytes as the
  * original needs at least, so arrays come out without room to grow. What the original shares within
  * itself is copied as often as it is reached.
+ *
+ * A copy is how a message changes arenas: what comes with a poll's arena and has to outlive it
+ * (engine/), what a workflow's memory holds and the server is to get.
  */
 #include <stdlib.h>
 
@@ -19,6 +22,7 @@ struct frame {
 	size_t element;
 };
 
+/* `frames` is left uninitialized, as in decode.c. */
 struct copier {
 	struct arena *arena;
 	unsigned depth;
@@ -51,6 +55,7 @@ static bool copy_block(struct arena *arena, void *slot, size_t size)
 	return true;
 }
 
+/* The constant needs no copy: it belongs to the library. */
 static bool copy_string(struct arena *arena, const char **slot)
 {
 	if (!*slot || *slot == protobuf_c_empty_string)
@@ -67,6 +72,7 @@ static bool copy_bytes(struct arena *arena, ProtobufCBinaryData *slot)
 	return slot->data;
 }
 
+/* The array and the bytes of each. */
 static bool copy_unknown(struct arena *arena, ProtobufCMessage *message)
 {
 	size_t n = message->n_unknown_fields;
@@ -123,7 +129,10 @@ static void *copy_struct(struct arena *arena, const void *message, const struct 
 	return copy_unknown(arena, copy) ? copy : NULL;
 }
 
-/* Replaces the submessage in `slot` by a copy and pushes that. */
+/*
+ * Replaces the submessage in `slot` by a copy and pushes that. Strange input, as a message that
+ * holds itself, ends by the depth.
+ */
 static bool copy_submessage(struct copier *c, const struct frame *frame, char **slot)
 {
 	if (!*slot)
@@ -136,6 +145,7 @@ static bool copy_submessage(struct copier *c, const struct frame *frame, char **
 	return *slot;
 }
 
+/* A oneof's members share their place: only the one that is set may be read. */
 static bool is_other_case(const struct frame *frame)
 {
 	return frame->at->mode == PROTO_ONEOF &&
@@ -171,6 +181,7 @@ static bool copy_step(struct copier *c)
 	return copy_submessage(c, frame, repeated ? *(char ***)(void *)slot + i : slot);
 }
 
+/* By the descriptor in the message, so it works for types of the user's too. */
 void *proto_copy(struct arena *arena, const void *message)
 {
 	const struct proto_table *table =

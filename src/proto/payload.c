@@ -5,6 +5,7 @@
 
 #include "proto/map.h"
 
+/* No data is NULL: an empty value needs no memory. */
 static bool value_copy(struct arena *arena, ProtobufCBinaryData *out, const void *data, size_t len)
 {
 	*out = (ProtobufCBinaryData){ 0 };
@@ -48,6 +49,7 @@ static Common__Payload__MetadataEntry *entry_add(
 	return entry;
 }
 
+/* Replaces the value of a key that is there: a map has each key once. */
 bool proto_payload_set(
 	struct arena *arena, Common__Payload *payload, const char *key, struct str value)
 {

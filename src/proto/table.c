@@ -5,6 +5,10 @@
  * Readers take no lock: a bucket is a list that only ever grows at its head, by compare-and-swap.
  * Two threads may make the same table at once; the one that comes second throws its own away. 512
  * buckets are one page, and a worker meets some 60 types.
+ *
+ * Tables are never freed: they belong to the program's types, and freeing them would need to know
+ * when the last thread has stopped decoding. A table is complete before it is published, by the
+ * release of the compare-and-swap; readers acquire it with the bucket's head.
  */
 #include "proto/table.h"
 
@@ -18,6 +22,7 @@
 
 static _Atomic(const struct proto_table *) buckets[BUCKETS];
 
+/* Kinds that lie and travel alike are one: float is 32 fixed bits, an enum is an int32. */
 static enum proto_kind kind_of(ProtobufCType type)
 {
 	switch (type) {
@@ -70,6 +75,7 @@ static enum proto_mode mode_of(const ProtobufCFieldDescriptor *field)
 	return PROTO_PLAIN;
 }
 
+/* Strings, bytes, messages and packed lists all have a length in front. */
 enum wire_type proto_wire_type(enum proto_kind kind, bool packed)
 {
 	if (packed || kind >= PROTO_STRING)
@@ -79,8 +85,11 @@ enum wire_type proto_wire_type(enum proto_kind kind, bool packed)
 	return kind == PROTO_FIXED64 ? WIRE_64BIT : WIRE_VARINT;
 }
 
-/* Where its presence shows: see struct proto_field. A string's pointer alone does not tell, nor
- * does a oneof's case. */
+/*
+ * Where its presence shows: see struct proto_field. A string's pointer alone does not tell, nor
+ * does a oneof's case. The word at `probe` is aligned, and lies within the struct, since
+ * protobuf-c's structs end aligned to 8; `mask` takes those bits of it that belong to the field.
+ */
 static void fill_probe(struct proto_field *field)
 {
 	bool pointer = field->kind == PROTO_STRING || field->kind == PROTO_MESSAGE;
@@ -99,6 +108,7 @@ static void fill_probe(struct proto_field *field)
 		memset((char *)&field->mask + (at & 7), 0xFF, 4);
 }
 
+/* A table's field, from protobuf-c's. */
 static void fill_field(struct proto_field *field, const ProtobufCFieldDescriptor *from)
 {
 	enum proto_kind kind = kind_of(from->type);
@@ -115,6 +125,10 @@ static void fill_field(struct proto_field *field, const ProtobufCFieldDescriptor
 	atomic_init(&field->child, NULL);
 }
 
+/*
+ * Fields are in the order of their numbers, as protobuf-c has them. The end mark has a tag that no
+ * field can have: decode.c may look at the field behind the last one without a check.
+ */
 static void fill_fields(struct proto_table *table, uint16_t *index)
 {
 	for (uint32_t i = 0; i < table->n_fields; i++) {
@@ -147,6 +161,7 @@ static void fill_default(char *image, const ProtobufCFieldDescriptor *field)
 		memcpy(at, field->default_value, proto_kind_size(kind));
 }
 
+/* What proto_new() and the decoder copy. A oneof's members have no default: its case is 0. */
 static void fill_image(char *image, const ProtobufCMessageDescriptor *type)
 {
 	ProtobufCMessage base = { .descriptor = type };
@@ -156,6 +171,7 @@ static void fill_image(char *image, const ProtobufCMessageDescriptor *type)
 		fill_default(image, &type->fields[i]);
 }
 
+/* Numbers of the API are small and dense, so an index beats a hash. */
 static uint32_t index_len_of(const ProtobufCMessageDescriptor *type)
 {
 	uint32_t last = type->n_fields ? type->fields[type->n_fields - 1].id : 0;
@@ -196,6 +212,10 @@ static const struct proto_table *bucket_find(
 	return table;
 }
 
+/*
+ * Looks, makes, looks again: between the two looks another thread may have made the same. Each
+ * failed exchange brings the new head, behind which the type may now be.
+ */
 const struct proto_table *proto_table_of(const ProtobufCMessageDescriptor *type)
 {
 	size_t hash = (size_t)((uint64_t)(uintptr_t)type * 0x9E3779B97F4A7C15u >> 32) % BUCKETS;
@@ -219,6 +239,7 @@ const struct proto_table *proto_table_of(const ProtobufCMessageDescriptor *type)
 	return table;
 }
 
+/* Remembers the child in the field, so that the next time is one load. */
 const struct proto_table *proto_table_child_slow(
 	const struct proto_table *table, struct proto_field *field)
 {

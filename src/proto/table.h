@@ -72,8 +72,8 @@ struct proto_table {
 	const uint16_t *index;          /* number -> 1 + place in fields; 0: no such field */
 	uint32_t index_len;
 	uint32_t n_fields;
-	struct proto_field
-		fields[]; /* by number; one more than n_fields, with a tag that no field has */
+	/* By number; one more than n_fields, with a tag that no field has. */
+	struct proto_field fields[];
 };
 
 /* The wire type that values of the kind are written with, alone or packed. */

@@ -1,6 +1,9 @@
 /*
  * time.c: arithmetic on times that may hold anything, and their text. Stateless; no libc time
  * functions, which depend on the process's time zone and locale.
+ *
+ * The API's times are seconds and nanoseconds from anywhere; ours are int64_t. What does not fit is
+ * told by false, never wrapped: each caller knows whether to refuse or to clamp.
  */
 #include "proto/time.h"
 
@@ -12,6 +15,7 @@
 #define MS_PER_SECOND   1000
 #define SECONDS_PER_DAY 86400
 
+/* The range that protobuf defines: the years 1 to 9999. */
 static bool timestamp_ok(const Google__Timestamp *timestamp)
 {
 	return timestamp->seconds >= PROTO_TIMESTAMP_MIN &&
@@ -19,6 +23,7 @@ static bool timestamp_ok(const Google__Timestamp *timestamp)
 	       timestamp->nanos < PROTO_NS_PER_SECOND;
 }
 
+/* Seconds and nanoseconds must have the same sign. */
 static bool duration_ok(const Google__Duration *duration)
 {
 	int64_t seconds = duration->seconds, nanos = duration->nanos;
@@ -62,6 +67,7 @@ bool proto_duration_ns(const Google__Duration *duration, int64_t *ns)
 	return duration_ok(duration) && to_ns(duration->seconds, duration->nanos, ns);
 }
 
+/* Rounded away from zero: a timeout of a microsecond must not become none. */
 bool proto_duration_ms(const Google__Duration *duration, int64_t *ms)
 {
 	if (!duration) {
@@ -76,6 +82,7 @@ bool proto_duration_ms(const Google__Duration *duration, int64_t *ms)
 	return true;
 }
 
+/* Nanoseconds count forward, also before 1970: -0.5 s is second -1 and half a second. */
 Google__Timestamp *proto_timestamp_new(struct arena *arena, int64_t ns)
 {
 	Google__Timestamp *timestamp = PROTO_NEW(arena, Google__Timestamp, google__timestamp);
@@ -100,6 +107,7 @@ Google__Duration *proto_duration_new_ns(struct arena *arena, int64_t ns)
 	return duration;
 }
 
+/* Clamped to protobuf's range, which is what "very long" is meant as. */
 Google__Duration *proto_duration_new_ms(struct arena *arena, int64_t ms)
 {
 	Google__Duration *duration = PROTO_NEW(arena, Google__Duration, google__duration);
@@ -207,6 +215,11 @@ static int64_t scan_offset(struct scan *scan)
 	return west ? -seconds : seconds;
 }
 
+/*
+ * RFC 3339 by hand: strptime follows the locale and knows no fractions. All errors but one are
+ * noticed at the end: what is read behind an error does no harm. Second 60 is refused, as by other
+ * protobuf implementations.
+ */
 bool proto_timestamp_parse(struct str text, Google__Timestamp *out)
 {
 	struct scan scan = { text, true };
@@ -230,6 +243,7 @@ bool proto_timestamp_parse(struct str text, Google__Timestamp *out)
 	return timestamp_ok(out);
 }
 
+/* Decimal seconds with an "s". */
 bool proto_duration_parse(struct str text, Google__Duration *out)
 {
 	struct scan scan = { text, true };
@@ -254,6 +268,7 @@ static size_t print_fraction(int64_t nanos, char *out, size_t size)
 	return nanos ? (size_t)snprintf(out, size, ".%0*" PRId64, digits, nanos) : 0;
 }
 
+/* The year is estimated from below and counted up: some twenty steps for the last one. */
 size_t proto_timestamp_print(const Google__Timestamp *timestamp, char out[PROTO_TIME_TEXT])
 {
 	if (!timestamp_ok(timestamp))
@@ -276,6 +291,7 @@ size_t proto_timestamp_print(const Google__Timestamp *timestamp, char out[PROTO_
 	return len + (size_t)snprintf(out + len, PROTO_TIME_TEXT - len, "Z");
 }
 
+/* The sign stands once, in front, also for -0.5 s, whose seconds are 0. */
 size_t proto_duration_print(const Google__Duration *duration, char out[PROTO_TIME_TEXT])
 {
 	if (!duration_ok(duration))

@@ -35,6 +35,8 @@ struct act {
 	struct arena arena; /* holds the task, this struct, and all that the activity allocates */
 	struct act *queue_next; /* worker_pool.first */
 	bool later;             /* act_complete_later was called */
+	bool has_result;        /* what was reported last is a result */
+	bool instead;           /* what is reported stands for what could not be encoded */
 
 	/* loop */
 	struct act *next, **link; /* temporal_worker.acts */

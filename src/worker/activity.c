@@ -1,13 +1,13 @@
 /*
- * activity.c: takes an activity task, has it run on a thread of the pool, and reports what came of
- *it.
+ * activity.c: takes an activity task, has it run on a thread of the pool, and reports what came
+ * of it.
  *
- *	loop     poll or eager task --> [act] ............................ [reported] --> freed, its
- *slot too thread                            `--> decode, run, encode --> RPC --^
+ *	loop    poll or eager task -> [act] ..................... [reported] -> freed
+ *	thread                          `-> decode, run, encode -> RPC --^
  *
  * The answer is encoded and its call started on the activity's thread; the loop only sends it. An
- *attempt that the server does not know any more, or that somebody else will complete, is not
- *reported at all.
+ * attempt that the server does not know any more, or that somebody else will complete, is not
+ * reported at all.
  */
 #include "worker/activity.h"
 
@@ -59,9 +59,25 @@ static void end_posted(struct rpc_task *task)
 	end((struct act *)((char *)task - offsetof(struct act, end_task)));
 }
 
+static void report_failed(struct act *act, const struct temporal_failure *failure);
+
+/*
+ * A result that the server does not take, being too large, would be computed again and again. A
+ * server that is only busy has the same code: then the attempt is left to its timeout.
+ */
+static bool is_refused(const struct act *act, const struct rpc_reply *reply)
+{
+	if (!act->has_result)
+		return false;
+	return reply->code == TEMPORAL_INVALID_ARGUMENT ||
+	       (reply->code == TEMPORAL_RESOURCE_EXHAUSTED &&
+		       strstr(reply->error.message, "larger than max"));
+}
+
 static void reported(struct rpc_call *call, struct rpc_reply *reply, void *user)
 {
 	struct act *act = user;
+	const struct temporal_failure *refused = NULL;
 
 	/* NOT_FOUND: it was cancelled or has timed out meanwhile, which is nobody's fault. */
 	if (reply->code != TEMPORAL_OK)
@@ -70,8 +86,17 @@ static void reported(struct rpc_call *call, struct rpc_reply *reply, void *user)
 			"reporting activity %s (%s): %s: %s", act->info.activity_id,
 			act->info.activity_type, temporal_code_name(reply->code),
 			reply->error.message);
+	if (is_refused(act, reply))
+		refused = act_failure_with(act,
+			&(const struct act_failure_opts){
+				.type = temporal_code_name(reply->code), .non_retryable = true },
+			"the server refused the result: %s", reply->error.message);
 	arena_finish(&reply->arena);
-	end(act);
+	act->has_result = false;
+	if (refused)
+		report_failed(act, refused);
+	else
+		end(act);
 }
 
 /* ---- the activity's thread ---- */
@@ -90,6 +115,8 @@ static struct temporal_worker_event event_of(
 	};
 }
 
+static void report_instead(struct act *act, const struct temporal_error *why);
+
 static void send(struct act *act, const struct rpc_method *method, const void *message)
 {
 	struct rpc_request request = {
@@ -104,10 +131,35 @@ static void send(struct act *act, const struct rpc_method *method, const void *m
 
 	if (rpc_start(act->worker->channel, &request, &err))
 		return;
-	/* Nothing can be sent for want of memory: the server will notice by the timeout. */
 	worker_log(act->worker, TEMPORAL_LOG_ERROR, "reporting activity %s (%s): %s",
 		act->info.activity_id, act->info.activity_type, err.message);
-	rpc_loop_post(act->worker->loop, &act->end_task);
+	if (act->instead)
+		rpc_loop_post(act->worker->loop, &act->end_task);
+	else
+		report_instead(act, &err);
+}
+
+/*
+ * What could not be encoded fails the attempt for good, once: another one would not fare better.
+ * Without memory for that either, the server will notice by the timeout.
+ */
+static void report_instead(struct act *act, const struct temporal_error *why)
+{
+	Workflowservice__RespondActivityTaskFailedRequest message =
+		WORKFLOWSERVICE__RESPOND_ACTIVITY_TASK_FAILED_REQUEST__INIT;
+	const struct act_failure_opts opts = {
+		.type = temporal_code_name(why->code),
+		.non_retryable = why->code != TEMPORAL_NO_MEMORY,
+	};
+	const struct temporal_failure *failure = act_failure_with(act, &opts, "%s", why->message);
+
+	act->instead = true;
+	act->has_result = false;
+	message.task_token = act->task->task_token;
+	message.namespace_ = act->worker->namespace_;
+	message.identity = act->worker->opts.identity;
+	message.failure = convert_failure_to_api(&act->arena, failure);
+	send(act, &rpc_workflow_respond_activity_task_failed, &message);
 }
 
 static void report_completed(struct act *act, Common__Payload *result)
@@ -124,6 +176,7 @@ static void report_completed(struct act *act, Common__Payload *result)
 	message.identity = act->worker->opts.identity;
 	if (result)
 		message.result = &payloads;
+	act->has_result = true;
 	send(act, &rpc_workflow_respond_activity_task_completed, &message);
 }
 
@@ -243,8 +296,7 @@ static const struct temporal_failure *not_registered(struct act *act)
 		names = act_printf(
 			act, "%s%s%s", names, i ? ", " : "", activities[i]->contract->name);
 	return act_failure(act, "NotFoundError",
-		"Activity function %s for workflow %s is not registered on this worker, available "
-		"activities: %s",
+		"this worker has no activity \"%s\" (asked for by workflow \"%s\"); it has: %s",
 		act->info.activity_type, act->info.workflow_type, names ? names : "");
 }
 
@@ -259,15 +311,15 @@ static const struct temporal_failure *run_typed(struct act *act, Common__Payload
 		return act_failure(act, "NO_MEMORY", "no memory for the arguments");
 	if (convert_decode_arguments(&act->arena, contract, input ? input->payloads : NULL,
 		    input ? input->n_payloads : 0, in, &err) != TEMPORAL_OK)
-		return act_failure(act, temporal_code_name(err.code),
-			"Failed decoding arguments: %s", err.message);
+		return act_failure(act, temporal_code_name(err.code), "decoding the arguments: %s",
+			err.message);
 	const struct temporal_failure *failure = act->definition->run(act, in, out);
 
 	if (failure || act->later)
 		return failure;
 	if (convert_encode_result(&act->arena, contract, out, result, &err) != TEMPORAL_OK)
-		return act_failure(act, temporal_code_name(err.code),
-			"Failed encoding the result: %s", err.message);
+		return act_failure(
+			act, temporal_code_name(err.code), "encoding the result: %s", err.message);
 	return NULL;
 }
 

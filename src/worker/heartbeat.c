@@ -1,18 +1,18 @@
 /*
  * heartbeat.c: from act_heartbeat on the activity's thread to RecordActivityTaskHeartbeat on the
- *loop, and back to act_cancelled.
+ * loop, and back to act_cancelled.
  *
- * Only the latest details matter, so there is no queue: the activity leaves them in `beat_details`,
- *and wakes the loop only if that is not going to look anyway. An activity that gives a million
- *heartbeats a second costs one call an interval.
+ * Only the latest details matter, so there is no queue: the activity leaves them in
+ * `beat_details`, and wakes the loop only if that is not going to look anyway. An activity that
+ * gives a million heartbeats a second costs one call an interval.
  *
- *	           act_heartbeat                     a call on its way, or the interval's timer
- *armed IDLE ------------------> (beat_task) ---> WATCHED --+ ^ ^      | call done or timer fired,
- *and there are new details |                                          +------+
- *	     +---- the interval is over, nothing new ---+
+ *	IDLE --act_heartbeat--> (beat_task) --> WATCHED: a call is on its way, or a timer armed
+ *	  ^                                       |  ^ |
+ *	  |                                       |  `-' the call is done or the timer fired,
+ *	  `-- the interval is over, nothing new --'      and there are new details
  *
- * The timeouts of the attempt are watched here too: an activity that the server must have given up
- *long ago (by 5 s, so as not to race with the server) is cancelled even if it never asks.
+ * The timeouts of the attempt are watched here too: an activity that the server must have given
+ * up long ago (by 5 s, so as not to race with the server) is cancelled even if it never asks.
  */
 #include <string.h>
 

@@ -24,7 +24,7 @@
 #define WORKER_STACK_MIN            (16 * 1024)
 #define WORKER_STACK_MAX            (1024L * 1024 * 1024)
 #define WORKER_DURATION_MAX_MS      (INT64_C(100) * 365 * 24 * 3600 * 1000)
-#define WORKER_NAME_MAX             1000 /* bytes of a task queue, identity, type: the server's limit */
+#define WORKER_NAME_MAX             1000 /* bytes of a queue's, type's or own name */
 
 /* An activity thread without work ends after this time. */
 #define WORKER_THREAD_IDLE_MS 10000

@@ -29,30 +29,37 @@ struct number {
 	double standard, min, max; /* all limits are exact in a double */
 };
 
-#define NUMBER(member_, type_, off_, standard_, min_, max_) \
-	{ \
-#member_, offsetof(struct temporal_worker_opts, member_), type_, off_, standard_, \
-			min_, max_ \
-	}
-
 /* clang-format off */
+#define NUMBER(member_, type_, off_, standard_, min_, max_) { \
+	.name = #member_, .offset = offsetof(struct temporal_worker_opts, member_), \
+	.type = (type_), .can_be_off = (off_), \
+	.standard = (standard_), .min = (min_), .max = (max_) }
+#define MS_MAX WORKER_DURATION_MAX_MS
+
 static const struct number numbers[] = {
-	NUMBER(max_cached_workflows,                    INT32,  true,  WORKER_CACHED_WORKFLOWS,     1, INT32_MAX),
-	NUMBER(max_cached_bytes,                        INT64,  true,  0,                           1, 1e15),
-	NUMBER(max_concurrent_workflow_tasks,           INT32,  false, WORKER_WORKFLOW_TASKS,       1, WORKER_TASKS_MAX),
-	NUMBER(max_concurrent_activities,               INT32,  false, WORKER_ACTIVITIES,           1, WORKER_TASKS_MAX),
-	NUMBER(workflow_task_pollers,                   INT32,  false, WORKER_POLLERS,              1, WORKER_POLLERS_MAX),
-	NUMBER(activity_task_pollers,                   INT32,  false, WORKER_POLLERS,              1, WORKER_POLLERS_MAX),
-	NUMBER(nonsticky_to_sticky_poll_ratio,          DOUBLE, true,  WORKER_POLL_RATIO,           0, 1),
-	NUMBER(sticky_schedule_to_start_timeout_ms,     INT64,  false, WORKER_STICKY_TIMEOUT_MS,    1, WORKER_DURATION_MAX_MS),
-	NUMBER(max_heartbeat_throttle_interval_ms,      INT64,  true,  WORKER_HEARTBEAT_MAX_MS,     1, WORKER_DURATION_MAX_MS),
-	NUMBER(default_heartbeat_throttle_interval_ms,  INT64,  true,  WORKER_HEARTBEAT_DEFAULT_MS, 1, WORKER_DURATION_MAX_MS),
-	NUMBER(max_activities_per_second,               DOUBLE, true,  0,                           0, 1e9),
-	NUMBER(max_task_queue_activities_per_second,    DOUBLE, true,  0,                           0, 1e9),
-	NUMBER(max_eager_activities_per_workflow_task,  INT32,  true,  WORKER_EAGER_ACTIVITIES,     1, WORKER_TASKS_MAX),
-	NUMBER(workflow_threads,                        INT32,  true,  WORKER_WORKFLOW_THREADS,     1, WORKER_WORKFLOW_THREADS_MAX),
-	NUMBER(workflow_stack_size,                     INT64,  false, 0,                           WORKER_STACK_MIN, WORKER_STACK_MAX),
-	NUMBER(activity_stack_size,                     INT64,  false, WORKER_ACTIVITY_STACK,       WORKER_STACK_MIN, WORKER_STACK_MAX),
+	/* member, type, can be off, default, least, most */
+	NUMBER(max_cached_workflows, INT32, true, WORKER_CACHED_WORKFLOWS, 1, INT32_MAX),
+	NUMBER(max_cached_bytes, INT64, true, 0, 1, 1e15),
+	NUMBER(max_concurrent_workflow_tasks, INT32, false, WORKER_WORKFLOW_TASKS, 1,
+		WORKER_TASKS_MAX),
+	NUMBER(max_concurrent_activities, INT32, false, WORKER_ACTIVITIES, 1, WORKER_TASKS_MAX),
+	NUMBER(workflow_task_pollers, INT32, false, WORKER_POLLERS, 1, WORKER_POLLERS_MAX),
+	NUMBER(activity_task_pollers, INT32, false, WORKER_POLLERS, 1, WORKER_POLLERS_MAX),
+	NUMBER(nonsticky_to_sticky_poll_ratio, DOUBLE, true, WORKER_POLL_RATIO, 0, 1),
+	NUMBER(sticky_schedule_to_start_timeout_ms, INT64, false, WORKER_STICKY_TIMEOUT_MS, 1,
+		MS_MAX),
+	NUMBER(max_heartbeat_throttle_interval_ms, INT64, true, WORKER_HEARTBEAT_MAX_MS, 1, MS_MAX),
+	NUMBER(default_heartbeat_throttle_interval_ms, INT64, true, WORKER_HEARTBEAT_DEFAULT_MS, 1,
+		MS_MAX),
+	NUMBER(max_activities_per_second, DOUBLE, true, 0, 0, 1e9),
+	NUMBER(max_task_queue_activities_per_second, DOUBLE, true, 0, 0, 1e9),
+	NUMBER(max_eager_activities_per_workflow_task, INT32, true, WORKER_EAGER_ACTIVITIES, 1,
+		WORKER_TASKS_MAX),
+	NUMBER(workflow_threads, INT32, true, WORKER_WORKFLOW_THREADS, 1,
+		WORKER_WORKFLOW_THREADS_MAX),
+	NUMBER(workflow_stack_size, INT64, false, 0, WORKER_STACK_MIN, WORKER_STACK_MAX),
+	NUMBER(activity_stack_size, INT64, false, WORKER_ACTIVITY_STACK, WORKER_STACK_MIN,
+		WORKER_STACK_MAX),
 };
 /* clang-format on */
 

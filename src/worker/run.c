@@ -1,17 +1,17 @@
 /*
  * run.c: drives a run's engine and its workflow code from step to step.
  *
- * A run is always with exactly one thread: the loop, which does all that needs the network (`go`),
- *or the workflow thread that the run is pinned to, which does all that computes
- *(`worker_run_work`). It changes hands through the thread's queue one way, and by rpc_loop_post the
- *other. The engine itself does not care which thread calls it, so the loop takes the small step
- *after an answer (engine_run_responded) itself: a task costs one wake-up each way.
+ * A run is always with exactly one thread: the loop, which does all that needs the network
+ * (`go`), or the workflow thread that the run is pinned to, which does all that computes
+ * (`worker_run_work`). It changes hands through the thread's queue one way, and by rpc_loop_post
+ * the other. The engine itself does not care which thread calls it, so the loop takes the small
+ * step after an answer (engine_run_responded) itself: a task costs one wake-up each way.
  *
- *	loop     poll --> [task] ......................... [respond] -- RPC -- [responded] --> rests
- *in the cache thread              `--> engine, code, engine, ... --^
+ *	loop    poll -> [task] ............... [respond] - RPC - [responded] -> rests
+ *	thread            `-> engine, code ... --^
  *
  * Slots: `holds_slot` from the task to the step IDLE, or to the activation that only removes the
- *run; a task that is kept back in `next` holds another one.
+ * run; a task that is kept back in `next` holds another one.
  */
 #include "worker/run.h"
 
@@ -248,8 +248,9 @@ static void responded(struct rpc_call *call, struct rpc_reply *reply, void *user
 
 	if (completed)
 		worker_report_completed(run, reply);
-	else if (reply->code != TEMPORAL_OK)
-		worker_log(run->worker, TEMPORAL_LOG_WARN,
+	else if (reply->code != TEMPORAL_OK) /* NOT_FOUND: the run has been ended meanwhile */
+		worker_log(run->worker,
+			reply->code == TEMPORAL_NOT_FOUND ? TEMPORAL_LOG_DEBUG : TEMPORAL_LOG_WARN,
 			"answering a workflow task of run %s: %s", run->run_id,
 			reply->error.message);
 	run->step = engine_run_responded(run->engine, reply->code, reply->error.message,

@@ -79,6 +79,8 @@ void worker_shutdown_begin(struct temporal_worker *worker)
 {
 	int64_t grace_ms = worker->opts.graceful_shutdown_timeout_ms;
 
+	if (worker->describing) /* a server that does not answer must not hold us up */
+		rpc_cancel(worker->describing);
 	tell_server(worker);
 	if (worker->polls_end_alone)
 		rpc_timer_set(worker->loop, &worker->polls_end,
@@ -97,7 +99,12 @@ static void described(struct rpc_call *call, struct rpc_reply *reply, void *user
 	struct temporal_worker *worker = user;
 	const Workflowservice__DescribeNamespaceResponse *response = reply->message;
 
+	worker->describing = NULL;
 	worker->open_calls--;
+	if (reply->code != TEMPORAL_OK && worker->phase == WORKER_RUNNING)
+		worker_log(worker, TEMPORAL_LOG_WARN,
+			"asking the server about namespace \"%s\": %s (polls are tried again)",
+			worker->namespace_, reply->error.message);
 	if (reply->code == TEMPORAL_OK && response->namespace_info &&
 		response->namespace_info->capabilities)
 		worker->polls_end_alone =
@@ -121,6 +128,7 @@ void worker_describe_namespace(struct temporal_worker *worker)
 	};
 
 	message.namespace_ = worker->namespace_;
-	if (rpc_start(worker->channel, &request, NULL))
+	worker->describing = rpc_start(worker->channel, &request, NULL);
+	if (worker->describing)
 		worker->open_calls++;
 }

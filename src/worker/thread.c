@@ -20,12 +20,20 @@ struct start {
 	void *arg;
 };
 
+static _Thread_local bool is_ours;
+
+bool worker_thread_is_ours(void)
+{
+	return is_ours;
+}
+
 static void *begin(void *arg)
 {
 	struct start start = *(struct start *)arg;
 	locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 
 	mem_free(arg);
+	is_ours = true;
 	if (c)
 		uselocale(c);
 	pthread_setname_np(pthread_self(), start.name);

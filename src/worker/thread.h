@@ -14,4 +14,7 @@
 bool worker_thread_start(pthread_t *thread, const char *name, size_t stack_size,
 	void *(*run)(void *arg), void *arg) __attribute__((warn_unused_result));
 
+/* Is the caller a thread that worker_thread_start has made? It must not wait for a worker. */
+bool worker_thread_is_ours(void);
+
 #endif

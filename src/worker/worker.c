@@ -22,6 +22,7 @@
 #include "worker/limits.h"
 #include "worker/options.h"
 #include "worker/run.h"
+#include "worker/thread.h"
 
 /* ---- the loop ---- */
 
@@ -48,13 +49,18 @@ static bool is_drained(const struct temporal_worker *worker)
 	       !worker->acts && worker->open_calls == 0;
 }
 
-static bool shutdown_is_posted(struct temporal_worker *worker)
+/*
+ * May the last step be taken? Not while a shutdown is on its way to the loop, and none is posted
+ * from here on: it would come after its worker has been freed.
+ */
+static bool close_to_shutdowns(struct temporal_worker *worker)
 {
 	pthread_mutex_lock(&worker->lock);
-	bool posted = worker->shutdown_posted;
+	bool closed = !worker->shutdown_posted;
 
+	worker->closed = closed;
 	pthread_mutex_unlock(&worker->lock);
-	return posted;
+	return closed;
 }
 
 void worker_advance(struct temporal_worker *worker)
@@ -70,7 +76,7 @@ void worker_advance(struct temporal_worker *worker)
 		worker_workflow_threads_wake(&worker->workflow_threads);
 	}
 	if (worker->phase == WORKER_EVICTING && worker->cache.count == 0 &&
-		!shutdown_is_posted(worker)) {
+		close_to_shutdowns(worker)) {
 		worker->phase = WORKER_STOPPED;
 		rpc_loop_post(worker->loop, &worker->stopped_task);
 	}
@@ -282,7 +288,7 @@ enum temporal_code temporal_worker_start(struct temporal_worker *worker, struct 
 void temporal_worker_shutdown(struct temporal_worker *worker)
 {
 	pthread_mutex_lock(&worker->lock);
-	if (!worker->shutdown_posted && !worker->stopped) {
+	if (!worker->shutdown_posted && !worker->closed) {
 		worker->shutdown_posted = true;
 		if (worker->started)
 			rpc_loop_post(worker->loop, &worker->shutdown_task);
@@ -306,9 +312,9 @@ static void join(struct temporal_worker *worker)
 
 enum temporal_code temporal_worker_wait(struct temporal_worker *worker, struct temporal_error *err)
 {
-	if (rpc_loop_here(worker->loop))
+	if (rpc_loop_here(worker->loop) || worker_thread_is_ours())
 		return error_set(err, TEMPORAL_FAILED_PRECONDITION,
-			"worker: waiting for it on the client's thread");
+			"worker: waiting for it on a thread of the client or of a worker");
 	pthread_mutex_lock(&worker->lock);
 	bool started = worker->started;
 
@@ -357,9 +363,9 @@ enum temporal_code temporal_worker_run(struct temporal_worker *worker, struct te
 {
 	int fd = -1;
 
-	if (rpc_loop_here(worker->loop))
+	if (rpc_loop_here(worker->loop) || worker_thread_is_ours())
 		return error_set(err, TEMPORAL_FAILED_PRECONDITION,
-			"worker: running it on the client's thread");
+			"worker: running it on a thread of the client or of a worker");
 	if (worker->opts.shutdown_on_signals) {
 		fd = worker_signals_register();
 		if (fd < 0)

@@ -30,11 +30,17 @@ struct act;
 /*
  * A worker's life; each step is taken by worker_advance when nothing is left to wait for.
  *
- *	NEW --start--> RUNNING --shutdown, or refused by the server--> STOPPING --the last poll has
- *ended--> DRAINING
- *	                                                                                                        |
- *	                STOPPED <--the cache is empty-- EVICTING <--no task, activity or call is
- *left----------+
+ *	NEW
+ *	 | start
+ *	RUNNING
+ *	 | shutdown, or refused by the server: polls are ended
+ *	STOPPING
+ *	 | the last poll has ended
+ *	DRAINING
+ *	 | no task, activity or call is left: the cache is emptied
+ *	EVICTING
+ *	 | the last run is gone
+ *	STOPPED
  */
 enum worker_phase {
 	WORKER_NEW,
@@ -69,6 +75,7 @@ struct temporal_worker {
 	bool polls_end_alone;        /* the server ends the polls of a worker that shuts down */
 	bool cancels_activities;     /* the grace is over */
 	struct rpc_timer grace;      /* until activities are cancelled */
+	struct rpc_call *describing; /* asks what the namespace can do; NULL: not on its way */
 	struct rpc_timer polls_end;  /* until polls that should end alone are cancelled */
 	struct temporal_error fatal; /* why the server refused the worker */
 
@@ -81,6 +88,7 @@ struct temporal_worker {
 	pthread_cond_t changed;
 	bool started, stopped, joined;
 	bool shutdown_posted; /* shutdown_task is queued */
+	bool closed;          /* no shutdown is posted any more */
 	int wake_fd;          /* to be made readable when it has stopped; -1: none */
 };
 

@@ -5,12 +5,23 @@
  * the engine has the commands. A result is decoded when it is asked for, into the arena of the
  * coroutine that asks. wf_activity_ gives its future to nobody and so recycles it: a loop of a
  * million activities needs no more bookkeeping than one.
+ *
+ *	wf_start_activity_ -> command, future in `activities` -> wf_await_ -> result_of
+ *	                                   ^
+ *	                          activity_resolve (a job)
+ *
+ * The command's number is fixed by the order of the calls alone, and everything that can be wrong
+ * with a call is found before the number is taken.
+ *
+ * encode_call, decode_call and decode_raw_call run on the thread's stack; the functions of the API
+ * on a coroutine's; activity_resolve and activity_cancel anywhere.
  */
 #include "workflow/run.h"
 
 #include "base/str.h"
 #include "convert/convert.h"
 
+/* What start_activity() and encode_call() share, over the change of stacks. */
 struct start {
 	struct wf *wf;
 	const char *type;
@@ -51,6 +62,7 @@ static bool encode_options(
 	return fine && schedule->task_queue;
 }
 
+/* Contract or payloads: whichever the caller has. */
 static void encode_call(void *arg)
 {
 	struct start *start = arg;
@@ -72,6 +84,7 @@ static void encode_call(void *arg)
 	arguments->items = payloads;
 }
 
+/* All are converted (TEMPORAL_OFF to 0), also behind a bad one. */
 static bool durations_are_fine(struct wf_activity_opts *opts)
 {
 	bool fine = options_ms(&opts->start_to_close_ms);
@@ -97,6 +110,13 @@ static void check_options(struct wf *wf, struct start *start)
 			start->type, (int)opts->cancellation);
 }
 
+/*
+ * Encodes first and takes number, future and command afterwards: arguments that cannot be encoded
+ * fail the task, and must not leave a half-made command behind. The command is built on this stack,
+ * since the array of commands may move.
+ *
+ * The cancellation types of the API have other numbers than the engine's.
+ */
 static struct wf_future *start_activity(
 	struct wf *wf, struct start *start, const struct wf_activity_opts *given, size_t opts_size)
 {
@@ -133,6 +153,7 @@ static struct wf_future *start_activity(
 	return future;
 }
 
+/* The type is copied to the run's arena: the future names it for as long as it lives. */
 struct wf_future *wf_start_activity_raw_(struct wf *wf, const char *type,
 	const struct temporal_payloads *in, const struct wf_activity_opts *opts, size_t opts_size)
 {
@@ -145,6 +166,7 @@ struct wf_future *wf_start_activity_raw_(struct wf *wf, const char *type,
 	return start_activity(wf, &start, opts, opts_size);
 }
 
+/* A contract is a constant of the program, so its name needs no copy. */
 struct wf_future *wf_start_activity_(struct wf *wf, const struct temporal_contract *contract,
 	const void *in, const struct wf_activity_opts *opts, size_t opts_size)
 {
@@ -172,6 +194,7 @@ struct decode {
 	struct temporal_error err;
 };
 
+/* Into decode->arena; a failure leaves its rest there, but then the task fails. */
 static void decode_call(void *arg)
 {
 	struct decode *decode = arg;
@@ -187,8 +210,11 @@ static void decode_call(void *arg)
 static const void *result_of(
 	struct wf *wf, const struct temporal_contract *contract, struct wf_future *future)
 {
-	if (future->value)
+	if (future->value && !future->raw)
 		return future->value;
+	if (future->value)
+		run_fault(wf, "InvalidArgument",
+			"wf_await of %s: wf_await_raw has taken the result before", contract->name);
 	struct decode decode = {
 		.wf = wf, .future = future, .contract = contract, .arena = run_arena(wf)
 	};
@@ -209,6 +235,9 @@ static const void *result_of(
 	return future->value;
 }
 
+/*
+ * Compared by the wire's name: two contracts of one name, from two headers, are the same activity.
+ */
 const void *wf_await_(
 	struct wf *wf, const struct temporal_contract *contract, struct wf_future *future)
 {
@@ -232,6 +261,7 @@ const void *wf_activity_(struct wf *wf, const struct temporal_contract *contract
 	return value;
 }
 
+/* The payload as it is, copied out of the activation. */
 static void decode_raw_call(void *arg)
 {
 	struct decode *decode = arg;
@@ -240,10 +270,17 @@ static void decode_raw_call(void *arg)
 		convert_payload_from_api(decode->arena, decode->future->payload, decode->out);
 }
 
+/*
+ * NULL for an activity without a result. The future keeps the form that was asked for first; to ask
+ * for the other one too is a mistake of the code, as both would share one place.
+ */
 const struct temporal_payload *(wf_await_raw)(struct wf *wf, struct wf_future *future)
 {
 	run_acts(wf, "wf_await_raw");
 	await_result(wf, future, "wf_await_raw");
+	if (future->value && !future->raw)
+		run_fault(wf, "InvalidArgument",
+			"wf_await_raw of %s: wf_await has taken the result before", future->what);
 	if (future->value || future->kind != FUTURE_ACTIVITY || !future->payload)
 		return future->value;
 	struct decode decode = { .wf = wf, .future = future, .arena = run_arena(wf) };
@@ -254,13 +291,16 @@ const struct temporal_payload *(wf_await_raw)(struct wf *wf, struct wf_future *f
 	if (decode.err.code)
 		run_lacks_memory(wf);
 	future->value = decode.out;
+	future->raw = true;
 	future->payload = NULL;
 	return future->value;
 }
 
 /*
  * The payload is left where it is, in the activation: mostly the coroutine that this wakes decodes
- * it within the same call, and then it needs no copy.
+ * it within the same call, and then it needs no copy. An unknown number means that engine and
+ * language disagree, so the task fails; an activity that was abandoned is done already, by the job
+ * that its cancellation brought.
  */
 void activity_resolve(struct wf *wf, uint32_t seq, const struct resolution *resolution)
 {
@@ -287,6 +327,10 @@ void activity_resolve(struct wf *wf, uint32_t seq, const struct resolution *reso
 	future_settle(wf, future, failure);
 }
 
+/*
+ * Only asks. The future stays pending and is settled by a job, at once or later, by the activity's
+ * cancellation type: the engine knows which, and whether the command was sent at all.
+ */
 void activity_cancel(struct wf *wf, struct wf_future *future)
 {
 	struct command *command = run_command(wf, COMMAND_REQUEST_CANCEL_ACTIVITY);

@@ -6,9 +6,18 @@
  * by settling what is waited for (cancel.c), so that there is one way to wake up.
  *
  * wf_select alone has to know that it was cancelled: it lets all its futures end, then fails.
+ *
+ * Invariant: while a coroutine runs user's code, nothing of it is attached: self->waits is NULL
+ * except between attach and detach. So cancel.c finds by it what a parked coroutine waits for, and
+ * metadata.c what to print. Spurious wake-ups are allowed everywhere: every wait is a loop around
+ * its condition.
  */
 #include "workflow/run.h"
 
+/*
+ * Waiters of one future wake in the order in which they came: it is the order of the queue of ready
+ * ones, and so of the user's code, on every replay.
+ */
 static void attach(struct coroutine *self, struct waiter *waiter, struct wf_future *future)
 {
 	*waiter = (struct waiter){ .coroutine = self, .future = future, .also = self->waits };
@@ -28,7 +37,12 @@ static void detach(struct waiter *waiter)
 		waiter->future->waiters_end = link;
 }
 
-/* Parks until something happens to what is attached. */
+/*
+ * Parks until something happens to what is attached. A cancellation that came while the coroutine
+ * was running is delivered here, since only now there is something to deliver it to. It settles
+ * what is attached (if the kind of future allows), so the park may be a short one: being made ready
+ * before parking is fine.
+ */
 static void park(struct wf *wf, struct coroutine *self, const char *verb)
 {
 	self->waits_as = verb;
@@ -37,6 +51,10 @@ static void park(struct wf *wf, struct coroutine *self, const char *verb)
 	co_park(wf->thread->pool);
 }
 
+/*
+ * The waiter lies on this coroutine's stack: no allocation, and the coroutine stays until it has
+ * taken it out. If it never wakes, because the run is evicted, stack and future go together.
+ */
 void await_one(struct wf *wf, struct wf_future *future, const char *verb)
 {
 	struct coroutine *self = wf->current;
@@ -51,6 +69,7 @@ void await_one(struct wf *wf, struct wf_future *future, const char *verb)
 	}
 }
 
+/* Seen and raised: who waits without wf_try wants to end with what it waited for. */
 void(wf_wait)(struct wf *wf, struct wf_future *future)
 {
 	run_acts(wf, "wf_wait");
@@ -60,6 +79,7 @@ void(wf_wait)(struct wf *wf, struct wf_future *future)
 		coroutine_raise(wf, future->failure);
 }
 
+/* Seen and returned; the attribute on its declaration makes the compiler insist on a look at it. */
 const struct temporal_failure *(wf_try)(struct wf *wf, struct wf_future *future)
 {
 	run_acts(wf, "wf_try");
@@ -86,6 +106,7 @@ static struct waiter *waiter_new(struct wf *wf)
 	return waiter;
 }
 
+/* Back to the free list: a loop around wf_select needs no more memory with each round. */
 static void detach_all(struct wf *wf, struct coroutine *self)
 {
 	while (self->waits) {
@@ -114,7 +135,10 @@ static struct wf_future *first_done(struct wf_future *const *futures, size_t cou
 
 /*
  * The waiters lie in the run's memory, not on the stack: their number is the caller's. That this
- * wait was cancelled shows by the delivery, which is made once in a coroutine's life.
+ * wait was cancelled shows by the delivery, which is made once in a coroutine's life. All its
+ * futures are excused beforehand: the caller has asked which one is first, and has agreed to look
+ * at each. After a cancellation it waits until all have ended, and not just the first, since some
+ * wait for their cancellation to be completed; only then it fails, as one wait that was cancelled.
  */
 struct wf_future *(wf_select_n)(struct wf *wf, struct wf_future *const *futures, size_t count)
 {
@@ -141,6 +165,10 @@ struct wf_future *(wf_select_n)(struct wf *wf, struct wf_future *const *futures,
 	return first;
 }
 
+/*
+ * Two passes over the arguments, to need no limit on their number. The array for many stays in the
+ * arena; it is the rare case.
+ */
 struct wf_future *(wf_select)(struct wf *wf, struct wf_future *first, ...)
 {
 	struct wf_future *few[8], **futures = few;
@@ -161,6 +189,10 @@ struct wf_future *(wf_select)(struct wf *wf, struct wf_future *first, ...)
 	return (wf_select_n)(wf, futures, count);
 }
 
+/*
+ * Not looked at here, even if it holds already: conditions are looked at in one place, when nothing
+ * is ready, and so at the same point on every replay.
+ */
 struct wf_future *(wf_until)(struct wf *wf, bool (*ready)(const void *state), const void *state)
 {
 	run_acts(wf, "wf_until");
@@ -176,6 +208,10 @@ struct wf_future *(wf_until)(struct wf *wf, bool (*ready)(const void *state), co
 	return future;
 }
 
+/*
+ * The timer is started first: sequence numbers are part of the history, so this order is for ever.
+ * Both futures are known here alone and are recycled, the condition only when it has left its list.
+ */
 bool(wf_until_timeout)(
 	struct wf *wf, bool (*ready)(const void *state), const void *state, int64_t timeout_ms)
 {

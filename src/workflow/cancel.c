@@ -10,9 +10,21 @@
  *
  * Coroutines that wait for coroutines make chains of any length, hence the list instead of
  * recursion.
+ *
+ * What must not happen: a coroutine that is told twice (its cleanup would be cut short by the
+ * second), or one that is woken for a cancellation when what it waits for has been settled by
+ * something else in the same round. Hence DELIVERY_MADE is for ever, and a coroutine that is ready
+ * gets it at its next wait.
+ *
+ * Commands are given in the order of the walk, which depends on nothing but the order in which
+ * things were started and awaited: a replay gives the same.
  */
 #include "workflow/run.h"
 
+/*
+ * One future, by its kind. Coroutines are put into the list for cancel_listed(); everything else is
+ * done here. One that is done is left alone: a result that is there stays.
+ */
 static void cancel_one(struct wf *wf, struct wf_future *future, struct coroutine **list)
 {
 	if (future->done)
@@ -40,6 +52,10 @@ static void cancel_one(struct wf *wf, struct wf_future *future, struct coroutine
 		future_settle(wf, future, failure_cancelled(wf, "Condition cancelled"));
 }
 
+/*
+ * The delivery: from now on it is the futures' affair. What is waited for by others too ends for
+ * them as well, as if they had cancelled it.
+ */
 static void pass_on(struct wf *wf, struct coroutine *target, struct coroutine **list)
 {
 	target->cancel = DELIVERY_MADE;
@@ -47,6 +63,12 @@ static void pass_on(struct wf *wf, struct coroutine *target, struct coroutine **
 		cancel_one(wf, waiter->future, list);
 }
 
+/*
+ * Two things for each coroutine of the list, which grows meanwhile: the delivery, if it waits; and,
+ * if it was cancelled together with all that it has started (wf_cancel of a wf_go), that. The run's
+ * own cancellation (with_started false) stops at what is waited for, so that the run's function
+ * decides what becomes of the rest.
+ */
 static void cancel_listed(struct wf *wf, struct coroutine *list)
 {
 	while (list) {
@@ -65,6 +87,7 @@ static void cancel_listed(struct wf *wf, struct coroutine *list)
 	}
 }
 
+/* From outside: the run's cancellation. */
 void cancel_coroutine(struct wf *wf, struct coroutine *target, bool with_started)
 {
 	if (target->cancel != DELIVERY_NONE)
@@ -75,6 +98,7 @@ void cancel_coroutine(struct wf *wf, struct coroutine *target, bool with_started
 	cancel_listed(wf, target);
 }
 
+/* From the coroutine itself, about to park: PENDING becomes MADE. */
 void cancel_deliver(struct wf *wf, struct coroutine *target)
 {
 	struct coroutine *list = NULL;
@@ -83,6 +107,10 @@ void cancel_deliver(struct wf *wf, struct coroutine *target)
 	cancel_listed(wf, list);
 }
 
+/*
+ * From whoever holds the future: it is excused at once, since its failure will be the one that was
+ * asked for.
+ */
 void cancel_future(struct wf *wf, struct wf_future *future)
 {
 	struct coroutine *list = NULL;
@@ -98,6 +126,7 @@ void(wf_cancel)(struct wf *wf, struct wf_future *future)
 	cancel_future(wf, future);
 }
 
+/* Nothing is cancelled; only the failure, if there will be one, is nobody's. */
 void(wf_detach)(struct wf *wf, struct wf_future *future)
 {
 	run_acts(wf, "wf_detach");
@@ -114,12 +143,20 @@ static void go_body(struct wf *wf, struct coroutine *self)
 	self->go.fn(wf, self->go.arg);
 }
 
+/*
+ * On the thread's stack. The failure is in the run's arena (coroutine_raise), so the future may
+ * keep it when the coroutine has gone.
+ */
 static void go_ended(struct wf *wf, struct coroutine *self)
 {
 	self->go.future->coroutine = NULL;
 	future_settle(wf, self->go.future, self->failure);
 }
 
+/*
+ * It begins to run when the running one waits, not before: the caller sees its own locals unchanged
+ * until then. `children` keeps the caller's frames for it, since `arg` may point there.
+ */
 struct wf_future *(wf_go)(struct wf *wf, void (*fn)(struct wf *wf, void *arg), void *arg)
 {
 	static const struct coroutine_class class = {
@@ -141,6 +178,7 @@ struct wf_future *(wf_go)(struct wf *wf, void (*fn)(struct wf *wf, void *arg), v
 	return future;
 }
 
+/* In the run's arena and not the coroutine's: it must outlive a wf_release. */
 void(wf_defer)(struct wf *wf, void (*action)(struct wf *wf, void *arg), void *arg)
 {
 	run_acts(wf, "wf_defer");

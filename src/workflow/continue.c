@@ -2,6 +2,12 @@
  * continue.c: continue-as-new. The command is prepared when the code asks for it, with all its
  * options copied to the run's arena, since deferred actions may still wait; it is given when the
  * coroutine has ended. A failure that is none stands for it on the way out.
+ *
+ *	wf_continue_as_new -> command in `next_run` -> raise(continue_failure) -> deferred actions
+ *	    -> coroutine_step() knows the failure by its address -> continue_end_run()
+ *
+ * The arena of the task would not do: by the time that the deferred actions are done, the command
+ * may be needed activations later. A second call in a deferred action replaces the command.
  */
 #include "workflow/run.h"
 
@@ -21,6 +27,7 @@ struct prepare {
 	struct temporal_error err;
 };
 
+/* Type and task queue may be "": the engine then takes this run's. */
 static bool encode_options(struct prepare *prepare, struct command_continue_as_new *next)
 {
 	const struct wf_continue_as_new_opts *opts = &prepare->opts;
@@ -45,6 +52,7 @@ static bool encode_options(struct prepare *prepare, struct command_continue_as_n
 	return fine && next->workflow_type && next->task_queue;
 }
 
+/* On the thread's stack. */
 static void prepare_call(void *arg)
 {
 	struct prepare *prepare = arg;
@@ -66,6 +74,10 @@ static void prepare_call(void *arg)
 	next->arguments.items = payloads;
 }
 
+/*
+ * Nothing of the run changes until the last line: options or arguments that are wrong fail the
+ * task.
+ */
 static _Noreturn void end_with(struct wf *wf, struct prepare *prepare,
 	const struct wf_continue_as_new_opts *given, size_t opts_size)
 {
@@ -107,6 +119,7 @@ void wf_continue_as_new_raw_(struct wf *wf, const char *type, const struct tempo
 	end_with(wf, &prepare, opts, opts_size);
 }
 
+/* A shallow copy: what it points to is in the run's arena, which outlives the answer. */
 void continue_end_run(struct wf *wf)
 {
 	struct command *command = run_last_command(wf, COMMAND_CONTINUE_AS_NEW);

@@ -12,9 +12,28 @@
  * A coroutine ends by the return of its body or by coroutine_raise; both run its deferred actions
  * first. Raising in a deferred action comes here again, deeper on the same stack, and goes on with
  * the actions that are left: the first failure of all stays.
+ *
+ * The life of one:
+ *
+ *	coroutine_new        in the list of all, ready; no stack yet
+ *	  -> coroutine_step  stack taken, runs, parks              again and again
+ *	  -> over            its code has ended: returned, raised, or left
+ *	  -> ended()         on the thread's stack: what its end means (class->ended)
+ *	  -> gone            out of all lists; what it started was let go
+ *	  -> recycled        stack and bookkeeping go back, once no child of it lives
+ *
+ * A coroutine is never unwound and never resumed after its end: there is no longjmp across user's
+ * frames, and no memory but the run's to be freed. That is what allows failures not to return.
+ *
+ * On the thread that the run is pinned to. Functions marked _Noreturn and main_of() run on a
+ * coroutine's stack, all others on the thread's or wherever they are called.
  */
 #include "workflow/run.h"
 
+/*
+ * Allocated in the run's arena, also when the caller has another for its own: it may outlive any
+ * mark.
+ */
 struct coroutine *coroutine_new(struct wf *wf, const struct coroutine_class *class)
 {
 	struct coroutine *self = wf->free_coroutines;
@@ -35,6 +54,7 @@ struct coroutine *coroutine_new(struct wf *wf, const struct coroutine_class *cla
 	return self;
 }
 
+/* Twice ready is ready once: several futures of one wait may be settled in the same round. */
 void coroutine_make_ready(struct wf *wf, struct coroutine *self)
 {
 	if (self->ready)
@@ -45,6 +65,11 @@ void coroutine_make_ready(struct wf *wf, struct coroutine *self)
 	wf->ready_end = &self->next_ready;
 }
 
+/*
+ * Last in, first out. An action is taken off before it runs: should it raise, the next round (see
+ * the top) goes on behind it. `shielded` keeps the run's cancellation out, since an action that
+ * cleans up has to be able to wait.
+ */
 static void run_deferred(struct wf *wf, struct coroutine *self)
 {
 	self->shielded = true;
@@ -56,6 +81,7 @@ static void run_deferred(struct wf *wf, struct coroutine *self)
 	}
 }
 
+/* The bottom frame of every coroutine. */
 static void main_of(void *arg)
 {
 	struct wf *wf = arg;
@@ -66,6 +92,9 @@ static void main_of(void *arg)
 	self->over = true;
 }
 
+/*
+ * The first failure counts: what deferred actions fail with on the way out is a consequence of it.
+ */
 _Noreturn void coroutine_raise(struct wf *wf, const struct temporal_failure *failure)
 {
 	struct coroutine *self = wf->current;
@@ -76,6 +105,11 @@ _Noreturn void coroutine_raise(struct wf *wf, const struct temporal_failure *fai
 	coroutine_leave(wf);
 }
 
+/*
+ * Abandons the frames above without running anything of them: for a failed task, whose run will be
+ * evicted, and at the end of coroutine_raise(). With children the stack must stay as it is, so it
+ * parks instead of ending; nobody ever resumes it (recycle() frees it).
+ */
 _Noreturn void coroutine_leave(struct wf *wf)
 {
 	struct coroutine *self = wf->current;
@@ -105,7 +139,10 @@ static void let_go(struct wf *wf, struct coroutine *self)
 	}
 }
 
-/* How much of its stack is resident; 0: not looked at, and at least a page. */
+/*
+ * How much of its stack is resident; 0: not looked at, and at least a page. Asking costs more than
+ * a short activation does, so a replay, which is about to run on, does not ask.
+ */
 static void measure(struct wf *wf, struct coroutine *self, size_t bytes)
 {
 	if (bytes == 0)
@@ -114,6 +151,7 @@ static void measure(struct wf *wf, struct coroutine *self, size_t bytes)
 	self->stack_bytes = bytes;
 }
 
+/* Upwards: the last child frees its parent's stack, if that has waited for it alone. */
 static void recycle(struct wf *wf, struct coroutine *self)
 {
 	while (self && !self->children) {
@@ -129,6 +167,9 @@ static void recycle(struct wf *wf, struct coroutine *self)
 	}
 }
 
+/*
+ * Takes it out of the list of all. Its bookkeeping is used again at once, unless children hold it.
+ */
 static void coroutine_free(struct wf *wf, struct coroutine *self)
 {
 	let_go(wf, self);
@@ -141,6 +182,12 @@ static void coroutine_free(struct wf *wf, struct coroutine *self)
 	recycle(wf, self);
 }
 
+/*
+ * `ended` is called before the coroutine is freed: it reads what that was and how it ended.
+ *
+ * A continue-as-new is a failure by which the code leaves, but it is the run's end for any
+ * coroutine that asks for it, so it does not go to the class.
+ */
 void coroutine_step(struct wf *wf, struct coroutine *self)
 {
 	if (!self->co)
@@ -163,6 +210,10 @@ void coroutine_step(struct wf *wf, struct coroutine *self)
 	coroutine_free(wf, self);
 }
 
+/*
+ * No deferred action runs, as decided for evictions: the run is not over, it comes back from
+ * history, and the actions belong to that life of it.
+ */
 void coroutine_end_all(struct wf *wf)
 {
 	wf->evicted = true;

@@ -3,6 +3,16 @@
  *
  * Of the run: values, raised in a coroutine, given to the server as the run's end. Of the task:
  * what is wrong with program or machine; recorded once, and the run is broken from then on.
+ *
+ *	                  run                                task
+ *	raised by         wf_fail, wf_raise, failed awaits   run_break, run_fault, ..._memory
+ *	means             the workflow has failed            this worker cannot go on
+ *	goes to           failure_end_run: the last command  completion.failed: tried again
+ *	deferred actions  run                                do not run
+ *
+ * A broken run is never resumed: what its code has done since the last answer is forgotten with it.
+ * run_break... may be called anywhere and return; run_fault and run_lacks_memory are for coroutines
+ * and end the calling one.
  */
 #include "workflow/run.h"
 
@@ -21,18 +31,21 @@ static const Failure__Failure no_memory = {
 	.application_failure_info = &no_memory_info,
 };
 
+/* The one place that breaks a run. */
 static void record(struct wf *wf, const Failure__Failure *failure)
 {
 	wf->broken = true;
 	wf->completion = (struct completion){ .failed = true, .failure = failure };
 }
 
+/* Needs no memory itself. */
 void run_out_of_memory(struct wf *wf)
 {
 	if (!wf->completion.failed)
 		record(wf, &no_memory);
 }
 
+/* On the thread's stack. `message` may be NULL: it could not be formatted. */
 static void break_with(struct wf *wf, const char *type, const char *message)
 {
 	struct temporal_failure failure = { .message = message, .type = type };
@@ -55,6 +68,7 @@ void run_break(struct wf *wf, const char *type, const char *format, ...)
 	va_end(args);
 }
 
+/* Out of memory is told apart, since trying again may help; a bad payload needs other code. */
 void run_break_error(struct wf *wf, const struct temporal_error *err, const char *what)
 {
 	if (err->code == TEMPORAL_NO_MEMORY)
@@ -76,6 +90,10 @@ static void fault_call(void *arg)
 		break_with(call->wf, call->type, call->message);
 }
 
+/*
+ * Two visits to the thread's stack, as both formatting and encoding use more of it than a coroutine
+ * should touch.
+ */
 _Noreturn void run_fault(struct wf *wf, const char *type, const char *format, ...)
 {
 	struct fault_call call = { .wf = wf, .type = type };
@@ -94,6 +112,10 @@ _Noreturn void run_lacks_memory(struct wf *wf)
 	coroutine_leave(wf);
 }
 
+/*
+ * The constant serves two purposes: as the template, which has all strings set, and as the failure
+ * itself when memory is out. So a cancellation always arrives.
+ */
 const struct temporal_failure *failure_cancelled(struct wf *wf, const char *message)
 {
 	static const struct temporal_failure out_of_memory = {
@@ -123,6 +145,10 @@ const struct temporal_failure *failure_cancelled(struct wf *wf, const char *mess
 	return failure;
 }
 
+/*
+ * One level deep, as in the other SDKs: an activity's failure is a cancellation if its direct cause
+ * is.
+ */
 bool wf_is_cancelled(const struct temporal_failure *failure)
 {
 	if (failure->kind == TEMPORAL_FAILURE_CANCELLED)
@@ -135,7 +161,8 @@ bool wf_is_cancelled(const struct temporal_failure *failure)
 
 /*
  * A cancelled failure is the run's cancellation only if that was asked for; as in the other SDKs it
- * does not matter whether it came from there.
+ * does not matter whether it came from there. Without the request it is a failure like any other:
+ * it would look as if somebody had cancelled the run.
  */
 void failure_end_run(struct wf *wf, const struct temporal_failure *failure)
 {

@@ -13,10 +13,30 @@
  *
  * A result comes as a payload that belongs to the activation. Mostly it is decoded at once, by the
  * coroutine that it wakes; what is left over when all coroutines wait is copied.
+ *
+ * Who may have a pointer: the user's code, if the future was returned to it; a waiter; the lists
+ * below. A future that only our own functions have seen (wf_sleep, wf_activity) is recycled by them
+ * at once; one that was returned can be recycled only by a wf_release, which declares such pointers
+ * dead.
+ *
+ *	list             from               until                              links by
+ *	starter          future_new         the starter ends, or recycled      next/previous_started
+ *	wf->conditions   wf_until           found done by the next look        next
+ *	wf->fresh        activity_resolve   decoded, or copied                 next
+ *	wf->failed       settled, unseen    seen, excused                      next/previous_failed
+ *	free_futures     recycled           future_new                         next
+ *
+ * One `next` serves three lists, since a future is in at most one of them: a condition has no
+ * result.
  */
 #include "proto/codec.h"
 #include "workflow/run.h"
 
+/*
+ * The serial number, and not the order in the arena, tells which futures are younger than a
+ * wf_mark. What a cancelled coroutine starts is born excused: nobody waits for it in earnest. What
+ * a deferred action starts is shielded, as the action itself is.
+ */
 struct wf_future *future_new(struct wf *wf, enum future_kind kind)
 {
 	struct coroutine *starter = wf->current;
@@ -42,6 +62,7 @@ struct wf_future *future_new(struct wf *wf, enum future_kind kind)
 	return future;
 }
 
+/* In front, so that it is cheap; the run's end looks for the oldest and walks (initialize.c). */
 static void failed_add(struct wf *wf, struct wf_future *future)
 {
 	future->next_failed = wf->failed;
@@ -61,6 +82,13 @@ static void failed_remove(struct wf *wf, struct wf_future *future)
 	future->next_failed = future->previous_failed = NULL;
 }
 
+/*
+ * Idempotent: several may have a reason to end a future, and the first outcome is the one that a
+ * coroutine may have seen.
+ *
+ * Waiters are only made ready here. They take themselves out of the list when they run (await.c),
+ * so the list may be walked.
+ */
 void future_settle(struct wf *wf, struct wf_future *future, const struct temporal_failure *failure)
 {
 	if (future->done)
@@ -97,6 +125,7 @@ static void forget_starter(struct wf_future *future)
 	future->starter = NULL;
 }
 
+/* A walk: few results come with one activation. */
 static void fresh_remove(struct wf *wf, struct wf_future *future)
 {
 	struct wf_future **link = &wf->fresh;
@@ -118,6 +147,13 @@ void future_recycle(struct wf *wf, struct wf_future *future)
 	wf->free_futures = future;
 }
 
+/*
+ * All that hold now are settled before any waiter runs: two coroutines that wait for the same state
+ * both wake, and the second has to look again, as with condition variables.
+ *
+ * Done ones leave the list here and nowhere else: whoever settles a condition need not find its
+ * place. An orphan was waiting for just that.
+ */
 bool future_check_conditions(struct wf *wf)
 {
 	struct wf_future **link = &wf->conditions;
@@ -143,6 +179,7 @@ bool future_check_conditions(struct wf *wf)
 	return any;
 }
 
+/* The last thing of an activation: afterwards the engine frees the memory of its payloads. */
 void future_keep_results(struct wf *wf)
 {
 	while (wf->fresh) {

@@ -5,12 +5,25 @@
  * Everything of the activation that outlives it is copied to the run's arena. Strings that are
  * mostly the same (the ids of first and original run) share one copy, since a cached run is to stay
  * small. All but main_body runs on the thread's stack.
+ *
+ * In this order, within one activation:
+ *
+ *	initialize_run      definition, seed, state, info, arguments; no code runs. A signal that is
+ *	                    applied next (set 1) finds the state zeroed, as the run's function will
+ *	initialize_start    the job itself (set 2): the coroutine of the run's function
+ *	main_body           user's code, perhaps over many activations
+ *	main_ended          its result or failure becomes the run's last command
+ *
+ * Functions named keep_... copy and tell of failed allocations by *failed, so that a long struct
+ * can be filled without a branch a line; keep_info() looks once, at the end.
  */
 #include "workflow/run.h"
 
 #include "base/str.h"
 #include "convert/convert.h"
+#include "engine/event.h"
 
+/* "" is the dynamic definition, the one for all types. */
 static const char *definition_name(const struct temporal_workflow *definition)
 {
 	if (definition->contract)
@@ -34,6 +47,10 @@ static const struct temporal_workflow *find(const struct wf_config *config, cons
 	return for_all;
 }
 
+/*
+ * A task's failure and not the run's: another worker may know the type, or this one after its next
+ * start. In the words of the Python SDK.
+ */
 static void break_unknown(struct wf *wf, const char *type)
 {
 	const struct temporal_workflow *const *each = wf->thread->config->workflows;
@@ -45,9 +62,7 @@ static void break_unknown(struct wf *wf, const char *type)
 	if (!known)
 		run_out_of_memory(wf);
 	else
-		run_break(wf, "NotFoundError",
-			"Workflow class %s is not registered on this worker, available workflows: "
-			"%s",
+		run_break(wf, "NotFoundError", "this worker has no workflow \"%s\"; it has: %s",
 			type, known);
 }
 
@@ -66,6 +81,7 @@ static const char *keep(struct wf *wf, const char *text, bool *failed)
 	return copy ? copy : "";
 }
 
+/* The parent is mostly in the same namespace. */
 static const struct wf_execution *keep_execution(
 	struct wf *wf, const struct activation_execution *from, bool *failed)
 {
@@ -81,11 +97,6 @@ static const struct wf_execution *keep_execution(
 	out->workflow_id = keep(wf, from->workflow_id, failed);
 	out->run_id = keep(wf, from->run_id, failed);
 	return out;
-}
-
-static int64_t duration_ms(const Google__Duration *duration)
-{
-	return duration ? duration->seconds * 1000 + duration->nanos / 1000000 : 0;
 }
 
 static const struct temporal_retry_policy *keep_retry(
@@ -126,6 +137,7 @@ static const struct temporal_priority *keep_priority(
 	return out;
 }
 
+/* On failure the count is 0, so that nobody walks an array that is not there. */
 static struct temporal_entry *entries_new(
 	struct wf *wf, size_t count, struct temporal_entries *entries, bool *failed)
 {
@@ -146,6 +158,7 @@ static void keep_entry(struct wf *wf, struct temporal_entry *out, const char *ke
 		*failed = true;
 }
 
+/* Headers, memo and search attributes. All are wanted rarely, and cost only runs that have them. */
 static void keep_collections(struct wf *wf, const struct activation_initialize *job, bool *failed)
 {
 	const Common__Memo *memo = job->memo;
@@ -166,6 +179,7 @@ static void keep_collections(struct wf *wf, const struct activation_initialize *
 			attributes->indexed_fields[i]->value, failed);
 }
 
+/* For cron runs and retries: what the run before has come to. */
 static void keep_last(struct wf *wf, const struct activation_initialize *job, bool *failed)
 {
 	const Common__Payloads *last = job->last_completion_result;
@@ -184,6 +198,7 @@ static void keep_last(struct wf *wf, const struct activation_initialize *job, bo
 		*failed = true;
 }
 
+/* first_run_id comes before the other ids, which are mostly equal to it (keep()). */
 static bool keep_info(struct wf *wf, const struct activation_initialize *job)
 {
 	struct wf_info *info = &wf->info;
@@ -215,7 +230,10 @@ static bool keep_info(struct wf *wf, const struct activation_initialize *job)
 	return !failed;
 }
 
-/* Arguments of a wrong form fail the task: the run waits for a worker that understands them. */
+/*
+ * Arguments of a wrong form fail the task: the run waits for a worker that understands them. wf->in
+ * is NULL for a contract without arguments, so that nothing can be read from it.
+ */
 static bool decode_arguments(struct wf *wf, const struct activation_payloads *arguments)
 {
 	const struct temporal_contract *contract = wf->definition->contract;
@@ -241,7 +259,7 @@ static bool decode_arguments(struct wf *wf, const struct activation_payloads *ar
 	if (!convert_decode_arguments(
 		    &wf->arena, contract, arguments->items, arguments->count, in, &err))
 		return true;
-	run_break_error(wf, &err, "Failed decoding arguments");
+	run_break_error(wf, &err, "decoding the arguments");
 	return false;
 }
 
@@ -261,6 +279,10 @@ static bool handlers_fit(struct wf *wf)
 	return true;
 }
 
+/*
+ * The seed before everything that might use it; the state before the arguments, since signals need
+ * it even if the arguments are bad (the task fails then, and nothing runs).
+ */
 bool initialize_run(
 	struct wf *wf, const struct activation *activation, const struct activation_initialize *job)
 {
@@ -278,6 +300,10 @@ bool initialize_run(
 	return handlers_fit(wf) && decode_arguments(wf, &job->arguments);
 }
 
+/*
+ * What may change with each task but seldom does. What it replaces stays in the run's arena: code
+ * may have a pointer to it.
+ */
 static const char *keep_now(struct wf *wf, const char *old, const char *text)
 {
 	if (str_empty(text))
@@ -290,6 +316,10 @@ static const char *keep_now(struct wf *wf, const char *old, const char *text)
 	return copy ? copy : "";
 }
 
+/*
+ * With every activation: the clock, which never goes back, and what is known of history so far.
+ * Before any job, so that the coroutines of all sets see the same.
+ */
 void initialize_now(struct wf *wf, const struct activation *activation)
 {
 	struct wf_info *info = &wf->info;
@@ -315,6 +345,7 @@ static void main_body(struct wf *wf, struct coroutine *self)
 			wf, wf->state, wf->info.workflow_type, wf->in);
 }
 
+/* A void result gives no payload. In the task's arena. */
 static bool encode_result(struct wf *wf, Common__Payload **payload)
 {
 	const struct temporal_contract *contract = wf->definition->contract;
@@ -328,7 +359,7 @@ static bool encode_result(struct wf *wf, Common__Payload **payload)
 	}
 	if (!convert_encode_result(&wf->task, contract, wf->out, payload, &err))
 		return true;
-	run_break_error(wf, &err, "Failed encoding the result");
+	run_break_error(wf, &err, "encoding the result");
 	return false;
 }
 
@@ -342,7 +373,11 @@ static const struct wf_future *oldest_failed(const struct wf *wf)
 	return future;
 }
 
-/* Its own failure, then one that nobody has seen, then its result. */
+/*
+ * Its own failure, then one that nobody has seen, then its result. Why an unseen failure comes
+ * before the result: a failed activity that nobody has looked at is a mistake that would stay
+ * hidden otherwise. The oldest is the most likely cause of the others.
+ */
 static void main_ended(struct wf *wf, struct coroutine *self)
 {
 	const struct wf_future *unseen = oldest_failed(wf);
@@ -363,6 +398,7 @@ static void main_ended(struct wf *wf, struct coroutine *self)
 		command->complete.result = payload;
 }
 
+/* wf->main is set so that the run's cancellation finds it; coroutine.c clears it. */
 void initialize_start(struct wf *wf)
 {
 	static const struct coroutine_class class = {

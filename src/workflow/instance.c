@@ -14,6 +14,21 @@
  *
  * What goes wrong here does not end the run but the task: the run is broken, its coroutines are not
  * resumed, and the worker evicts it.
+ *
+ * One activation, from the outside in:
+ *
+ *	wf_instance_activate
+ *	  initialize_now, ready_to_apply      clock, definition, state, arguments
+ *	  for each set: apply each job        jobs make coroutines, wake or settle
+ *	                run_until_all_wait    the scheduler, until nothing moves
+ *	  future_keep_results                 what the activation's memory holds is copied
+ *
+ * So user's code runs in run_until_all_wait() alone, and always as a coroutine (but for what
+ * wf_until was given, which only looks); a job's function runs none of it, which is why it may walk
+ * lists that the code changes. The thread's stack is the scheduler's; what needs more stack than a
+ * coroutine has is called back onto it (memory.c).
+ *
+ * All of it on the thread that the run is pinned to, by the worker's workflow threads.
  */
 #include "workflow/run.h"
 
@@ -31,6 +46,10 @@ enum {
 };
 #define MEMORY_MAX ((size_t)128 * 1024 * 1024)
 
+/*
+ * One for each workflow thread: stacks are recycled among its runs, and the scratch arena serves
+ * one query at a time, so that queries leave nothing behind in the runs.
+ */
 struct wf_thread *wf_thread_new(const struct wf_config *config)
 {
 	struct wf_thread *thread = mem_zalloc(sizeof(*thread));
@@ -57,6 +76,10 @@ void wf_thread_free(struct wf_thread *thread)
 	mem_free(thread);
 }
 
+/*
+ * Costs the struct and the first chunk of the arena; stack, state and arguments come with the first
+ * activation.
+ */
 struct wf_instance *wf_instance_new(struct wf_thread *thread, const char *run_id)
 {
 	struct wf_instance *instance = mem_zalloc(sizeof(*instance));
@@ -92,6 +115,10 @@ void wf_instance_free(struct wf_instance *instance)
 	mem_free(instance);
 }
 
+/*
+ * The task's arena is finished and not reset: a reset would keep its newest chunk, which may be the
+ * largest thing that an idle run holds.
+ */
 void wf_instance_done(struct wf_instance *instance)
 {
 	instance->wf.completion = (struct completion){ .failed = false };
@@ -101,6 +128,10 @@ void wf_instance_done(struct wf_instance *instance)
 	arena_init(&instance->wf.task, TASK_CHUNK, instance->wf.task.budget);
 }
 
+/*
+ * What the cache's byte budget counts. Stacks by their resident pages, as far as they are known
+ * (coroutine.c); 16 is the size of an entry of pending.c.
+ */
 size_t wf_instance_memory(const struct wf_instance *instance)
 {
 	const struct wf *wf = &instance->wf;
@@ -109,6 +140,10 @@ size_t wf_instance_memory(const struct wf_instance *instance)
 	       (wf->timers.room + wf->activities.room) * 16;
 }
 
+/*
+ * Commands are one array, as the engine takes them. What it outgrows stays in the task's arena
+ * until the answer was given. On failure the room is as before, which run_command() sees.
+ */
 static void command_grow(struct wf *wf)
 {
 	size_t room = wf->commands_room ? wf->commands_room * 2 : 4;
@@ -133,7 +168,11 @@ struct command *run_command(struct wf *wf, enum command_kind kind)
 	return command;
 }
 
-/* The first that ends the run counts: a handler that fails later changes nothing any more. */
+/*
+ * The first that ends the run counts: a handler that fails later changes nothing any more. That the
+ * commands of what still runs go with it all the same is the engine's affair: it puts this one last
+ * (engine/commands.c).
+ */
 struct command *run_last_command(struct wf *wf, enum command_kind kind)
 {
 	if (wf->finished)
@@ -146,7 +185,11 @@ struct command *run_last_command(struct wf *wf, enum command_kind kind)
 	return command;
 }
 
-/* Reaches the run's function alone; what that has started hears of it by what it waits for. */
+/*
+ * Reaches the run's function alone; what that has started hears of it by what it waits for.
+ * Handlers go on: they belong to those who have called them. The first reason stays, as
+ * cancellation is delivered once.
+ */
 static void cancel_run(struct wf *wf, const char *reason)
 {
 	const char *copy = arena_strdup(&wf->arena, reason);
@@ -161,6 +204,10 @@ static void cancel_run(struct wf *wf, const char *reason)
 		cancel_coroutine(wf, wf->main, false);
 }
 
+/*
+ * Kinds that the language has no functions for yet cannot come, as only commands bring them about.
+ * If one does, the engine and this file disagree, and the task fails.
+ */
 static void apply(struct wf *wf, const struct activation_job *job)
 {
 	switch (job->kind) {
@@ -197,6 +244,10 @@ static void apply(struct wf *wf, const struct activation_job *job)
 	}
 }
 
+/*
+ * The queue may grow while it is worked on. A broken run stops between two coroutines: none of them
+ * is to see a state that an earlier one has left half done.
+ */
 static void run_ready(struct wf *wf)
 {
 	while (wf->ready && !wf->broken) {
@@ -210,7 +261,12 @@ static void run_ready(struct wf *wf)
 	}
 }
 
-/* Conditions are looked at only when nothing is ready, as Python's loop does. */
+/*
+ * Conditions are looked at only when nothing is ready, as Python's loop does. The result is a fixed
+ * point: nothing is ready, and no condition that somebody waits for holds. The order is part of the
+ * dialect: a condition that is true for a moment only, between two ready coroutines, is not seen,
+ * on any replay either.
+ */
 static void run_until_all_wait(struct wf *wf, bool conditions)
 {
 	do {
@@ -218,6 +274,7 @@ static void run_until_all_wait(struct wf *wf, bool conditions)
 	} while (!wf->broken && conditions && future_check_conditions(wf));
 }
 
+/* As drawn above. */
 static int set_of(enum activation_job_kind kind)
 {
 	switch (kind) {
@@ -233,6 +290,10 @@ static int set_of(enum activation_job_kind kind)
 	}
 }
 
+/*
+ * An empty set runs nothing, not even a look at the conditions: how often they are looked at is
+ * part of the dialect.
+ */
 static void apply_set(struct wf *wf, const struct activation *activation, int set)
 {
 	bool any = false;
@@ -277,6 +338,13 @@ static bool ready_to_apply(struct wf *wf, const struct activation *activation)
 	return !wf->broken;
 }
 
+/*
+ * The completion is failed, or has all commands since the activation began; never both, since a
+ * task that has failed has done nothing.
+ *
+ * An eviction ends the coroutines where they stand and gives no command; the instance is then good
+ * for nothing but to be freed.
+ */
 const struct completion *wf_instance_activate(
 	struct wf_instance *instance, const struct activation *activation)
 {
@@ -310,6 +378,13 @@ const struct completion *wf_instance_activate(
 	return &wf->completion;
 }
 
+/*
+ * Every function that acts comes here first. A compiler with the contracts has seen most mistakes
+ * (a query has a const struct wf *), but a cast or a pointer kept in the state gets around it.
+ *
+ * Called from no coroutine at all (another thread, a signal handler) there is nobody to fail: going
+ * on would corrupt the run silently, so the process ends.
+ */
 void run_acts(struct wf *wf, const char *verb)
 {
 	if (!wf->current) {
@@ -324,16 +399,25 @@ void run_acts(struct wf *wf, const char *verb)
 		wf, (wf_failure)(wf, "ReadOnly", "%s: a query or a validator must not act", verb));
 }
 
+/*
+ * A coroutine's own, which wf_mark exchanges; outside any, as in the decoding of a signal, the
+ * run's.
+ */
 struct arena *run_arena(struct wf *wf)
 {
 	return wf->current ? wf->current->arena : &wf->arena;
 }
 
+/*
+ * The const of the API says what code may do, not what memory is written to: functions that only
+ * look still allocate what they return. The object itself is never const.
+ */
 struct wf *run_of(const struct wf *wf)
 {
 	return (struct wf *)(uintptr_t)wf;
 }
 
+/* The exact name before the one for all. Lists are short and fixed, so they are walked. */
 const struct temporal_handler *handler_find(
 	const struct wf *wf, enum temporal_definition definition, const char *name)
 {

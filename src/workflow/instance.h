@@ -19,10 +19,10 @@ struct wf_log_record;
 /* What all instances of a worker share; borrowed, must outlive them. */
 struct wf_config {
 	const char *namespace_, *task_queue;
-	const struct temporal_workflow *const
-		*workflows; /* NULL-terminated; one without a contract is the dynamic one */
-	size_t stack_size;  /* reserved for a coroutine; 0: 64 KiB */
-	size_t memory_max;  /* budget of one run's arena; 0: 128 MiB */
+	/* NULL-terminated; one without contract and name is the dynamic one. */
+	const struct temporal_workflow *const *workflows;
+	size_t stack_size; /* reserved for a coroutine; 0: 64 KiB */
+	size_t memory_max; /* budget of one run's arena; 0: 128 MiB */
 	/* Logs of workflow code that is not replaying; on the workflow's thread. NULL: none. */
 	void (*log)(const struct wf_log_record *record, void *user);
 	void *log_user;
@@ -42,8 +42,9 @@ void wf_thread_free(struct wf_thread *thread);
  * memory. */
 struct wf_instance *wf_instance_new(struct wf_thread *thread, const char *run_id)
 	__attribute__((warn_unused_result));
-void wf_instance_free(struct wf_instance
-		*instance); /* ends all its coroutines where they are; runs no wf_defer action */
+
+/* Ends all its coroutines where they are; runs no wf_defer action. NULL is fine. */
+void wf_instance_free(struct wf_instance *instance);
 
 /*
  * Applies the jobs and runs the coroutines until all of them wait. The completion is the

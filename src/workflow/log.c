@@ -1,5 +1,11 @@
 /*
  * log.c: what a run says and tells: its log, its clock, what is known of it.
+ *
+ * A line is logged once in the run's life: not while it is replayed, and not from the last moments
+ * of an evicted run. The worker's function is called on the thread's stack, with the workflow's
+ * thread blocked meanwhile; it must not call back into the run.
+ *
+ * Clock and info are those of the activation (initialize.c): nothing here asks the system.
  */
 #include "workflow/run.h"
 
@@ -29,7 +35,10 @@ static void give(const struct wf *wf, enum temporal_log_level level, const char 
 	config->log(&record, config->log_user);
 }
 
-/* A line that is too long for the buffer and finds no memory is cut. */
+/*
+ * A line that is too long for the buffer and finds no memory is cut. From malloc and not from the
+ * run's arena: what is logged must not count against the run's budget, nor stay.
+ */
 static void log_call(void *arg)
 {
 	struct log_call *call = arg;
@@ -84,6 +93,7 @@ const struct temporal_payload *wf_last_result_raw(const struct wf *wf)
 	return wf->last_result;
 }
 
+/* What wf_last_result_() and its call on the thread's stack share. */
 struct last_call {
 	struct arena *arena;
 	const struct temporal_contract *contract;
@@ -105,6 +115,7 @@ static void last_call(void *arg)
 		call->err.code = TEMPORAL_NO_MEMORY;
 }
 
+/* Decoded with each call; a cron workflow asks once. */
 const void *wf_last_result_(const struct wf *constant, const struct temporal_contract *contract)
 {
 	struct wf *wf = run_of(constant);

@@ -5,6 +5,13 @@
  * A coroutine allocates in the run's arena; in a query, in the query's; between wf_mark and
  * wf_release, in an arena of that scope alone. So a release takes nothing away from a coroutine
  * that ran in between.
+ *
+ * Why arenas: a failure abandons a coroutine in the middle of any function, so nothing could ever
+ * be freed by hand; and an evicted run is freed as a whole. The budget of the run's arena bounds
+ * what a workflow can take; a scope's has the same limit, each for itself.
+ *
+ * No wf_alloc fails visibly: without memory the task fails, and the coroutine ends there (its code
+ * need not check).
  */
 #include "workflow/run.h"
 
@@ -18,6 +25,10 @@ enum {
 	SCOPE_CHUNK = 1024
 };
 
+/*
+ * The primitive of everything that may need a deep stack: printf, JSON, converters of the user's.
+ * Called on the thread's stack it is a plain call.
+ */
 void memory_on_thread(struct wf *wf, co_fn *fn, void *arg)
 {
 	co_on_thread_stack(wf->thread->pool, fn, arg);
@@ -37,6 +48,10 @@ static void format_call(void *arg)
 	call->text = arena_vprintf(call->arena, call->format, call->args);
 }
 
+/*
+ * The list of arguments is copied into the call's struct: a va_list parameter may be an array,
+ * whose address is of another type.
+ */
 char *memory_vprintf(struct wf *wf, struct arena *arena, const char *format, va_list args)
 {
 	struct format_call call = { .arena = arena, .format = format };
@@ -47,6 +62,7 @@ char *memory_vprintf(struct wf *wf, struct arena *arena, const char *format, va_
 	return call.text;
 }
 
+/* Deep copies: the activation, to which the payloads belong, ends before the run does. */
 bool memory_payloads(struct arena *arena, Common__Payload *const *items, size_t count,
 	struct temporal_payloads *out)
 {
@@ -62,6 +78,10 @@ bool memory_payloads(struct arena *arena, Common__Payload *const *items, size_t 
 	return true;
 }
 
+/*
+ * Zeroed, as promised for the state too: no workflow's behaviour may depend on what was there
+ * before.
+ */
 void *wf_alloc(const struct wf *constant, size_t size)
 {
 	struct wf *wf = run_of(constant);
@@ -105,6 +125,10 @@ char *wf_printf(const struct wf *wf, const char *format, ...)
 }
 
 #undef wf_mark /* its name is the struct's too */
+/*
+ * An arena of its own for each scope, not a mark in the run's: coroutines that run in between
+ * allocate in the run's arena too, and a release must take nothing of theirs.
+ */
 struct wf_mark wf_mark(struct wf *wf)
 {
 	run_acts(wf, "wf_mark");
@@ -121,6 +145,7 @@ struct wf_mark wf_mark(struct wf *wf)
 	return (struct wf_mark){ scope };
 }
 
+/* The innermost. */
 static void scope_end(struct coroutine *self)
 {
 	struct scope *scope = self->scope;
@@ -130,6 +155,7 @@ static void scope_end(struct coroutine *self)
 	mem_free(scope);
 }
 
+/* When the coroutine has ended, by whatever way: nobody can release any more. */
 void scope_end_all(struct wf *wf, struct coroutine *self)
 {
 	while (self->scope)
@@ -137,7 +163,13 @@ void scope_end_all(struct wf *wf, struct coroutine *self)
 	self->arena = &wf->arena;
 }
 
-/* The futures that this coroutine has started since the mark, and that have ended. */
+/*
+ * The futures that this coroutine has started since the mark, and that have ended: by the contract
+ * of wf_release, nobody has a pointer to them any more. Those that are pending go on, and are
+ * simply not recycled; but conditions are cancelled, since their state may lie in the scope.
+ *
+ * `started` has the newest first, so the walk ends at the first that is older than the mark.
+ */
 static void recycle_since(struct wf *wf, struct coroutine *self, uint32_t serial)
 {
 	struct wf_future *future = self->started;
@@ -154,6 +186,10 @@ static void recycle_since(struct wf *wf, struct coroutine *self, uint32_t serial
 	}
 }
 
+/*
+ * A mark of an outer scope ends the inner ones too, as a longjmp would; any other is a mistake, and
+ * is found before anything is freed.
+ */
 void(wf_release)(struct wf *wf, struct wf_mark mark)
 {
 	run_acts(wf, "wf_release");

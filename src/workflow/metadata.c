@@ -5,6 +5,10 @@
  *	__temporal_workflow_metadata  its type and handlers, and what wf_set_current_details said
  *
  * The results are encoded as those of any contract.
+ *
+ * The official command line and Web UI ask these two and print what they get. Texts are built in
+ * the thread's scratch arena, as for any query; both run on the thread's stack without a coroutine,
+ * since no user's code is involved.
  */
 #include "workflow/run.h"
 
@@ -37,6 +41,7 @@ static void answer(
 
 /* ---- the stack trace ---- */
 
+/* `text` with the future behind it; NULL goes through, so that callers check once. */
 static char *say_future(struct arena *arena, const char *text, const struct wf_future *future)
 {
 	if (!text)
@@ -55,6 +60,9 @@ static char *say_future(struct arena *arena, const char *text, const struct wf_f
 			    : arena_printf(arena, "%s a condition", text);
 }
 
+/*
+ * A line. Written anew with each piece: the text is short and the arena is reset after the query.
+ */
 static char *say_coroutine(struct arena *arena, const char *text, const struct coroutine *each)
 {
 	char *line = arena_printf(arena, "%s%s%s%s:", text, each->class->name,
@@ -72,6 +80,10 @@ static char *say_coroutine(struct arena *arena, const char *text, const struct c
 	return line ? arena_printf(arena, "%s\n", line) : NULL;
 }
 
+/*
+ * In the order in which the coroutines were made. Queries and checks are no part of the run and are
+ * left out, this one included.
+ */
 static void answer_stack_trace(struct wf *wf, const char *id)
 {
 	struct arena *scratch = &wf->thread->scratch;
@@ -91,6 +103,7 @@ static void answer_stack_trace(struct wf *wf, const char *id)
 
 typedef Sdk__WorkflowInteractionDefinition interaction;
 
+/* The server compares nothing, but people do: sorted, the list is the same for every worker. */
 static int by_name(const void *a, const void *b)
 {
 	const interaction *const *left = a, *const *right = b;
@@ -167,6 +180,7 @@ static void answer_metadata(struct wf *wf, const char *id)
 	answer(wf, id, &metadata, &result);
 }
 
+/* A handler for all names does not hide ours: whoever asks for the stack trace wants this one. */
 bool metadata_query(struct wf *wf, const struct activation_query *job)
 {
 	bool trace = str_same(job->query_type, stack_trace.name);

@@ -1,6 +1,9 @@
 /*
  * options.c: the public structs of options to the API's messages. All on the thread's stack, into
  * an arena that the caller chooses; strings are copied, so that the caller's may go.
+ *
+ * A retry policy gets the defaults of the other SDKs filled in, since history shows it; elsewhere
+ * an unset option is an unset field, and the server decides.
  */
 #include "workflow/run.h"
 
@@ -11,6 +14,10 @@
 #include "convert/convert.h"
 #include "proto/codec.h"
 
+/*
+ * The caller may be older (its struct is shorter: the rest is zero, which is the default) or newer
+ * (its struct is longer: what this library does not know is left out).
+ */
 void options_copy(void *out, size_t out_size, const void *opts, size_t size)
 {
 	memset(out, 0, out_size);
@@ -18,6 +25,7 @@ void options_copy(void *out, size_t out_size, const void *opts, size_t size)
 		memcpy(out, opts, size < out_size ? size : out_size);
 }
 
+/* 0 and TEMPORAL_OFF are the same to the engine: no limit. */
 bool options_ms(int64_t *ms)
 {
 	if (*ms == TEMPORAL_OFF)
@@ -36,6 +44,7 @@ static Google__Duration *duration(struct arena *arena, int64_t ms)
 	return out;
 }
 
+/* A list that ends with NULL, to one with a count. */
 static bool retry_types(struct arena *arena, const char *const *types, Common__RetryPolicy *out)
 {
 	size_t count = 0;
@@ -154,6 +163,7 @@ Common__SearchAttributes *options_search_attributes(
 	return out;
 }
 
+/* The list has the arguments in their order, one payload each. */
 bool options_payloads(
 	struct arena *arena, const struct temporal_payloads *in, struct activation_payloads *out)
 {

@@ -2,6 +2,13 @@
  * pending.c: a sorted array. Numbers come ascending, so that putting is appending; taking is a
  * binary search that leaves a hole. When more than half are holes it is compacted, which keeps
  * both cheap however long a run lives.
+ *
+ * Invariants: numbers ascend; `live` counts entries that are not holes; a hole keeps its number, so
+ * that the search still works. There are at most twice as many entries as are pending; the room is
+ * that of the largest crowd there ever was.
+ *
+ * Why not a map: nearly all runs have no more than a handful pending, and 16 bytes for each are the
+ * least that a cached run can pay. On the thread that the run is pinned to.
  */
 #include "workflow/pending.h"
 
@@ -12,6 +19,7 @@ struct pending_entry {
 	struct wf_future *future;
 };
 
+/* Moves towards the front; the order stays. */
 static void compact(struct pending *pending)
 {
 	size_t kept = 0;

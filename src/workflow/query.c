@@ -1,12 +1,24 @@
 /*
  * query.c: queries: a coroutine each, that must not act, with the thread's scratch arena. It cannot
  * wait, so it ends within the activation, and nothing of it stays.
+ *
+ * Why a coroutine, though it never waits: a handler is user's code, which may overflow its stack,
+ * call wf_reject (which does not return), or allocate; all of that works on coroutines alone. Why
+ * it cannot wait: the functions that do are refused to it (run_acts), and conditions are not looked
+ * at.
+ *
+ * The answer is a command, in the task's arena. The handler sees the state as const and may keep
+ * nothing.
  */
 #include "workflow/run.h"
 
 #include "base/str.h"
 #include "convert/convert.h"
 
+/*
+ * For every query, ours included. One of payload and failure is set, or none: a result that is
+ * void.
+ */
 void query_answer(struct wf *wf, const char *id, const Common__Payload *payload,
 	const struct temporal_failure *failure)
 {
@@ -22,6 +34,7 @@ void query_answer(struct wf *wf, const char *id, const Common__Payload *payload,
 	command->query_result.failure = encoded;
 }
 
+/* `message` may be NULL, so that the caller need not look whether it could be formatted. */
 static void answer_failed(struct wf *wf, const char *id, const char *type, const char *message)
 {
 	struct temporal_failure failure = { .type = type, .message = message };
@@ -32,6 +45,7 @@ static void answer_failed(struct wf *wf, const char *id, const char *type, const
 		run_out_of_memory(wf);
 }
 
+/* What an untyped handler returns stays const for us: convert_payload_to_api() only reads it. */
 static void body(struct wf *wf, struct coroutine *self)
 {
 	const struct temporal_handler *handler = self->handler.handler;
@@ -43,6 +57,10 @@ static void body(struct wf *wf, struct coroutine *self)
 			wf, wf->state, self->name, self->handler.in);
 }
 
+/*
+ * On the thread's stack. A failure of the handler is the query's answer and touches the run in no
+ * way: queries come from outside, and must not be able to end a run.
+ */
 static void ended(struct wf *wf, struct coroutine *self)
 {
 	const struct temporal_contract *contract = self->handler.handler->contract;
@@ -63,7 +81,7 @@ static void ended(struct wf *wf, struct coroutine *self)
 		run_out_of_memory(wf);
 	else if (err.code)
 		answer_failed(wf, self->handler.id, "BadPayload",
-			arena_printf(&wf->task, "Failed encoding the result: %s", err.message));
+			arena_printf(&wf->task, "encoding the result: %s", err.message));
 	else
 		query_answer(wf, self->handler.id, payload, NULL);
 }
@@ -119,11 +137,16 @@ static enum temporal_code prepare(struct wf *wf, struct coroutine *self,
 		scratch, contract, job->arguments.items, job->arguments.count, in, err);
 }
 
+/* In place of body and ended of a coroutine whose query has been answered already. */
 static void never_runs(struct wf *wf, struct coroutine *self)
 {
 }
 
-/* One with bad arguments is answered at once; its coroutine is there already and does nothing. */
+/*
+ * One with bad arguments is answered at once; its coroutine is there already and does nothing. It
+ * cannot be taken back: making it has put it into the lists, and the class is what decides what it
+ * does.
+ */
 void query_apply(struct wf *wf, const struct activation_query *job)
 {
 	static const struct coroutine_class refused = {

@@ -2,11 +2,19 @@
  * random.c: random numbers from the seed that the engine gives, so that they are the same in each
  * replay: xoshiro256**, its state filled by splitmix64. Changing this breaks the replay of every
  * history whose workflow used it; a test pins the first numbers.
+ *
+ * The state belongs to the run and moves with each call in the order of the code, so every use is
+ * an act (run_acts): a query that drew a number would shift all that follow. No source of entropy
+ * is touched. On a coroutine, but for random_seed (a job).
  */
 #include "workflow/run.h"
 
 #include <string.h>
 
+/*
+ * Four words from one, as the generator's authors advise: a state of zeros, which it could never
+ * leave, does not come out of it.
+ */
 void random_seed(uint64_t random[4], uint64_t seed)
 {
 	for (int i = 0; i < 4; i++) {
@@ -57,6 +65,7 @@ uint64_t(wf_random_below)(struct wf *wf, uint64_t bound)
 	return number % bound;
 }
 
+/* Version 4 and the variant's two bits are set, the other 122 are random. */
 const char *(wf_uuid4)(struct wf *wf)
 {
 	static const char digits[] = "0123456789abcdef";

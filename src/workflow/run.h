@@ -48,6 +48,7 @@ struct wf_future {
 	bool excused;     /* its failure concerns nobody, or somebody has seen it */
 	bool shielded;    /* started by a deferred action: not cancelled with its starter */
 	bool fresh;       /* `payload` belongs to the activation */
+	bool raw;         /* `value` is a struct temporal_payload */
 	bool listed;      /* in wf->conditions */
 	bool orphan;      /* and to be recycled when it is not any more */
 	uint32_t seq;     /* TIMER, ACTIVITY */

@@ -3,12 +3,20 @@
  *
  * One whose input is not of the contract's form is dropped, with a line in the log: no retry would
  * make it better, and failing the task would stop the run for good.
+ *
+ * The two ways may be mixed, but not for one name: a signal whose name has a handler (or the one
+ * for all) goes to it when it arrives, all others wait in `signals` in the order in which they
+ * came. A handler is part of the definition, so it is there before the first signal, and the choice
+ * is the same on every replay.
+ *
+ * signal_apply runs on the thread's stack, as all jobs do; what is called wf_... on a coroutine's.
  */
 #include "workflow/run.h"
 
 #include "base/str.h"
 #include "convert/convert.h"
 
+/* Typed or untyped, as the handler was bound; handler.in fits to it (signal_apply). */
 static void handler_body(struct wf *wf, struct coroutine *self)
 {
 	const struct temporal_handler *handler = self->handler.handler;
@@ -31,13 +39,17 @@ static const struct coroutine_class handler_class = {
 	.name = "signal", .body = handler_body, .ended = handler_ended
 };
 
+/* An error in the log, for it loses data; but it is all that is left of the signal. */
 static void drop(struct wf *wf, const char *name, const struct temporal_error *err)
 {
 	wf_log(wf, TEMPORAL_LOG_ERROR, "Failed decoding the input of signal %s, dropping it: %s",
 		name, err->message);
 }
 
-/* The input in the run's arena; NULL: dropped, or the run is broken. */
+/*
+ * The input in the run's arena; NULL: dropped, or the run is broken. What a failed decoding has
+ * allocated is released, so that a stream of bad signals does not fill the run's budget.
+ */
 static const void *decode(struct wf *wf, const struct temporal_contract *contract, const char *name,
 	Common__Payload *const *items, size_t count)
 {
@@ -88,6 +100,11 @@ static void keep(struct wf *wf, const struct activation_signal *job)
 	wf->signals_end = &signal->next;
 }
 
+/*
+ * The handler's coroutine is only made here; it runs when the set is applied, after those of the
+ * signals before it. It is counted from now on, not from its first line: wf_wait_handlers in the
+ * same activation must wait for it.
+ */
 void signal_apply(struct wf *wf, const struct activation_signal *job)
 {
 	const struct temporal_handler *handler =
@@ -125,6 +142,10 @@ static bool are_done(const void *state)
 	return wf_handlers_are_done(state);
 }
 
+/*
+ * The handlers of updates count too. Called in a handler it would wait for itself for ever; the
+ * run's function is who needs it, before it returns.
+ */
 void(wf_wait_handlers)(struct wf *wf)
 {
 	run_acts(wf, "wf_wait_handlers");
@@ -139,6 +160,7 @@ void(wf_wait_handlers)(struct wf *wf)
 
 /* ---- receiving ---- */
 
+/* The link to the oldest of that name, or the end of the list. */
 static struct signal **find(struct wf *wf, const char *name)
 {
 	struct signal **link = &wf->signals;
@@ -170,6 +192,10 @@ size_t wf_signals_waiting(const struct wf *wf, const char *name)
 	return count;
 }
 
+/*
+ * The signal itself stays where it is: the future says that there is one, wf_receive takes it. If
+ * one is there already, the future is done at once and needs no look at the conditions.
+ */
 struct wf_future *(wf_until_signal_raw)(struct wf *wf, const char *name)
 {
 	run_acts(wf, "wf_until_signal");
@@ -183,7 +209,11 @@ struct wf_future *(wf_until_signal_raw)(struct wf *wf, const char *name)
 	return future;
 }
 
-/* Takes the next of that name, waiting for it. */
+/*
+ * Takes the next of that name, waiting for it. A loop: two coroutines may wait for one name, both
+ * wake, and one comes too late. The condition looks at this stack, which is fine: it is settled
+ * before the function is left, or ended with the coroutine (coroutine.c, let_go()).
+ */
 static struct signal *take(struct wf *wf, const char *name, const char *verb)
 {
 	struct signal **link;
@@ -219,6 +249,10 @@ struct receive_call {
 	const void *in;
 };
 
+/*
+ * On the thread's stack. The payloads are put into the API's form again, as decoding reads that;
+ * into the task's arena, since the decoded input has copies.
+ */
 static void receive_call(void *arg)
 {
 	struct receive_call *call = arg;
@@ -232,6 +266,10 @@ static void receive_call(void *arg)
 	call->in = decode(wf, call->contract, call->signal->name, items.items, items.count);
 }
 
+/*
+ * A signal that cannot be decoded is dropped (decode() has logged it), and the next one is waited
+ * for.
+ */
 const void *wf_receive_(struct wf *wf, const struct temporal_contract *contract)
 {
 	struct receive_call call = { .wf = wf, .contract = contract };

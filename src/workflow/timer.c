@@ -1,8 +1,22 @@
 /*
- * timer.c: durable timers.
+ * timer.c: durable timers: started, fired, cancelled.
+ *
+ * A timer is a command with the next number, and a future in `timers` under that number until a job
+ * fires it or the code cancels it. The engine tells nothing of a cancellation: it is complete at
+ * once, here. A duration of 0 is done without a command, as in the Go SDK: a timer would only cost
+ * a workflow task.
+ *
+ * wf_sleep gives its future to nobody, so it is recycled at once, and a run that sleeps in a loop
+ * needs no more memory for it.
+ *
+ * timer_fire and timer_cancel may be called anywhere; the rest is for coroutines.
  */
 #include "workflow/run.h"
 
+/*
+ * The number is taken before anything can fail, but a failure here ends the task, so no gap in the
+ * numbers is ever seen by history.
+ */
 static struct wf_future *timer_start(struct wf *wf, int64_t ms, const struct wf_timer_opts *opts)
 {
 	struct wf_future *future = future_new(wf, FUTURE_TIMER);
@@ -28,6 +42,10 @@ struct summary_call {
 	Sdk__UserMetadata *metadata;
 };
 
+/*
+ * On the thread's stack, since it encodes JSON. Into the task's arena: the engine has the command
+ * before that is reset.
+ */
 static void summary_call(void *arg)
 {
 	struct summary_call *call = arg;
@@ -35,6 +53,10 @@ static void summary_call(void *arg)
 	call->metadata = options_summary(&call->wf->task, call->summary);
 }
 
+/*
+ * The summary is attached to the command just made, which is the newest of the array: nothing else
+ * has run meanwhile.
+ */
 struct wf_future *wf_timer_with_(
 	struct wf *wf, int64_t ms, const struct wf_timer_opts *given, size_t opts_size)
 {
@@ -81,6 +103,7 @@ void timer_fire(struct wf *wf, uint32_t seq)
 		future_settle(wf, future, NULL);
 }
 
+/* Out of `timers` first: a TimerFired of the same activation finds nothing and changes nothing. */
 void timer_cancel(struct wf *wf, struct wf_future *future)
 {
 	struct command *command = run_command(wf, COMMAND_CANCEL_TIMER);

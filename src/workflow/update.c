@@ -1,18 +1,28 @@
 /*
  * update.c: updates: a coroutine each.
  *
- *	            decoded, the check has nothing against it
- *	[arrived] -------------------------------------------> [accepted] --the handler returns-->
- *[completed] |                                                       |
- *	    +--no handler, bad input, the check refuses--> [rejected] <--the handler fails--+
+ *	          decoded, the check has nothing against it          the handler returns
+ *	[arrived] ----------------------------------> [accepted] -----------------> [completed]
+ *	    |                                             |
+ *	    | no handler, bad input, the check refuses    | the handler fails
+ *	    +-------------------------> [rejected]        +-----> [rejected], its failure
  *
- * On replay the update is known to have been accepted, and the check is not run.
+ * The caller of a rejected update gets the failure and history keeps nothing of it. After the
+ * acceptance history has the update, and the same response means that it has completed with that
+ * failure (enum update_response has no other for it).
+ *
+ * A rejection may not change the run, since it leaves no trace: until the acceptance the coroutine
+ * must not act (check()), and nothing but the decoded input was allocated for it.
+ *
+ * On replay the update is known to have been accepted, and the check is not run: it may depend on a
+ * state which code that has changed since does not reach.
  */
 #include "workflow/run.h"
 
 #include "base/str.h"
 #include "convert/convert.h"
 
+/* The engine finds the update by its protocol instance. */
 static struct command *respond(
 	struct wf *wf, const struct coroutine *self, enum update_response response)
 {
@@ -27,6 +37,7 @@ static struct command *respond(
 	return command;
 }
 
+/* Before the acceptance and after it alike, see the drawing. */
 static void refuse(
 	struct wf *wf, const struct coroutine *self, const struct temporal_failure *failure)
 {
@@ -39,6 +50,10 @@ static void refuse(
 		command->update_response.rejected = rejected;
 }
 
+/*
+ * In the handler's own coroutine, read-only for the while: it gets the same input, and a wf_reject
+ * in it ends the coroutine before anything was accepted.
+ */
 static const struct temporal_failure *check(struct wf *wf, struct coroutine *self)
 {
 	const struct temporal_handler *handler = self->handler.handler;
@@ -71,6 +86,10 @@ static void body(struct wf *wf, struct coroutine *self)
 			wf, wf->state, self->name, self->handler.in);
 }
 
+/*
+ * As query.c encodes its answers. A result that cannot be encoded fails the task and not the
+ * update: a corrected worker can still answer.
+ */
 static enum temporal_code encode(struct wf *wf, const struct coroutine *self,
 	Common__Payload **payload, struct temporal_error *err)
 {
@@ -85,6 +104,7 @@ static enum temporal_code encode(struct wf *wf, const struct coroutine *self,
 	return err->code;
 }
 
+/* On the thread's stack. An update's failure never ends the run: it is its caller's. */
 static void ended(struct wf *wf, struct coroutine *self)
 {
 	struct temporal_error err = { .code = TEMPORAL_OK };
@@ -96,7 +116,7 @@ static void ended(struct wf *wf, struct coroutine *self)
 		return;
 	}
 	if (encode(wf, self, &payload, &err)) {
-		run_break_error(wf, &err, "Failed encoding the update's result");
+		run_break_error(wf, &err, "encoding the update's result");
 		return;
 	}
 	struct command *command = respond(wf, self, UPDATE_COMPLETED);
@@ -118,6 +138,10 @@ static const struct coroutine_class refused_class = {
 	.name = "update", .body = refused_body, .ended = ended
 };
 
+/*
+ * The failure goes to where the input would be; refused_body() takes it from there. It waits for
+ * its turn like any handler, so that responses keep the order of the updates.
+ */
 static void refuse_with(
 	struct wf *wf, struct coroutine *self, const char *type, const char *message)
 {
@@ -147,6 +171,7 @@ static void refuse_unknown(struct wf *wf, struct coroutine *self, const char *up
 		      : NULL);
 }
 
+/* In the run's arena: a handler may store what it was given. */
 static void prepare(struct wf *wf, struct coroutine *self, const struct activation_update *job)
 {
 	const struct temporal_contract *contract = self->handler.handler->contract;
@@ -174,6 +199,10 @@ static void prepare(struct wf *wf, struct coroutine *self, const struct activati
 				job->name, err.message));
 }
 
+/*
+ * The coroutine is made first and told afterwards what to do; it cannot run before this returns.
+ * Its id and name must outlive the activation, as the handler may wait.
+ */
 void update_apply(struct wf *wf, const struct activation_update *job)
 {
 	struct coroutine *self = coroutine_new(wf, &update_class);

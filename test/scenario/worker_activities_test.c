@@ -131,6 +131,35 @@ static const struct temporal_failure *do_sleep(struct act *act, probe_out *out)
 	return NULL;
 }
 
+/* Beyond the 4 MiB that a request may have. */
+/* As long as a chain can be in the library's hands: sent it is shorter. */
+static const struct temporal_failure *do_endless(struct act *act, probe_out *out)
+{
+	struct temporal_failure *round = act_alloc(act, sizeof(*round));
+
+	if (!round)
+		return act_failure(act, "Wrong", "no memory");
+	*round = (struct temporal_failure){ .message = "round", .non_retryable = true };
+	round->cause = round;
+	return round;
+}
+
+static const struct temporal_failure *do_large(struct act *act, probe_out *out)
+{
+	size_t len = 5 * 1024 * 1024;
+	uint64_t random = 1;
+	char *text = act_alloc(act, len + 1);
+
+	if (!text)
+		return act_failure(act, "Wrong", "no memory");
+	for (size_t i = 0; i < len; i++) { /* nothing that compression makes small */
+		random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+		text[i] = (char)('0' + (random >> 33) % 43); /* up to 'Z' */
+	}
+	*out = text;
+	return NULL;
+}
+
 static const struct temporal_failure *do_result(struct act *act, probe_out *out)
 {
 	const struct act_info *info = act_info(act);
@@ -160,6 +189,8 @@ static const struct temporal_failure *probe_run(
 		{ "count", do_count },
 		{ "wait", do_wait },
 		{ "sleep", do_sleep },
+		{ "endless", do_endless },
+		{ "large", do_large },
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -237,7 +268,8 @@ TEMPORAL_WORKFLOW(many);
 
 static void start_all(struct temporal_worker_opts opts)
 {
-	static const struct temporal_workflow *const workflows[] = { &try_workflow, &many_workflow, NULL };
+	static const struct temporal_workflow *const workflows[] = { &try_workflow, &many_workflow,
+		NULL };
 	static const struct temporal_activity *const activities[] = { &probe_activity, NULL };
 
 	opts.workflows = workflows;
@@ -312,9 +344,8 @@ static void an_unknown_activity_is_named(void **state)
 	const struct temporal_failure *failure = temporal_result_failure(result)->cause;
 
 	assert_string_equal(failure->type, "NotFoundError");
-	assert_string_equal(
-		failure->message, "Activity function missing for workflow Try is not registered on "
-				  "this worker, available activities: probe");
+	assert_string_equal(failure->message, "this worker has no activity \"missing\" (asked for "
+					      "by workflow \"Try\"); it has: probe");
 	temporal_result_unref(result);
 }
 
@@ -325,8 +356,32 @@ static void wrong_arguments_are_a_failure(void **state)
 	const struct temporal_failure *failure = temporal_result_failure(result)->cause;
 
 	assert_string_equal(failure->type, "BAD_PAYLOAD");
-	assert_non_null(strstr(failure->message, "Failed decoding arguments"));
+	assert_non_null(strstr(failure->message, "decoding the arguments"));
 	assert_non_null(strstr(failure->message, "number"));
+	temporal_result_unref(result);
+}
+
+static void an_endless_chain_is_cut(void **state)
+{
+	start_all((struct temporal_worker_opts){ 0 });
+	struct temporal_result *result = failed_result(START(try, .what = "endless"));
+	const struct temporal_failure *failure = temporal_result_failure(result);
+	int length = 0;
+
+	for (; failure; failure = failure->cause)
+		length++;
+	assert_in_range(length, 50, 100);
+	temporal_result_unref(result);
+}
+
+static void a_result_that_is_too_large_is_a_failure(void **state)
+{
+	start_all((struct temporal_worker_opts){ 0 });
+	struct temporal_result *result = failed_result(START(try, .what = "large"));
+	const struct temporal_failure *failure = temporal_result_failure(result)->cause;
+
+	print_message("%s\n", failure->message);
+	assert_non_null(strstr(failure->message, "the server refused the result"));
 	temporal_result_unref(result);
 }
 
@@ -457,6 +512,9 @@ int main(void)
 			wrong_arguments_are_a_failure, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(
 			an_activity_that_is_slow_times_out, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			a_result_that_is_too_large_is_a_failure, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(an_endless_chain_is_cut, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(
 			the_next_attempt_reads_the_last_heartbeat, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(a_cancelled_activity_notices, begin_test, end_test),

@@ -382,6 +382,9 @@ static const void *description(struct fixture *f)
 	info->start_time->nanos = 5;
 	info->close_time = PROTO_NEW(arena, Google__Timestamp, google__timestamp);
 	info->close_time->seconds = -62135596800; /* the year 1: how a server in Go says "not" */
+	info->execution_time = PROTO_NEW(arena, Google__Timestamp, google__timestamp);
+	info->execution_time->seconds = INT64_MAX / 1000000000 - 1;
+	info->execution_time->nanos = INT32_MAX; /* together more than an int64_t holds */
 	info->history_length = 11;
 	pending->activity_id = "5";
 	pending->attempt = 3;
@@ -407,6 +410,7 @@ static void describes(void **state)
 	assert_int_equal(made->status, TEMPORAL_STATUS_RUNNING);
 	assert_true(made->start_ns == INT64_C(1700000000000000005));
 	assert_true(made->close_ns == 0);
+	assert_true(made->execution_ns == 0);
 	assert_int_equal(made->history_length, 11);
 	assert_int_equal(made->n_activities, 1);
 	assert_string_equal(made->activities[0].id, "5");

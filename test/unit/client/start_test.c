@@ -181,6 +181,21 @@ static void sends_each_option(void **state)
 	temporal_run_unref(run);
 }
 
+/* As in a workflow's options: no retry is one attempt, while the server's 0 is no limit. */
+static void turns_retries_off(void **state)
+{
+	struct fixture *f = *state;
+	const struct temporal_retry_policy off = { .maximum_attempts = TEMPORAL_OFF };
+	const struct temporal_start_opts opts = { .task_queue = "orders", .retry_policy = &off };
+
+	fake_expect(f->server, start_method, &f->response);
+	struct temporal_run *run =
+		temporal_start(f->client, order, &opts, &f->err, .order_id = "order-1");
+	assert_non_null(run);
+	assert_int_equal(asked(f, 0)->retry_policy->maximum_attempts, 1);
+	temporal_run_unref(run);
+}
+
 static void refuses_mistakes_unsent(void **state)
 {
 	struct fixture *f = *state;
@@ -362,6 +377,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(has_defaults, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(sends_each_option, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(turns_retries_off, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refuses_mistakes_unsent, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			refuses_contracts_that_do_not_fit, set_up, tear_down),

@@ -229,10 +229,31 @@ static void json_survives_each_failing_allocation(void **state)
 	}
 }
 
+/* A budget that the text fits in, but not what the writer needs beside it. */
+static void json_reports_a_spent_budget_in_a_field_mask(void **state)
+{
+	struct fixture *f = *state;
+	Google__FieldMask mask = GOOGLE__FIELD_MASK__INIT;
+	struct arena small;
+	const char *path;
+	char text[5000];
+	struct str out;
+
+	memset(text, 'a', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	path = text;
+	mask.paths = &path;
+	mask.n_paths = 1;
+	arena_init(&small, 64, 4096);
+	assert_int_equal(proto_to_json(&small, &mask, 0, &out, &f->err), TEMPORAL_NO_MEMORY);
+	arena_finish(&small);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(json_survives_each_failing_allocation),
+		FIXTURE_TEST(json_reports_a_spent_budget_in_a_field_mask),
 		FIXTURE_TEST(json_reads_every_spelling),
 		FIXTURE_TEST(json_reads_payloads),
 		FIXTURE_TEST(json_writes_each_key_once),

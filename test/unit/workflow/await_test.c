@@ -279,6 +279,51 @@ static void select_of_nothing_is_a_mistake(void **state)
 	play_close(&play);
 }
 
+/* ---- results ---- */
+
+struct brew_in {
+	int cups;
+};
+typedef const char *brew_out;
+TEMPORAL_ACTIVITY_CONTRACT(brew, "brew", cups);
+
+static const struct wf_activity_opts quick = { .start_to_close_ms = 1000 };
+
+static void awaits_typed_then_raw(struct wf *wf, struct script *self)
+{
+	struct wf_future *future = wf_start_activity(wf, brew, &quick, .cups = 2);
+
+	note(self, wf_await(wf, brew, future));
+	note(self, wf_await(wf, brew, future));
+	note(self, wf_await_raw(wf, future)->encoding);
+}
+
+static void awaits_raw_then_typed(struct wf *wf, struct script *self)
+{
+	struct wf_future *future = wf_start_activity(wf, brew, &quick, .cups = 2);
+
+	note(self, wf_await_raw(wf, future)->encoding);
+	note(self, wf_await_raw(wf, future)->encoding);
+	note(self, wf_await(wf, brew, future));
+}
+
+/* One future has one value: its second form would be read as what it is not. */
+static void a_result_is_not_awaited_in_two_forms(void **state)
+{
+	struct play play;
+
+	begin(&play, awaits_typed_then_raw, "activity 1 brew(2)\n");
+	play_activity(&play, 1, "\"tea\"");
+	play_expect(&play, "task failed: InvalidArgument: wf_await_raw of brew: wf_await has taken "
+			   "the result before\n");
+	play_close(&play);
+	begin(&play, awaits_raw_then_typed, "activity 1 brew(2)\n");
+	play_activity(&play, 1, "\"tea\"");
+	play_expect(&play, "task failed: InvalidArgument: wf_await of brew: wf_await_raw has taken "
+			   "the result before\n");
+	play_close(&play);
+}
+
 /* ---- failures that nobody has seen ---- */
 
 static struct wf_future *failing(struct wf *wf)
@@ -546,6 +591,7 @@ int main(void)
 		cmocka_unit_test(all_who_wait_for_a_future_get_its_failure),
 		cmocka_unit_test(select_gives_the_first_that_is_done),
 		cmocka_unit_test(select_of_nothing_is_a_mistake),
+		cmocka_unit_test(a_result_is_not_awaited_in_two_forms),
 		cmocka_unit_test(an_unseen_failure_fails_the_run_at_its_end),
 		cmocka_unit_test(deferred_actions_run_backwards_after_a_failure),
 		cmocka_unit_test(deferred_actions_run_after_a_return),

@@ -164,9 +164,8 @@ static void an_unknown_type_fails_the_task(void **state)
 
 	play_open(&play, workflows);
 	play_start(&play, "Nobody", NULL);
-	play_expect(&play, "task failed: NotFoundError: Workflow class Nobody is not registered on "
-			   "this worker, "
-			   "available workflows: OrderWorkflow, Sleeper, Fails, Both\n");
+	play_expect(&play, "task failed: NotFoundError: this worker has no workflow \"Nobody\"; "
+			   "it has: OrderWorkflow, Sleeper, Fails, Both\n");
 	play_fire(&play, 1);
 	play_expect(&play, "task failed: InternalError: the run's task has failed before\n");
 	play_job(&play, JOB_REMOVE_FROM_CACHE)->remove_from_cache.message = "";
@@ -182,12 +181,12 @@ static void wrong_arguments_fail_the_task(void **state)
 	play_start(&play, "OrderWorkflow", "17", NULL);
 	play_run(&play);
 	assert_non_null(strstr(play.text,
-		"task failed: BadPayload: Failed decoding arguments: argument 1 (order_id)"));
+		"task failed: BadPayload: decoding the arguments: argument 1 (order_id)"));
 	play_close(&play);
 	play_open(&play, workflows);
 	play_start(&play, "OrderWorkflow", NULL);
 	play_run(&play);
-	assert_non_null(strstr(play.text, "task failed: BadPayload: Failed decoding arguments"));
+	assert_non_null(strstr(play.text, "task failed: BadPayload: decoding the arguments"));
 	play_close(&play);
 }
 

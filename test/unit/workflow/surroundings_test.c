@@ -98,6 +98,32 @@ static void the_run_knows_itself(void **state)
 	play_close(&play);
 }
 
+static probe_out tells_its_patience(struct wf *wf, const struct probe_in *in)
+{
+	const struct temporal_retry_policy *retry = wf_info(wf)->retry;
+
+	return wf_printf(wf, "%lld %lld", (long long)retry->initial_interval_ms,
+		(long long)retry->maximum_interval_ms);
+}
+
+/* A duration that no int64_t of milliseconds can hold is clamped, as the engine does. */
+static void durations_of_the_retry_policy_are_clamped(void **state)
+{
+	struct play play;
+	Common__RetryPolicy retry = COMMON__RETRY_POLICY__INIT;
+	Google__Duration least = GOOGLE__DURATION__INIT, most = GOOGLE__DURATION__INIT;
+
+	open_as(&play, tells_its_patience);
+	least.seconds = 1;
+	least.nanos = 500000000;
+	most.seconds = INT64_MAX / 10;
+	retry.initial_interval = &least;
+	retry.maximum_interval = &most;
+	play.initialize.retry_policy = &retry;
+	play_expect(&play, "complete \"1500 9223372036854775807\"\n");
+	play_close(&play);
+}
+
 static probe_out logs(struct wf *wf, const struct probe_in *in)
 {
 	char text[900];
@@ -239,6 +265,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_numbers_come_from_the_seed),
 		cmocka_unit_test(the_run_knows_itself),
+		cmocka_unit_test(durations_of_the_retry_policy_are_clamped),
 		cmocka_unit_test(the_log_is_silent_on_replay),
 		cmocka_unit_test(the_last_result_and_failure),
 		cmocka_unit_test(continuing_as_new_runs_the_deferred_actions_first),
