@@ -163,9 +163,9 @@ static int work(const char *address, const char *task_queue, int threads)
 				  .max_concurrent_workflow_tasks = 100,
 				  .max_concurrent_activities = 100, .max_cached_workflows = 5000,
 				  .workflow_task_pollers = 5, .activity_task_pollers = 5,
-				  .workflow_threads = threads,
 				  .short_activities = threads == TEMPORAL_OFF,
-				  .shutdown_on_signals = true, .on_log = complain);
+				  .workflow_threads = threads, .shutdown_on_signals = true,
+				  .on_log = complain);
 
 	temporal_client_unref(client);
 	int status = worker && temporal_worker_run(worker, &err) == TEMPORAL_OK ? 0 : 1;
