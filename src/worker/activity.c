@@ -139,6 +139,12 @@ static void send(struct act *act, const struct rpc_method *method, const void *m
 		report_instead(act, &err);
 }
 
+/* Retry policies go by the type: a payload's is the one that workflow code sees too. */
+static const char *type_of(const struct temporal_error *err)
+{
+	return err->code == TEMPORAL_BAD_PAYLOAD ? "BadPayload" : temporal_code_name(err->code);
+}
+
 /*
  * What could not be encoded fails the attempt for good, once: another one would not fare better.
  * Without memory for that either, the server will notice by the timeout.
@@ -148,7 +154,7 @@ static void report_instead(struct act *act, const struct temporal_error *why)
 	Workflowservice__RespondActivityTaskFailedRequest message =
 		WORKFLOWSERVICE__RESPOND_ACTIVITY_TASK_FAILED_REQUEST__INIT;
 	const struct act_failure_opts opts = {
-		.type = temporal_code_name(why->code),
+		.type = type_of(why),
 		.non_retryable = why->code != TEMPORAL_NO_MEMORY,
 	};
 	const struct temporal_failure *failure = act_failure_with(act, &opts, "%s", why->message);
@@ -311,15 +317,13 @@ static const struct temporal_failure *run_typed(struct act *act, Common__Payload
 		return act_failure(act, "NO_MEMORY", "no memory for the arguments");
 	if (convert_decode_arguments(&act->arena, contract, input ? input->payloads : NULL,
 		    input ? input->n_payloads : 0, in, &err) != TEMPORAL_OK)
-		return act_failure(act, temporal_code_name(err.code), "decoding the arguments: %s",
-			err.message);
+		return act_failure(act, type_of(&err), "decoding the arguments: %s", err.message);
 	const struct temporal_failure *failure = act->definition->run(act, in, out);
 
 	if (failure || act->later)
 		return failure;
 	if (convert_encode_result(&act->arena, contract, out, result, &err) != TEMPORAL_OK)
-		return act_failure(
-			act, temporal_code_name(err.code), "encoding the result: %s", err.message);
+		return act_failure(act, type_of(&err), "encoding the result: %s", err.message);
 	return NULL;
 }
 

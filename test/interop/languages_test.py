@@ -7,7 +7,9 @@ import unittest
 from datetime import timedelta
 
 from temporalio import activity, workflow
+from temporalio.api.common.v1 import Payload
 from temporalio.client import WorkflowFailureError, WorkflowQueryFailedError
+from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
@@ -23,6 +25,20 @@ class CallsC:
         charged = await workflow.execute_activity("charge_card", 12.5, **options)
         numbers = await asyncio.gather(*(workflow.execute_activity("noop", i, **options) for i in (0, -1, 2 ** 31 - 1)))
         return [charged, *numbers]
+
+
+@workflow.defn
+class SendsBroken:
+    @workflow.run
+    async def run(self, queue: str) -> list:
+        broken = RawValue(Payload(metadata={"encoding": b"json/plain"}, data=b"12.5.1"))
+        try:
+            await workflow.execute_activity("charge_card", broken, task_queue=queue,
+                                            start_to_close_timeout=timedelta(seconds=10),
+                                            retry_policy=RetryPolicy(maximum_attempts=1))
+        except ActivityError as e:
+            return [e.cause.type, e.cause.message]
+        return ["", "it was taken"]
 
 
 @activity.defn
@@ -65,6 +81,23 @@ class LanguagesTest(WorkerTest):
         with self.assertRaisesRegex(WorkflowQueryFailedError, "nope.*state"):
             await handle.query("nope")
         await handle.terminate()
+
+    async def test_payloads_that_are_not_json(self):
+        """An argument that cannot be read fails the task of a workflow, and the attempt of an activity."""
+        self.worker()
+        broken = RawValue(Payload(metadata={"encoding": b"json/plain"}, data=b'{"cut'))
+        handle = await self.start("ChainWorkflow", broken)
+        await self.wait_events(handle, "WORKFLOW_TASK_FAILED")
+        failed = [e for e in (await handle.fetch_history()).events if e.HasField("workflow_task_failed_event_attributes")]
+        self.assertRegex(failed[0].workflow_task_failed_event_attributes.failure.message, "argument 1")
+        await handle.terminate()
+        python_queue = harness.unique("python")
+        async with Worker(self.client, task_queue=python_queue, workflows=[SendsBroken],
+                          workflow_runner=UnsandboxedWorkflowRunner()):
+            got = await asyncio.wait_for(self.client.execute_workflow(
+                SendsBroken.run, self.queue, id=harness.unique("SendsBroken"), task_queue=python_queue), WAIT_S)
+        self.assertEqual(got[0], "BadPayload")
+        self.assertIn("argument 1", got[1])
 
     async def test_wrong_argument_of_a_signal_is_dropped(self):
         handle = await self.letter("nowhere", "x")

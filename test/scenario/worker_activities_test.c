@@ -355,7 +355,7 @@ static void wrong_arguments_are_a_failure(void **state)
 	struct temporal_result *result = failed_result(START(try, .what = "once"));
 	const struct temporal_failure *failure = temporal_result_failure(result)->cause;
 
-	assert_string_equal(failure->type, "BAD_PAYLOAD");
+	assert_string_equal(failure->type, "BadPayload");
 	assert_non_null(strstr(failure->message, "decoding the arguments"));
 	assert_non_null(strstr(failure->message, "number"));
 	temporal_result_unref(result);
