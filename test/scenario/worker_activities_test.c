@@ -294,6 +294,16 @@ static void without_eager_starts_it_is_polled(void **state)
 	assert_result(START(try, .what = "result"), &try, "done: \xC3\xBC \"quoted\"");
 }
 
+/* On the client's thread, eager or polled; retries and failures are as on threads of their own. */
+static void short_activities_need_no_thread(void **state)
+{
+	start_all((struct temporal_worker_opts){
+		.short_activities = true, .workflow_threads = TEMPORAL_OFF });
+	assert_result(START(try, .what = "result"), &try, "done: \xC3\xBC \"quoted\"");
+	assert_result(START(try, .what = "third"), &try, "third");
+	assert_int_equal(event_count(TEMPORAL_EVENT_ACTIVITY_FAILED), 2);
+}
+
 static void a_failed_attempt_is_tried_again(void **state)
 {
 	start_all((struct temporal_worker_opts){ 0 });
@@ -500,6 +510,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(an_activity_gives_its_result, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			short_activities_need_no_thread, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(
 			without_eager_starts_it_is_polled, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(
