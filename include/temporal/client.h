@@ -71,6 +71,8 @@ struct temporal_proxy_opts {
 	const char *user, *password;
 };
 
+struct temporal_server;
+
 struct temporal_client_opts {
 	const char
 		*target; /* "host:port"; "https://host:port" asks for TLS. NULL: "localhost:7233" */
@@ -94,6 +96,10 @@ struct temporal_client_opts {
 	int64_t keep_alive_timeout_ms; /* 15 s to answer one */
 	int64_t dns_refresh_ms;        /* 30 s; OFF: resolve for new connections alone */
 	int64_t max_receive_bytes;     /* 128 MiB, of one reply */
+
+	/* A server in this process (server.h), in place of the target and all of the network; it
+	 * has to outlive the client. */
+	struct temporal_server *server;
 };
 
 /*

@@ -19,16 +19,8 @@ struct client_capabilities {
 	char server_version[32];
 };
 
-/* Where a client's channels come from instead of the network: a server in the same process. */
-struct client_transport {
-	/* Opens a channel on the loop that sends these headers with every call; any thread. */
-	struct rpc_channel *(*open)(void *user, struct rpc_loop *loop,
-		const struct rpc_header *headers, size_t n_headers, struct temporal_error *err);
-	void *user; /* outlives the client */
-};
-
 /* As temporal_client_connect; of the options, those of the network mean nothing. */
-struct temporal_client *client_connect_through(const struct client_transport *transport,
+struct temporal_client *client_connect_through(const struct rpc_transport *transport,
 	const struct temporal_client_opts *opts, struct temporal_error *err)
 	__attribute__((warn_unused_result));
 

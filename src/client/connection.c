@@ -113,7 +113,7 @@ static void client_free(struct temporal_client *client)
  * An eager client that does not get through is no client: the caller gets the reason and nothing to
  * free.
  */
-static struct temporal_client *client_new(const struct client_transport *transport,
+static struct temporal_client *client_new(const struct rpc_transport *transport,
 	const struct temporal_client_opts *opts, size_t size, struct temporal_error *err)
 {
 	struct temporal_client *client = mem_zalloc(sizeof(*client));
@@ -130,6 +130,9 @@ static struct temporal_client *client_new(const struct client_transport *transpo
 		client->transport = *transport;
 	if (client_take_options(client, opts, size, err))
 		goto fail;
+	if (!transport && client->opts.server)
+		client->transport =
+			*(const struct rpc_transport *)(const void *)client->opts.server;
 	link = client_link_new(client, err);
 	if (!link)
 		goto fail;
@@ -148,7 +151,7 @@ struct temporal_client *temporal_client_connect_(
 	return client_new(NULL, opts, size, err);
 }
 
-struct temporal_client *client_connect_through(const struct client_transport *transport,
+struct temporal_client *client_connect_through(const struct rpc_transport *transport,
 	const struct temporal_client_opts *opts, struct temporal_error *err)
 {
 	return client_new(transport, opts, opts ? sizeof(*opts) : 0, err);

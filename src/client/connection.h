@@ -34,7 +34,7 @@ struct temporal_client {
 	/* Fixed from the connect on. */
 	struct arena arena; /* of the options */
 	struct temporal_client_opts opts;
-	struct client_transport transport; /* `open` is NULL: the network */
+	struct rpc_transport transport; /* `open` is NULL: the network */
 
 	/* Shared. */
 	atomic_uint refs;

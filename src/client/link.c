@@ -109,7 +109,7 @@ static struct rpc_channel *connect_channel(const struct temporal_client_opts *fr
 static struct rpc_channel *open_channel(
 	const struct temporal_client *client, struct rpc_loop *loop, struct temporal_error *err)
 {
-	const struct client_transport *transport = &client->transport;
+	const struct rpc_transport *transport = &client->transport;
 	struct rpc_channel *channel = NULL;
 	struct rpc_header *headers;
 	struct arena scratch;

@@ -155,4 +155,13 @@ enum temporal_code rpc_channel_set_header(
 	struct rpc_channel *channel, const struct rpc_header *header, struct temporal_error *err)
 	__attribute__((warn_unused_result));
 
+/* Where a client's channels come from instead of the network: a server in the same process.
+ * It is the first member of struct temporal_server, through which a client knows one. */
+struct rpc_transport {
+	/* Opens a channel on the loop that sends these headers with every call; any thread. */
+	struct rpc_channel *(*open)(void *user, struct rpc_loop *loop,
+		const struct rpc_header *headers, size_t n_headers, struct temporal_error *err);
+	void *user; /* outlives the client */
+};
+
 #endif

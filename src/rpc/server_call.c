@@ -53,7 +53,7 @@ static void release(struct rpc_server_call *call)
 	struct rpc_server *server = call->server;
 	struct arena stream_arena = call->stream.arena, arena = call->arena;
 
-	if (call->handling || !call->gone)
+	if (call->handling || !call->gone || call->leaving)
 		return;
 	rpc_timer_stop(&call->deadline);
 	server->n_calls--;
@@ -222,8 +222,11 @@ static void on_gone(struct rpc_server_stream *stream, bool cancelled)
 	call->gone = true;
 	call->peer = NULL;
 	rpc_timer_stop(&call->deadline);
+	/* The handler may answer from within its callback; the call is not to go before its end. */
+	call->leaving = true;
 	if (cancelled)
 		notify_cancelled(call);
+	call->leaving = false;
 	if (method && method->streaming && stream->announced) {
 		call->handling = false;
 		method->streaming->gone(call, method->user);

@@ -22,6 +22,7 @@ struct rpc_server_call {
 	const void *request;
 	bool handling; /* the handler owes an answer */
 	bool gone;     /* the session has forgotten the stream */
+	bool leaving;  /* ... and the handler is being told */
 	bool extra_message, notified;
 	struct rpc_timer deadline;
 	struct rpc_outgoing outgoing; /* the unary reply */

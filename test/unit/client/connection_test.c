@@ -31,7 +31,7 @@ static struct temporal_client *connect_with(struct fake_server *server,
 	const struct temporal_client_opts *opts, struct temporal_error *err)
 {
 	return client_connect_through(
-		&(const struct client_transport){ fake_open, server }, opts, err);
+		&(const struct rpc_transport){ fake_open, server }, opts, err);
 }
 
 static const struct temporal_payloads no_arguments;
@@ -310,7 +310,7 @@ static void fails_cleanly_without_memory(void **state)
 		server->n_headers = 0;
 		mem_fault_set(after, 0);
 		client = client_connect_through(
-			&(const struct client_transport){ fake_open, server }, &opts, &err);
+			&(const struct rpc_transport){ fake_open, server }, &opts, &err);
 		hit = mem_fault_hit();
 		mem_fault_set(-1, 0);
 		if (!client)

@@ -237,7 +237,7 @@ static inline struct temporal_client *fake_connect(struct fake_server *server)
 {
 	struct temporal_error err = { 0 };
 	struct temporal_client *client = client_connect_through(
-		&(const struct client_transport){ fake_open, server },
+		&(const struct rpc_transport){ fake_open, server },
 		&(const struct temporal_client_opts){ .lazy = true, .identity = "tester" }, &err);
 
 	assert_non_null(client);

@@ -1,4 +1,4 @@
-"""What the tests of this folder share: our workers as processes, and the official client."""
+"""What the tests in Python share: our workers as processes, and the official client."""
 import asyncio
 import unittest
 

@@ -1,0 +1,251 @@
+/*
+ * activity_task.c: what workers ask and tell about activities: by the token of a task, or by the
+ * names of workflow and activity. Loop's thread.
+ */
+#include "proto/codec.h"
+#include "server/frontend/frontend.h"
+#include "server/limits.h"
+#include "temporal/api/errordetails/v1/message.pb-c.h"
+
+void frontend_poll_activity(struct request *request)
+{
+	const Workflowservice__PollActivityTaskQueueRequest *in = request->message;
+	struct server_namespace *space = frontend_namespace(request, in->namespace_);
+
+	if (!space ||
+		!frontend_text(request, in->task_queue ? in->task_queue->name : NULL,
+			"TaskQueue is not set on request.") ||
+		!frontend_length(request, in->task_queue->name, "TaskQueue") ||
+		!frontend_length(request, in->identity, "identity"))
+		return;
+	matching_poll(matching_queue(request->server, space, in->task_queue->name, true), request,
+		in->identity);
+}
+
+static void not_found(struct request *request, const char *text)
+{
+	Errordetails__NotFoundFailure detail = ERRORDETAILS__NOT_FOUND_FAILURE__INIT;
+
+	request_fail(request, TEMPORAL_NOT_FOUND, &detail, "%s", text);
+}
+
+static struct activity *look_up(struct request *request, const struct task_token *token)
+{
+	const struct execution *execution = state_numbered(request->server, (uint64_t)token->run);
+	struct activity *activity = NULL;
+
+	if (execution && !str_same(execution->run_id, token->run_id))
+		execution = NULL;
+	if (execution)
+		activity = state_activity(execution, token->scheduled_id);
+	if (execution && !state_running(execution))
+		not_found(request, "workflow execution already completed");
+	else if (!activity || activity->state != ACTIVITY_STARTED ||
+		 activity->attempt != token->attempt || activity->starts != token->starts)
+		not_found(request, "invalid activityID or activity already timed out or invoking "
+				   "workflow is completed");
+	else
+		return activity;
+	return NULL;
+}
+
+/* The activity that this token stands for, or NULL: answered. */
+static struct activity *by_token(struct request *request, ProtobufCBinaryData data)
+{
+	struct activity *activity = NULL;
+	struct task_token token;
+
+	if (token_read(data, &token))
+		activity = look_up(request, &token);
+	else
+		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "Invalid TaskToken.");
+	token_finish(&token);
+	return activity;
+}
+
+static struct activity *by_id(struct request *request, const char *name, const char *workflow_id,
+	const char *run_id, const char *activity_id)
+{
+	Common__WorkflowExecution wanted = COMMON__WORKFLOW_EXECUTION__INIT;
+	struct server_namespace *space = frontend_namespace(request, name);
+	struct execution *execution;
+	struct activity *activity;
+
+	if (!space || !frontend_text(request, activity_id, "activityID not set on request"))
+		return NULL;
+	wanted.workflow_id = workflow_id;
+	wanted.run_id = run_id;
+	execution = frontend_running(request, space, &wanted);
+	if (!execution)
+		return NULL;
+	activity = state_activity_by_id(execution, activity_id);
+	if (activity && activity->state == ACTIVITY_STARTED)
+		return activity;
+	not_found(request, "invalid activityID or activity already timed out or invoking workflow "
+			   "is completed");
+	return NULL;
+}
+
+/* ---- What is done then ---- */
+
+static void fail_for_size(struct activity *activity, const char *text, const char *identity)
+{
+	Failure__Failure failure = FAILURE__FAILURE__INIT;
+	Failure__ServerFailureInfo info = FAILURE__SERVER_FAILURE_INFO__INIT;
+
+	info.non_retryable = true;
+	failure.message = text;
+	failure.source = "Server";
+	failure.failure_info_case = FAILURE__FAILURE__FAILURE_INFO_SERVER_FAILURE_INFO;
+	failure.server_failure_info = &info;
+	activity_failed(activity, &failure, identity);
+}
+
+static bool too_large(const Common__Payloads *payloads)
+{
+	return payloads && proto_size(payloads) > SERVER_BLOB_MAX;
+}
+
+static void complete(
+	struct activity *activity, const Common__Payloads *result, const char *identity)
+{
+	if (too_large(result))
+		fail_for_size(activity, "Complete result exceeds size limit.", identity);
+	else
+		activity_completed(activity, result, identity);
+}
+
+static void fail(struct activity *activity, const Failure__Failure *failure,
+	const Common__Payloads *details, const char *identity)
+{
+	static const Failure__Failure none = FAILURE__FAILURE__INIT;
+
+	if (details)
+		activity_heartbeat(activity, details);
+	activity_failed(activity, failure ? failure : &none, identity);
+}
+
+/* ---- The calls ---- */
+
+void frontend_activity_completed(struct request *request)
+{
+	const Workflowservice__RespondActivityTaskCompletedRequest *in = request->message;
+	struct activity *activity = by_token(request, in->task_token);
+
+	if (!activity)
+		return;
+	complete(activity, in->result, in->identity);
+	request_reply(
+		request, REQUEST_NEW(request, Workflowservice__RespondActivityTaskCompletedResponse,
+				 workflowservice__respond_activity_task_completed_response));
+}
+
+void frontend_activity_completed_by_id(struct request *request)
+{
+	const Workflowservice__RespondActivityTaskCompletedByIdRequest *in = request->message;
+	struct activity *activity =
+		by_id(request, in->namespace_, in->workflow_id, in->run_id, in->activity_id);
+
+	if (!activity)
+		return;
+	complete(activity, in->result, in->identity);
+	request_reply(request,
+		REQUEST_NEW(request, Workflowservice__RespondActivityTaskCompletedByIdResponse,
+			workflowservice__respond_activity_task_completed_by_id_response));
+}
+
+void frontend_activity_failed(struct request *request)
+{
+	const Workflowservice__RespondActivityTaskFailedRequest *in = request->message;
+	struct activity *activity = by_token(request, in->task_token);
+
+	if (!activity)
+		return;
+	fail(activity, in->failure, in->last_heartbeat_details, in->identity);
+	request_reply(
+		request, REQUEST_NEW(request, Workflowservice__RespondActivityTaskFailedResponse,
+				 workflowservice__respond_activity_task_failed_response));
+}
+
+void frontend_activity_failed_by_id(struct request *request)
+{
+	const Workflowservice__RespondActivityTaskFailedByIdRequest *in = request->message;
+	struct activity *activity =
+		by_id(request, in->namespace_, in->workflow_id, in->run_id, in->activity_id);
+
+	if (!activity)
+		return;
+	fail(activity, in->failure, in->last_heartbeat_details, in->identity);
+	request_reply(request,
+		REQUEST_NEW(request, Workflowservice__RespondActivityTaskFailedByIdResponse,
+			workflowservice__respond_activity_task_failed_by_id_response));
+}
+
+void frontend_activity_canceled(struct request *request)
+{
+	const Workflowservice__RespondActivityTaskCanceledRequest *in = request->message;
+	struct activity *activity = by_token(request, in->task_token);
+
+	if (!activity)
+		return;
+	activity_canceled(activity, in->details, in->identity);
+	request_reply(
+		request, REQUEST_NEW(request, Workflowservice__RespondActivityTaskCanceledResponse,
+				 workflowservice__respond_activity_task_canceled_response));
+}
+
+void frontend_activity_canceled_by_id(struct request *request)
+{
+	const Workflowservice__RespondActivityTaskCanceledByIdRequest *in = request->message;
+	struct activity *activity =
+		by_id(request, in->namespace_, in->workflow_id, in->run_id, in->activity_id);
+
+	if (!activity)
+		return;
+	activity_canceled(activity, in->details, in->identity);
+	request_reply(request,
+		REQUEST_NEW(request, Workflowservice__RespondActivityTaskCanceledByIdResponse,
+			workflowservice__respond_activity_task_canceled_by_id_response));
+}
+
+/* Heartbeats that are too large end the activity. */
+static bool beat(struct activity *activity, const Common__Payloads *details, const char *identity)
+{
+	bool cancel_requested = activity->cancel_requested_id != 0;
+
+	if (!too_large(details)) {
+		activity_heartbeat(activity, details);
+		return cancel_requested;
+	}
+	fail_for_size(activity, "Heartbeat details exceed size limit.", identity);
+	return true;
+}
+
+void frontend_activity_heartbeat(struct request *request)
+{
+	const Workflowservice__RecordActivityTaskHeartbeatRequest *in = request->message;
+	struct activity *activity = by_token(request, in->task_token);
+	Workflowservice__RecordActivityTaskHeartbeatResponse *response;
+
+	if (!activity)
+		return;
+	response = REQUEST_NEW(request, Workflowservice__RecordActivityTaskHeartbeatResponse,
+		workflowservice__record_activity_task_heartbeat_response);
+	response->cancel_requested = beat(activity, in->details, in->identity);
+	request_reply(request, response);
+}
+
+void frontend_activity_heartbeat_by_id(struct request *request)
+{
+	const Workflowservice__RecordActivityTaskHeartbeatByIdRequest *in = request->message;
+	struct activity *activity =
+		by_id(request, in->namespace_, in->workflow_id, in->run_id, in->activity_id);
+	Workflowservice__RecordActivityTaskHeartbeatByIdResponse *response;
+
+	if (!activity)
+		return;
+	response = REQUEST_NEW(request, Workflowservice__RecordActivityTaskHeartbeatByIdResponse,
+		workflowservice__record_activity_task_heartbeat_by_id_response);
+	response->cancel_requested = beat(activity, in->details, in->identity);
+	request_reply(request, response);
+}

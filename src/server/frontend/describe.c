@@ -1,0 +1,175 @@
+/*
+ * describe.c: DescribeWorkflowExecution. Loop's thread.
+ */
+#include "proto/codec.h"
+#include "proto/time.h"
+#include "server/frontend/frontend.h"
+
+static void *decode(
+	struct request *request, const ProtobufCMessageDescriptor *type, const struct bytes *data)
+{
+	return data->len ? proto_decode(request->arena, type, data->ptr, data->len, NULL, NULL)
+			 : NULL;
+}
+
+static Google__Timestamp *time_of(struct request *request, int64_t ns)
+{
+	return ns ? proto_timestamp_new(request->arena, ns) : NULL;
+}
+
+static Google__Duration *duration(struct request *request, int64_t ms)
+{
+	return proto_duration_new_ms(request->arena, ms);
+}
+
+static Common__WorkflowExecution *name_of(
+	struct request *request, const char *workflow_id, const char *run_id)
+{
+	Common__WorkflowExecution *name =
+		REQUEST_NEW(request, Common__WorkflowExecution, common__workflow_execution);
+
+	name->workflow_id = request_text(request, workflow_id);
+	name->run_id = request_text(request, run_id);
+	return name;
+}
+
+static Workflow__WorkflowExecutionInfo *info_of(
+	struct request *request, const struct execution *execution)
+{
+	Workflow__WorkflowExecutionInfo *info = REQUEST_NEW(
+		request, Workflow__WorkflowExecutionInfo, workflow__workflow_execution_info);
+
+	info->execution = name_of(request, execution->workflow_id, execution->run_id);
+	info->root_execution = name_of(request, execution->workflow_id, execution->run_id);
+	info->type = REQUEST_NEW(request, Common__WorkflowType, common__workflow_type);
+	info->type->name = request_text(request, execution->type);
+	info->start_time = time_of(request, execution->start_ns);
+	info->execution_time = time_of(request, execution->execution_ns);
+	info->close_time = time_of(request, execution->close_ns);
+	info->status = (Enums__WorkflowExecutionStatus)execution->status;
+	info->history_length = execution->next_event_id - 1;
+	info->history_size_bytes = execution->history_size;
+	info->state_transition_count = execution->transitions;
+	info->memo = decode(request, &common__memo__descriptor, &execution->memo);
+	info->search_attributes = decode(
+		request, &common__search_attributes__descriptor, &execution->search_attributes);
+	info->task_queue = request_text(request, execution->task_queue);
+	info->first_run_id = request_text(request, execution->first_run_id);
+	info->priority = decode(request, &common__priority__descriptor, &execution->priority);
+	if (execution->close_ns)
+		info->execution_duration = proto_duration_new_ns(
+			request->arena, execution->close_ns - execution->execution_ns);
+	return info;
+}
+
+static Workflow__WorkflowExecutionConfig *config_of(
+	struct request *request, const struct execution *execution)
+{
+	Workflow__WorkflowExecutionConfig *config = REQUEST_NEW(
+		request, Workflow__WorkflowExecutionConfig, workflow__workflow_execution_config);
+
+	config->task_queue = REQUEST_NEW(request, Taskqueue__TaskQueue, taskqueue__task_queue);
+	config->task_queue->name = request_text(request, execution->task_queue);
+	config->task_queue->kind = ENUMS__TASK_QUEUE_KIND__TASK_QUEUE_KIND_NORMAL;
+	config->workflow_execution_timeout = duration(request, execution->execution_timeout_ms);
+	config->workflow_run_timeout = duration(request, execution->run_timeout_ms);
+	config->default_workflow_task_timeout = duration(request, execution->task_timeout_ms);
+	config->user_metadata =
+		decode(request, &sdk__user_metadata__descriptor, &execution->user_metadata);
+	return config;
+}
+
+static Enums__PendingActivityState pending_state(const struct activity *activity)
+{
+	if (activity->state != ACTIVITY_STARTED)
+		return ENUMS__PENDING_ACTIVITY_STATE__PENDING_ACTIVITY_STATE_SCHEDULED;
+	return activity->cancel_requested_id
+		       ? ENUMS__PENDING_ACTIVITY_STATE__PENDING_ACTIVITY_STATE_CANCEL_REQUESTED
+		       : ENUMS__PENDING_ACTIVITY_STATE__PENDING_ACTIVITY_STATE_STARTED;
+}
+
+static Workflow__PendingActivityInfo *activity_of(
+	struct request *request, const struct activity *activity)
+{
+	Workflow__PendingActivityInfo *out = REQUEST_NEW(
+		request, Workflow__PendingActivityInfo, workflow__pending_activity_info);
+	const Common__RetryPolicy *policy =
+		decode(request, &common__retry_policy__descriptor, &activity->retry_policy);
+
+	out->activity_id = request_text(request, activity->id);
+	out->activity_type = REQUEST_NEW(request, Common__ActivityType, common__activity_type);
+	out->activity_type->name = request_text(request, activity->type);
+	out->state = pending_state(activity);
+	out->attempt = activity->attempt;
+	out->maximum_attempts = policy ? policy->maximum_attempts : 0;
+	out->heartbeat_details =
+		decode(request, &common__payloads__descriptor, &activity->heartbeat_details);
+	out->last_failure = decode(request, &failure__failure__descriptor, &activity->last_failure);
+	out->last_heartbeat_time = time_of(
+		request, activity->heartbeat_ns ? activity->heartbeat_ns : activity->started_ns);
+	out->last_started_time = time_of(request, activity->started_ns);
+	out->last_worker_identity = request_text(request, activity->identity);
+	out->last_attempt_complete_time = time_of(request, activity->attempt_completed_ns);
+	if (activity->state != ACTIVITY_STARTED)
+		out->scheduled_time = time_of(request, activity->attempt_scheduled_ns);
+	if (activity->state == ACTIVITY_BACKING_OFF) {
+		out->next_attempt_schedule_time = time_of(request, activity->attempt_scheduled_ns);
+		out->current_retry_interval = proto_duration_new_ns(request->arena,
+			activity->attempt_scheduled_ns - activity->attempt_completed_ns);
+	}
+	if (activity->schedule_to_close_ms)
+		out->expiration_time = time_of(request,
+			activity->scheduled_ns + activity->schedule_to_close_ms * PROTO_NS_PER_MS);
+	return out;
+}
+
+static Workflow__PendingWorkflowTaskInfo *task_of(
+	struct request *request, const struct execution *execution)
+{
+	Workflow__PendingWorkflowTaskInfo *out;
+
+	if (!execution->task_scheduled_id)
+		return NULL;
+	out = REQUEST_NEW(
+		request, Workflow__PendingWorkflowTaskInfo, workflow__pending_workflow_task_info);
+	out->state =
+		execution->task_started_id
+			? ENUMS__PENDING_WORKFLOW_TASK_STATE__PENDING_WORKFLOW_TASK_STATE_STARTED
+			: ENUMS__PENDING_WORKFLOW_TASK_STATE__PENDING_WORKFLOW_TASK_STATE_SCHEDULED;
+	out->scheduled_time = time_of(request, execution->task_scheduled_ns);
+	out->original_scheduled_time = time_of(request, execution->task_original_scheduled_ns);
+	out->started_time = time_of(request, execution->task_started_ns);
+	out->attempt = execution->task_attempt;
+	return out;
+}
+
+void frontend_describe(struct request *request)
+{
+	const Workflowservice__DescribeWorkflowExecutionRequest *in = request->message;
+	struct server_namespace *space = frontend_namespace(request, in->namespace_);
+	struct execution *execution =
+		space ? frontend_execution(request, space, in->execution) : NULL;
+	Workflowservice__DescribeWorkflowExecutionResponse *out;
+
+	if (!execution)
+		return;
+	out = REQUEST_NEW(request, Workflowservice__DescribeWorkflowExecutionResponse,
+		workflowservice__describe_workflow_execution_response);
+	out->workflow_execution_info = info_of(request, execution);
+	out->execution_config = config_of(request, execution);
+	out->pending_workflow_task = task_of(request, execution);
+	out->pending_activities = arena_array(
+		request->arena, execution->n_activities, sizeof(*out->pending_activities));
+	for (struct activity *at = execution->activities; at && out->pending_activities;
+		at = at->next)
+		out->pending_activities[out->n_pending_activities++] = activity_of(request, at);
+	out->workflow_extended_info = REQUEST_NEW(request, Workflow__WorkflowExecutionExtendedInfo,
+		workflow__workflow_execution_extended_info);
+	out->workflow_extended_info->cancel_requested = execution->cancel_requested;
+	out->workflow_extended_info->execution_expiration_time =
+		time_of(request, execution->execution_expires_ns);
+	out->workflow_extended_info->run_expiration_time =
+		time_of(request, execution->run_expires_ns);
+	out->workflow_extended_info->original_start_time = time_of(request, execution->start_ns);
+	request_reply(request, out);
+}

@@ -1,0 +1,110 @@
+/*
+ * execution.c: signal, cancel and terminate a workflow from outside. Loop's thread.
+ */
+#include "proto/codec.h"
+#include "server/frontend/frontend.h"
+#include "server/limits.h"
+#include "temporal/api/errordetails/v1/message.pb-c.h"
+
+void frontend_signal(struct request *request)
+{
+	const Workflowservice__SignalWorkflowExecutionRequest *in = request->message;
+	History__WorkflowExecutionSignaledEventAttributes signal =
+		HISTORY__WORKFLOW_EXECUTION_SIGNALED_EVENT_ATTRIBUTES__INIT;
+	struct event_extras extras = { .links = in->links, .n_links = in->n_links };
+	struct server_namespace *space = frontend_namespace(request, in->namespace_);
+	struct execution *execution;
+
+	if (!space ||
+		!frontend_text(request, in->signal_name, "SignalName is not set on request.") ||
+		!frontend_length(request, in->signal_name, "SignalName") ||
+		!frontend_length(request, in->request_id, "RequestId"))
+		return;
+	if (in->input && proto_size(in->input) > SERVER_BLOB_MAX) {
+		request_fail(
+			request, TEMPORAL_INVALID_ARGUMENT, NULL, "Blob data size exceeds limit.");
+		return;
+	}
+	execution = frontend_execution(request, space, in->workflow_execution);
+	if (!execution)
+		return;
+	bool repeated = execution_signal_seen(execution, in->request_id);
+	if (!repeated && !frontend_running(request, space, in->workflow_execution))
+		return;
+	if (!repeated && execution->signals >= SERVER_SIGNALS_MAX) {
+		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL,
+			"exceeded workflow execution limit for signal events");
+		return;
+	}
+	const char *over = repeated ? NULL : execution_over_limit(execution);
+	if (over) {
+		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s", over);
+		return;
+	}
+	signal.signal_name = in->signal_name;
+	signal.input = in->input;
+	signal.identity = in->identity;
+	signal.header = in->header;
+	signal.request_id = in->request_id;
+	if (!repeated)
+		execution_signal(execution, &signal, &extras);
+	request_reply(
+		request, REQUEST_NEW(request, Workflowservice__SignalWorkflowExecutionResponse,
+				 workflowservice__signal_workflow_execution_response));
+}
+
+/* The chain that the caller means may be over, and its workflow id used by another. */
+static bool same_chain(
+	struct request *request, const struct execution *execution, const char *first_run_id)
+{
+	Errordetails__NotFoundFailure detail = ERRORDETAILS__NOT_FOUND_FAILURE__INIT;
+
+	if (str_empty(first_run_id) || str_same(execution->first_run_id, first_run_id))
+		return true;
+	request_fail(request, TEMPORAL_NOT_FOUND, &detail, "workflow execution not found");
+	return false;
+}
+
+void frontend_cancel(struct request *request)
+{
+	const Workflowservice__RequestCancelWorkflowExecutionRequest *in = request->message;
+	History__WorkflowExecutionCancelRequestedEventAttributes attributes =
+		HISTORY__WORKFLOW_EXECUTION_CANCEL_REQUESTED_EVENT_ATTRIBUTES__INIT;
+	struct event_extras extras = { .links = in->links, .n_links = in->n_links };
+	struct server_namespace *space = frontend_namespace(request, in->namespace_);
+	struct execution *execution =
+		space ? frontend_execution(request, space, in->workflow_execution) : NULL;
+
+	if (!execution || !same_chain(request, execution, in->first_execution_run_id))
+		return;
+	if (state_running(execution) && !execution->cancel_requested) {
+		execution->cancel_requested = true;
+		state_set_text(request->server, &execution->cancel_request_id, in->request_id);
+		attributes.cause = in->reason;
+		attributes.identity = in->identity;
+		event_add_with(execution,
+			ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED,
+			&attributes, &extras);
+		transition_durable(request->server);
+		workflow_task_wake(execution);
+	}
+	request_reply(request,
+		REQUEST_NEW(request, Workflowservice__RequestCancelWorkflowExecutionResponse,
+			workflowservice__request_cancel_workflow_execution_response));
+}
+
+void frontend_terminate(struct request *request)
+{
+	const Workflowservice__TerminateWorkflowExecutionRequest *in = request->message;
+	struct event_extras extras = { .links = in->links, .n_links = in->n_links };
+	struct server_namespace *space = frontend_namespace(request, in->namespace_);
+	struct execution *execution =
+		space ? frontend_running(request, space, in->workflow_execution) : NULL;
+
+	if (!execution || !same_chain(request, execution, in->first_execution_run_id))
+		return;
+	execution_terminate(execution, in->reason, in->details, in->identity, &extras);
+	request_reply(
+		request, REQUEST_NEW(request, Workflowservice__TerminateWorkflowExecutionResponse,
+				 workflowservice__terminate_workflow_execution_response));
+}

@@ -1,0 +1,144 @@
+/*
+ * frontend.c: the table of the calls that are served, and what their handlers share: finding the
+ * namespace and the execution, and the texts of the official server for what is wrong with a
+ * request.
+ *
+ * Loop's thread.
+ */
+#include "server/frontend/frontend.h"
+
+#include "proto/time.h"
+#include "rpc/methods.h"
+#include "server/limits.h"
+#include "temporal/api/errordetails/v1/message.pb-c.h"
+
+const struct frontend_method frontend_methods[] = {
+	{ &rpc_workflow_get_system_info, frontend_get_system_info },
+	{ &rpc_workflow_get_cluster_info, frontend_get_cluster_info },
+	{ &rpc_workflow_describe_namespace, frontend_describe_namespace },
+	{ &rpc_workflow_list_namespaces, frontend_list_namespaces },
+	{ &rpc_workflow_register_namespace, frontend_register_namespace },
+	{ &rpc_workflow_start_workflow_execution, frontend_start },
+	{ &rpc_workflow_signal_with_start_workflow_execution, frontend_signal_with_start },
+	{ &rpc_workflow_poll_workflow_task_queue, frontend_poll_workflow },
+	{ &rpc_workflow_respond_workflow_task_completed, frontend_workflow_completed },
+	{ &rpc_workflow_respond_workflow_task_failed, frontend_workflow_failed },
+	{ &rpc_workflow_reset_sticky_task_queue, frontend_reset_sticky },
+	{ &rpc_workflow_shutdown_worker, frontend_shutdown_worker },
+	{ &rpc_workflow_record_worker_heartbeat, frontend_worker_heartbeat },
+	{ &rpc_workflow_poll_activity_task_queue, frontend_poll_activity },
+	{ &rpc_workflow_respond_activity_task_completed, frontend_activity_completed },
+	{ &rpc_workflow_respond_activity_task_failed, frontend_activity_failed },
+	{ &rpc_workflow_respond_activity_task_canceled, frontend_activity_canceled },
+	{ &rpc_workflow_record_activity_task_heartbeat, frontend_activity_heartbeat },
+	{ &rpc_workflow_respond_activity_task_completed_by_id, frontend_activity_completed_by_id },
+	{ &rpc_workflow_respond_activity_task_failed_by_id, frontend_activity_failed_by_id },
+	{ &rpc_workflow_respond_activity_task_canceled_by_id, frontend_activity_canceled_by_id },
+	{ &rpc_workflow_record_activity_task_heartbeat_by_id, frontend_activity_heartbeat_by_id },
+	{ &rpc_workflow_signal_workflow_execution, frontend_signal },
+	{ &rpc_workflow_request_cancel_workflow_execution, frontend_cancel },
+	{ &rpc_workflow_terminate_workflow_execution, frontend_terminate },
+	{ &rpc_workflow_get_workflow_execution_history, frontend_get_history },
+	{ &rpc_workflow_get_workflow_execution_history_reverse, frontend_get_history_reverse },
+	{ &rpc_workflow_describe_workflow_execution, frontend_describe },
+	{ &rpc_workflow_describe_task_queue, frontend_describe_task_queue },
+	{ &rpc_workflow_query_workflow, frontend_query },
+	{ &rpc_workflow_respond_query_task_completed, frontend_query_completed },
+};
+const size_t frontend_methods_count = sizeof(frontend_methods) / sizeof(frontend_methods[0]);
+
+void frontend_serve(struct request *request, frontend_handler *handle)
+{
+	struct server *server = request->server;
+
+	if (server->failed) {
+		request->ops->fail(request, TEMPORAL_UNAVAILABLE, server->failure, NULL);
+		return;
+	}
+	transition_begin(server);
+	handle(request);
+	transition_end(server);
+}
+
+struct server_namespace *frontend_namespace(struct request *request, const char *name)
+{
+	struct server_namespace *space;
+	Errordetails__NamespaceNotFoundFailure detail =
+		ERRORDETAILS__NAMESPACE_NOT_FOUND_FAILURE__INIT;
+
+	if (!frontend_text(request, name, "Namespace not set on request."))
+		return NULL;
+	space = state_namespace(request->server, name);
+	if (space)
+		return space;
+	detail.namespace_ = name;
+	request_fail(request, TEMPORAL_NOT_FOUND, &detail, "Namespace %s is not found.", name);
+	return NULL;
+}
+
+struct execution *frontend_execution(struct request *request, struct server_namespace *space,
+	const Common__WorkflowExecution *execution)
+{
+	Errordetails__NotFoundFailure detail = ERRORDETAILS__NOT_FOUND_FAILURE__INIT;
+	struct execution *found;
+
+	if (!frontend_present(request, execution, "Execution is not set on request.") ||
+		!frontend_text(
+			request, execution->workflow_id, "WorkflowId is not set on request."))
+		return NULL;
+	if (!str_empty(execution->run_id) && strlen(execution->run_id) != SERVER_UUID_SIZE - 1) {
+		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "Invalid RunId.");
+		return NULL;
+	}
+	found = state_execution(request->server, space, execution->workflow_id, execution->run_id);
+	if (!found)
+		request_fail(request, TEMPORAL_NOT_FOUND, &detail,
+			str_empty(execution->run_id)
+				? "workflow not found for ID: %s"
+				: "Workflow executionsRow not found.  WorkflowId: %s, RunId: %s",
+			execution->workflow_id, execution->run_id);
+	return found;
+}
+
+struct execution *frontend_running(struct request *request, struct server_namespace *space,
+	const Common__WorkflowExecution *execution)
+{
+	Errordetails__NotFoundFailure detail = ERRORDETAILS__NOT_FOUND_FAILURE__INIT;
+	struct execution *found = frontend_execution(request, space, execution);
+
+	if (!found || state_running(found))
+		return found;
+	request_fail(request, TEMPORAL_NOT_FOUND, &detail, "workflow execution already completed");
+	return NULL;
+}
+
+bool frontend_present(struct request *request, const void *value, const char *text)
+{
+	if (!value)
+		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s", text);
+	return value;
+}
+
+bool frontend_text(struct request *request, const char *value, const char *text)
+{
+	return frontend_present(request, str_empty(value) ? NULL : value, text);
+}
+
+bool frontend_length(struct request *request, const char *value, const char *what)
+{
+	if (strlen(value ? value : "") <= SERVER_ID_MAX)
+		return true;
+	request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s exceeds length limit.", what);
+	return false;
+}
+
+bool frontend_duration(
+	struct request *request, const Google__Duration *duration, int64_t *ms, const char *what)
+{
+	*ms = 0;
+	if (proto_duration_ms(duration, ms) && *ms >= 0)
+		return true;
+	request_fail(
+		request, TEMPORAL_INVALID_ARGUMENT, NULL, "An invalid %s is set on request.", what);
+	return false;
+}

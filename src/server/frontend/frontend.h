@@ -1,0 +1,65 @@
+/*
+ * frontend.h: the calls of the API: each checks its request, finds what it is about, and hands it
+ * to history/ or matching/. One file a group of calls; frontend.c has the table of all of them.
+ */
+#ifndef SERVER_FRONTEND_FRONTEND_H
+#define SERVER_FRONTEND_FRONTEND_H
+
+#include "rpc/channel.h"
+#include "server/history/history.h"
+
+/* A handler owes exactly one answer, now or later. It runs between transition_begin and
+ * transition_end. */
+typedef void frontend_handler(struct request *request);
+
+struct frontend_method {
+	const struct rpc_method *method;
+	frontend_handler *handle;
+};
+
+extern const struct frontend_method frontend_methods[];
+extern const size_t frontend_methods_count;
+
+/* Works on one call: an input. */
+void frontend_serve(struct request *request, frontend_handler *handle);
+
+/* The namespace of that name, or NULL: the request has been answered. */
+struct server_namespace *frontend_namespace(struct request *request, const char *name);
+
+/* The execution, or NULL: the request has been answered. */
+struct execution *frontend_execution(struct request *request, struct server_namespace *space,
+	const Common__WorkflowExecution *execution);
+/* ... which has to be running. */
+struct execution *frontend_running(struct request *request, struct server_namespace *space,
+	const Common__WorkflowExecution *execution);
+
+/* False: the request has been answered with INVALID_ARGUMENT. */
+bool frontend_present(struct request *request, const void *value, const char *text);
+bool frontend_text(struct request *request, const char *value, const char *text);
+bool frontend_length(struct request *request, const char *value, const char *what);
+
+/* Duration of a message in ms, 0 for none. False: answered; `what` names the field. */
+bool frontend_duration(
+	struct request *request, const Google__Duration *duration, int64_t *ms, const char *what);
+
+frontend_handler frontend_get_system_info, frontend_get_cluster_info, frontend_describe_namespace,
+	frontend_list_namespaces, frontend_register_namespace;
+/* A new namespace, in the journal. */
+void namespace_register(struct server *server, const char *name, const char *description,
+	const char *owner_email, int64_t retention_ms);
+
+frontend_handler frontend_start, frontend_signal_with_start;
+frontend_handler frontend_poll_workflow, frontend_workflow_completed, frontend_workflow_failed,
+	frontend_shutdown_worker, frontend_worker_heartbeat, frontend_reset_sticky;
+frontend_handler frontend_poll_activity, frontend_activity_completed, frontend_activity_failed,
+	frontend_activity_canceled, frontend_activity_heartbeat, frontend_activity_completed_by_id,
+	frontend_activity_failed_by_id, frontend_activity_canceled_by_id,
+	frontend_activity_heartbeat_by_id;
+frontend_handler frontend_signal, frontend_cancel, frontend_terminate;
+frontend_handler frontend_get_history, frontend_get_history_reverse, frontend_describe;
+/* A wait for events has found none: an empty page and the token to go on with. */
+void frontend_history_expired(struct request *request, struct execution *execution);
+frontend_handler frontend_describe_task_queue;
+frontend_handler frontend_query, frontend_query_completed;
+
+#endif

@@ -1,0 +1,220 @@
+/*
+ * workflow_task.c: what workers ask and tell about workflow tasks. Loop's thread.
+ */
+#include "proto/codec.h"
+#include "proto/enum_name.h"
+#include "proto/time.h"
+#include "server/frontend/frontend.h"
+#include "temporal/api/errordetails/v1/message.pb-c.h"
+
+void frontend_poll_workflow(struct request *request)
+{
+	const Workflowservice__PollWorkflowTaskQueueRequest *in = request->message;
+	struct server_namespace *space = frontend_namespace(request, in->namespace_);
+
+	if (!space ||
+		!frontend_text(request, in->task_queue ? in->task_queue->name : NULL,
+			"TaskQueue is not set on request.") ||
+		!frontend_length(request, in->task_queue->name, "TaskQueue") ||
+		!frontend_length(request, in->identity, "identity"))
+		return;
+	struct task_queue *queue =
+		matching_queue(request->server, space, in->task_queue->name, false);
+	if (queue && in->task_queue->kind == ENUMS__TASK_QUEUE_KIND__TASK_QUEUE_KIND_STICKY)
+		queue->sticky = true;
+	matching_poll(queue, request, in->identity);
+}
+
+/* The execution whose workflow task this token is of, or NULL: answered. */
+static struct execution *find_task(struct request *request, ProtobufCBinaryData data)
+{
+	Errordetails__NotFoundFailure detail = ERRORDETAILS__NOT_FOUND_FAILURE__INIT;
+	struct execution *execution = NULL;
+	struct task_token token;
+	bool valid = token_read(data, &token);
+
+	if (!valid) {
+		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "Invalid TaskToken.");
+	} else {
+		execution = state_numbered(request->server, (uint64_t)token.run);
+		if (execution && !str_same(execution->run_id, token.run_id))
+			execution = NULL;
+		if (execution && !state_running(execution)) {
+			request_fail(request, TEMPORAL_NOT_FOUND, &detail,
+				"workflow execution already completed");
+			execution = NULL;
+		} else if (!execution || !execution->task_started_id ||
+			   execution->task_scheduled_id != token.scheduled_id ||
+			   execution->task_started_id != token.started_id ||
+			   execution->task_attempt != token.attempt) {
+			request_fail(
+				request, TEMPORAL_NOT_FOUND, &detail, "Workflow task not found.");
+			execution = NULL;
+		}
+	}
+	token_finish(&token);
+	return execution;
+}
+
+static void take_sticky(
+	struct execution *execution, const Workflowservice__RespondWorkflowTaskCompletedRequest *in)
+{
+	const Taskqueue__StickyExecutionAttributes *sticky = in->sticky_attributes;
+
+	if (!sticky || !sticky->worker_task_queue || str_empty(sticky->worker_task_queue->name)) {
+		workflow_task_clear_sticky(execution);
+		return;
+	}
+	state_set_text(
+		execution->server, &execution->sticky_queue, sticky->worker_task_queue->name);
+	(void)!proto_duration_ms(sticky->schedule_to_start_timeout, &execution->sticky_timeout_ms);
+}
+
+static void add_completed(struct decision *decision)
+{
+	const Workflowservice__RespondWorkflowTaskCompletedRequest *in = decision->message;
+	History__WorkflowTaskCompletedEventAttributes completed =
+		HISTORY__WORKFLOW_TASK_COMPLETED_EVENT_ATTRIBUTES__INIT;
+
+	completed.identity = in->identity;
+	completed.sdk_metadata = in->sdk_metadata;
+	completed.metering_metadata = in->metering_metadata;
+	completed.versioning_behavior = in->versioning_behavior;
+	workflow_task_complete(decision->execution, &completed);
+	decision->completed_id = decision->execution->last_completed_id;
+}
+
+/* A bad command: the task has failed, and the worker is told why. */
+static void fail_task(struct decision *decision)
+{
+	char name[PROTO_ENUM_TEXT];
+	Failure__Failure failure = FAILURE__FAILURE__INIT;
+	Failure__ServerFailureInfo info = FAILURE__SERVER_FAILURE_INFO__INIT;
+	const char *cause = proto_enum_short(
+		&enums__workflow_task_failed_cause__descriptor, (int)decision->cause, name);
+	const char *text = str_empty(decision->text) ? cause
+						     : arena_printf(decision->request->arena,
+							       "%s: %s", cause, decision->text);
+
+	failure.message = text;
+	failure.source = "Server";
+	failure.failure_info_case = FAILURE__FAILURE__FAILURE_INFO_SERVER_FAILURE_INFO;
+	failure.server_failure_info = &info;
+	info.non_retryable = true;
+	workflow_task_fail(
+		decision->execution, decision->cause, &failure, decision->message->identity);
+	request_fail(decision->request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s", text);
+}
+
+/* After the commands: what was buffered, and the next task. */
+static void go_on(struct decision *decision)
+{
+	const Workflowservice__RespondWorkflowTaskCompletedRequest *in = decision->message;
+	struct execution *execution = decision->execution;
+	bool news = event_flush(execution);
+
+	execution->completing = false;
+	query_answers(execution, in);
+	if (!state_running(execution))
+		return;
+	bool needed = news || execution->task_wanted || in->force_create_new_workflow_task;
+	if (needed && in->return_new_workflow_task && !str_empty(execution->sticky_queue))
+		decision->response->workflow_task = workflow_task_start_inline(
+			execution, decision->request, in->identity, true);
+	else if (needed)
+		workflow_task_schedule(execution);
+	query_again(execution);
+}
+
+void frontend_workflow_completed(struct request *request)
+{
+	const Workflowservice__RespondWorkflowTaskCompletedRequest *in = request->message;
+	struct decision decision = {
+		.request = request,
+		.message = in,
+		.execution = find_task(request, in->task_token),
+	};
+	struct execution *execution = decision.execution;
+
+	if (!execution)
+		return;
+	const char *over = execution_over_limit(execution);
+	if (over) {
+		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s", over);
+		return;
+	}
+	for (size_t i = 0; i < in->n_commands; i++) {
+		if (!command_check(&decision, i)) {
+			fail_task(&decision);
+			return;
+		}
+	}
+	decision.response =
+		REQUEST_NEW(request, Workflowservice__RespondWorkflowTaskCompletedResponse,
+			workflowservice__respond_workflow_task_completed_response);
+	take_sticky(execution, in);
+	add_completed(&decision);
+	execution->completing = true;
+	execution->task_wanted = false;
+	for (size_t i = 0; i < in->n_commands && state_running(execution); i++)
+		command_apply(&decision, in->commands[i]);
+	go_on(&decision);
+	transition_durable(request->server);
+	request_reply(request, decision.response);
+}
+
+void frontend_workflow_failed(struct request *request)
+{
+	const Workflowservice__RespondWorkflowTaskFailedRequest *in = request->message;
+	struct execution *execution = find_task(request, in->task_token);
+
+	if (!execution)
+		return;
+	workflow_task_fail(execution, in->cause, in->failure, in->identity);
+	request_reply(
+		request, REQUEST_NEW(request, Workflowservice__RespondWorkflowTaskFailedResponse,
+				 workflowservice__respond_workflow_task_failed_response));
+}
+
+void frontend_reset_sticky(struct request *request)
+{
+	const Workflowservice__ResetStickyTaskQueueRequest *in = request->message;
+	struct server_namespace *space = frontend_namespace(request, in->namespace_);
+	struct execution *execution =
+		space ? frontend_running(request, space, in->execution) : NULL;
+
+	if (!execution)
+		return;
+	workflow_task_clear_sticky(execution);
+	transition_touch(execution);
+	request_reply(request, REQUEST_NEW(request, Workflowservice__ResetStickyTaskQueueResponse,
+				       workflowservice__reset_sticky_task_queue_response));
+}
+
+void frontend_shutdown_worker(struct request *request)
+{
+	const Workflowservice__ShutdownWorkerRequest *in = request->message;
+	struct server_namespace *space = frontend_namespace(request, in->namespace_);
+
+	if (!space)
+		return;
+	if (!str_empty(in->sticky_task_queue)) {
+		struct task_queue *queue =
+			matching_queue(request->server, space, in->sticky_task_queue, false);
+
+		if (queue)
+			matching_unload(queue);
+	}
+	request_reply(request, REQUEST_NEW(request, Workflowservice__ShutdownWorkerResponse,
+				       workflowservice__shutdown_worker_response));
+}
+
+void frontend_worker_heartbeat(struct request *request)
+{
+	const Workflowservice__RecordWorkerHeartbeatRequest *in = request->message;
+
+	if (frontend_namespace(request, in->namespace_))
+		request_reply(request,
+			REQUEST_NEW(request, Workflowservice__RecordWorkerHeartbeatResponse,
+				workflowservice__record_worker_heartbeat_response));
+}

@@ -1,0 +1,97 @@
+/*
+ * close.c: the end of a run: nothing of it waits or is timed any more, its callers are told.
+ * Loop's thread.
+ */
+#include "base/mem.h"
+#include "proto/codec.h"
+#include "proto/time.h"
+#include "server/history/history.h"
+#include "server/limits.h"
+
+static void erase_all(struct execution *execution)
+{
+	struct server *server = execution->server;
+
+	while (execution->activities) {
+		transition_erase(server, (struct entity_key){ ENTITY_ACTIVITY, execution->number,
+						 execution->activities->scheduled_id });
+		state_activity_free(execution->activities);
+	}
+	while (execution->timers) {
+		transition_erase(server, (struct entity_key){ ENTITY_TIMER, execution->number,
+						 execution->timers->started_id });
+		state_timer_free(execution->timers);
+	}
+}
+
+void execution_close(struct execution *execution, Enums__WorkflowExecutionStatus status)
+{
+	struct server *server = execution->server;
+
+	execution->status = (int32_t)status;
+	execution->close_ns = server->now_ns;
+	erase_all(execution);
+	timers_stop(&server->timers, &execution->run_timer);
+	timers_stop(&server->timers, &execution->task_timer);
+	matching_withdraw(&execution->task);
+	transition_touch(execution);
+	transition_durable(server);
+	query_again(execution);
+}
+
+void execution_terminate(struct execution *execution, const char *reason,
+	const Common__Payloads *details, const char *identity, const struct event_extras *extras)
+{
+	History__WorkflowExecutionTerminatedEventAttributes attributes =
+		HISTORY__WORKFLOW_EXECUTION_TERMINATED_EVENT_ATTRIBUTES__INIT;
+
+	workflow_task_drop(execution);
+	attributes.reason = reason;
+	attributes.details = (Common__Payloads *)(uintptr_t)details;
+	attributes.identity = identity;
+	event_add_with(execution, ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
+		&attributes, extras);
+	execution_close(
+		execution, ENUMS__WORKFLOW_EXECUTION_STATUS__WORKFLOW_EXECUTION_STATUS_TERMINATED);
+}
+
+const char *execution_over_limit(struct execution *execution)
+{
+	const char *text = NULL;
+
+	if (execution->next_event_id > SERVER_HISTORY_COUNT_MAX)
+		text = "Workflow history count exceeds limit.";
+	else if (execution->history_size > SERVER_HISTORY_SIZE_MAX)
+		text = "Workflow history size exceeds limit.";
+	if (text)
+		execution_terminate(execution, text, NULL, "history-service", NULL);
+	return text;
+}
+
+void execution_timed_out(struct timers_entry *timer)
+{
+	struct execution *execution =
+		(struct execution *)(void *)((char *)timer - offsetof(struct execution, run_timer));
+	History__WorkflowExecutionTimedOutEventAttributes attributes =
+		HISTORY__WORKFLOW_EXECUTION_TIMED_OUT_EVENT_ATTRIBUTES__INIT;
+	Failure__Failure failure = FAILURE__FAILURE__INIT;
+	Failure__TimeoutFailureInfo info = FAILURE__TIMEOUT_FAILURE_INFO__INIT;
+	struct execution *next = NULL;
+
+	info.timeout_type = ENUMS__TIMEOUT_TYPE__TIMEOUT_TYPE_START_TO_CLOSE;
+	failure.message = "workflow timeout";
+	failure.source = "Server";
+	failure.failure_info_case = FAILURE__FAILURE__FAILURE_INFO_TIMEOUT_FAILURE_INFO;
+	failure.timeout_failure_info = &info;
+	workflow_task_drop(execution);
+	if (execution->execution_expires_ns &&
+		execution->server->now_ns >= execution->execution_expires_ns)
+		attributes.retry_state = ENUMS__RETRY_STATE__RETRY_STATE_TIMEOUT;
+	else
+		next = start_retry(execution, &failure, &attributes.retry_state);
+	attributes.new_execution_run_id = next ? next->run_id : NULL;
+	event_add(
+		execution, ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT, &attributes);
+	execution_close(
+		execution, ENUMS__WORKFLOW_EXECUTION_STATUS__WORKFLOW_EXECUTION_STATUS_TIMED_OUT);
+}

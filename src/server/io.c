@@ -1,0 +1,56 @@
+/*
+ * io.c: the machine's clock and chance. The wall clock is read once; from then on CLOCK_MONOTONIC
+ * counts, so that a timer is not early or late because somebody set the clock.
+ */
+#include "server/io.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <time.h>
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int64_t offset_ns;
+
+static int64_t read_clock(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void read_offset(void)
+{
+	offset_ns = read_clock(CLOCK_REALTIME) - read_clock(CLOCK_MONOTONIC);
+}
+
+static int64_t system_now(void *user)
+{
+	pthread_once(&once, read_offset);
+	return read_clock(CLOCK_MONOTONIC) + offset_ns;
+}
+
+static void system_random(void *user, void *out, size_t len)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t n = getrandom((char *)out + done, len - done, 0);
+
+		done += n > 0 ? (size_t)n : 0;
+	}
+}
+
+const struct server_io server_io_system = { .now_ns = system_now, .random = system_random };
+
+void server_uuid(const struct server_io *io, char uuid[SERVER_UUID_SIZE])
+{
+	uint8_t b[16];
+
+	io->random(io->user, b, sizeof(b));
+	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+	snprintf(uuid, SERVER_UUID_SIZE,
+		"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+		b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
+		b[15]);
+}

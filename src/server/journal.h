@@ -1,0 +1,35 @@
+/*
+ * journal.h: between the transitions and the store: batches go down, their commits come back up;
+ * at the start the records become the state again.
+ */
+#ifndef SERVER_JOURNAL_H
+#define SERVER_JOURNAL_H
+
+#include "server/state.h"
+
+/* Hands server->batch to the store as number server->submitted, and empties it. */
+void journal_submit(struct server *server);
+
+/*
+ * Opens the store (`path` NULL: in memory) and rebuilds the state from it. `wake` is called on the
+ * store's threads when journal_step is due.
+ */
+enum temporal_code journal_open(struct server *server, const char *path, void (*wake)(void *server),
+	struct temporal_error *err) __attribute__((warn_unused_result));
+void journal_step(struct server *server);
+void journal_close(struct server *server);
+
+/* A namespace was made or changed. */
+void journal_namespace(struct server *server, const struct server_namespace *space);
+
+/* A number for a new run. */
+uint64_t journal_new_run(struct server *server);
+
+/* Applies one record of the journal, a batch of one run, to the state. For recovery and tests. */
+enum temporal_code journal_apply(struct server *server, const uint8_t *data, size_t len,
+	struct temporal_error *err) __attribute__((warn_unused_result));
+
+/* After the last record: timers and tasks of all that is running. */
+void journal_revive(struct server *server);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * limits.h: every limit and default duration of the server, in one place. The numbers are those of
+ * the official server's dynamic configuration.
+ */
+#ifndef SERVER_LIMITS_H
+#define SERVER_LIMITS_H
+
+#include <stdint.h>
+
+/* Sizes, in bytes. */
+#define SERVER_BLOB_MAX              (2 * 1024 * 1024)
+#define SERVER_MEMO_MAX              (2 * 1024 * 1024)
+#define SERVER_COMPLETION_MAX        (40 * 1024 * 1024)
+#define SERVER_HISTORY_SIZE_MAX      (50 * 1024 * 1024)
+#define SERVER_HISTORY_SIZE_SUGGEST  (4 * 1024 * 1024)
+#define SERVER_HISTORY_COUNT_MAX     51200
+#define SERVER_HISTORY_COUNT_SUGGEST 4096
+#define SERVER_ACTIVITY_FAILURE_MAX \
+	(4 * 1024) /* of a failure that is kept for the next attempt \
+						 */
+#define SERVER_BUFFERED_MAX 100
+#define SERVER_ID_MAX       1000
+
+/* Numbers, of one run. */
+#define SERVER_PENDING_ACTIVITIES_MAX 2000
+#define SERVER_SIGNALS_MAX            10000
+#define SERVER_QUERIES_MAX            100
+
+/* Pages. */
+#define SERVER_HISTORY_PAGE_MAX 256
+
+/* Durations. */
+#define SERVER_POLL_MS             60000 /* of a task poll that finds nothing */
+#define SERVER_POLL_SLACK_MS       1000  /* such a poll is answered before its caller gives up */
+#define SERVER_HISTORY_POLL_MS     20000
+#define SERVER_TASK_TIMEOUT_MS     10000 /* of a workflow task, by default */
+#define SERVER_TASK_TIMEOUT_MAX_MS 120000
+#define SERVER_TASK_RETRY_MS       5000 /* by which the timeout of a failing task grows at first */
+#define SERVER_TASK_RETRY_MAX_MS   600000
+#define SERVER_STICKY_POLLER_MS    10000 /* a sticky queue without a poll for so long is dead */
+#define SERVER_RETRY_INTERVAL_MS   1000
+#define SERVER_RETRY_COEFFICIENT   2.0
+#define SERVER_RETRY_MAX_FACTOR    100
+#define SERVER_RETENTION_MS        INT64_C(86400000)
+#define SERVER_STOP_GRACE_MS       1000
+
+#endif

@@ -1,0 +1,84 @@
+/*
+ * matching.h: task queues: tasks wait for pollers, or pollers for tasks. In memory: tasks are
+ * rebuilt from the executions after a restart.
+ *
+ * matching_offer() only queues; pairs are made by matching_run() at the end of each input, so that
+ * a task's start is part of the transition that scheduled it if somebody waits for it.
+ */
+#ifndef SERVER_MATCHING_MATCHING_H
+#define SERVER_MATCHING_MATCHING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/map.h"
+
+struct server;
+struct server_namespace;
+struct request;
+struct task_queue;
+
+enum matching_kind {
+	MATCHING_WORKFLOW, /* of an execution */
+	MATCHING_ACTIVITY, /* of an activity */
+	MATCHING_QUERY,    /* of a query */
+};
+
+/* A task, embedded in what it belongs to. Zeroed: it is in no queue. */
+struct matching_task {
+	enum matching_kind kind;
+	void *owner;
+	struct task_queue *queue;
+	struct matching_task *next, *prev;
+};
+
+/* A poll that waits; in its request's arena. */
+struct matching_poller {
+	struct request *request;
+	struct task_queue *queue;
+	const char *identity;
+	struct matching_poller *next, *prev;
+};
+
+struct matching {
+	struct map queues;        /* hash to chain */
+	struct task_queue *ready; /* may have a pair */
+};
+
+struct task_queue {
+	struct server *server;
+	struct task_queue *next_hash, *next_ready;
+	uint64_t hash;
+	struct server_namespace *space;
+	char *name;
+	bool activity; /* else of workflow tasks */
+	bool sticky, is_ready;
+	int64_t polled_ns; /* the last poll; 0: never */
+	struct matching_task *tasks, *tasks_last;
+	unsigned n_tasks;
+	struct matching_poller *pollers, *pollers_last;
+};
+
+/* The queue of that name, made if it is new. NULL: memory is out (the server has failed). */
+struct task_queue *matching_queue(
+	struct server *server, struct server_namespace *space, const char *name, bool activity);
+
+/* Puts the task at the end of the queue; takes it out of the one that it is in. */
+void matching_offer(struct task_queue *queue, struct matching_task *task);
+void matching_withdraw(struct matching_task *task);
+
+/* A poll: it waits until there is a task, or its time is up. */
+void matching_poll(struct task_queue *queue, struct request *request, const char *identity);
+
+/* Does somebody poll this sticky queue, or has until just now? */
+bool matching_alive(const struct task_queue *queue);
+
+/* Sends the pollers of a queue away with empty answers; a worker is shutting down. */
+void matching_unload(struct task_queue *queue);
+
+/* Makes all pairs that can be made. */
+void matching_run(struct server *server);
+
+void matching_finish(struct server *server);
+
+#endif

@@ -1,0 +1,156 @@
+/*
+ * request.c: answers, and why they wait.
+ *
+ * What a handler answers may tell of changes that are not on disk yet: its own, or those of others
+ * that it has read. So every answer is given a ticket at the end of its input, the number of the
+ * last batch that must be durable, and leaves when that is committed. Answers leave in the order of
+ * their tickets.
+ *
+ * Loop's thread.
+ */
+#include "server/request.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "google/protobuf/any.pb-c.h"
+#include "proto/codec.h"
+#include "server/limits.h"
+#include "server/state.h"
+#include "temporal/api/common/v1/grpc_status.pb-c.h"
+
+#define TYPE_URL "type.googleapis.com/"
+
+void *request_message(struct request *request, const ProtobufCMessageDescriptor *type)
+{
+	static const uint64_t nothing[256]; /* larger than any message of the API */
+	void *message = proto_new(request->arena, type);
+
+	if (message)
+		return message;
+	server_no_memory(request->server);
+	/* The answer is not sent any more; what is written here is read by nobody. */
+	return (void *)(uintptr_t)nothing;
+}
+
+const char *request_text(struct request *request, const char *text)
+{
+	const char *copy = arena_strdup(request->arena, text ? text : "");
+
+	if (!copy)
+		server_no_memory(request->server);
+	return copy ? copy : "";
+}
+
+static void hold(struct request *request)
+{
+	struct server *server = request->server;
+
+	request->cancelled = NULL;
+	request->next = NULL;
+	*server->answers_last = request;
+	server->answers_last = &request->next;
+}
+
+void request_reply(struct request *request, const void *message)
+{
+	request->reply = message;
+	hold(request);
+}
+
+void request_reply_now(struct request *request, const void *message)
+{
+	struct server *server = request->server;
+
+	request->cancelled = NULL;
+	if (server->failed)
+		request->ops->fail(request, TEMPORAL_UNAVAILABLE, server->failure, NULL);
+	else
+		request->ops->reply(request, message);
+}
+
+static const Common__GrpcStatus *make_status(
+	struct request *request, enum temporal_code code, const char *text, const void *detail)
+{
+	struct arena *arena = request->arena;
+	Common__GrpcStatus *status = PROTO_NEW(arena, Common__GrpcStatus, common__grpc_status);
+	Google__Any *any = PROTO_NEW(arena, Google__Any, google__any);
+	Google__Any **details = arena_alloc(arena, sizeof(*details));
+	const char *name = ((const ProtobufCMessage *)detail)->descriptor->name;
+	struct bytes encoded = { 0 };
+
+	if (!status || !any || !details ||
+		proto_encode(arena, detail, 0, &encoded, NULL) != TEMPORAL_OK)
+		return NULL;
+	any->type_url = arena_printf(arena, TYPE_URL "%s", name);
+	any->value.data = encoded.ptr;
+	any->value.len = encoded.len;
+	details[0] = any;
+	status->code = (int32_t)code;
+	status->message = text;
+	status->details = details;
+	status->n_details = 1;
+	return any->type_url ? status : NULL;
+}
+
+void request_fail(struct request *request, enum temporal_code code, const void *detail,
+	const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	request->text = arena_vprintf(request->arena, format, args);
+	va_end(args);
+	if (!request->text)
+		request->text = "out of memory";
+	request->code = code;
+	request->status = detail ? make_status(request, code, request->text, detail) : NULL;
+	hold(request);
+}
+
+static void send(struct request *request)
+{
+	struct server *server = request->server;
+
+	if (server->failed)
+		request->ops->fail(request, TEMPORAL_UNAVAILABLE, server->failure, NULL);
+	else if (request->code != TEMPORAL_OK)
+		request->ops->fail(request, request->code, request->text, request->status);
+	else
+		request->ops->reply(request, request->reply);
+}
+
+void request_release(struct server *server, uint64_t committed)
+{
+	while (server->held && (server->failed || server->held->ticket <= committed)) {
+		struct request *request = server->held;
+
+		server->held = request->next;
+		if (!server->held)
+			server->held_last = &server->held;
+		send(request);
+	}
+}
+
+void request_wait(struct request *request, int64_t wait_ms, void (*expired)(struct request *),
+	void *waiting_for)
+{
+	struct server *server = request->server;
+	int64_t now = rpc_now_ns(), due = now + wait_ms * 1000000;
+	int64_t last = request->deadline_ns;
+
+	if (last != INT64_MAX)
+		last -= SERVER_POLL_SLACK_MS * INT64_C(1000000);
+	if (last < due)
+		due = last;
+	request->cancelled = expired;
+	request->waiting_for = waiting_for;
+	if (!timers_set(&server->waits, &request->timer, due, NULL))
+		server_no_memory(server);
+}
+
+void request_wake(struct request *request)
+{
+	request->cancelled = NULL;
+	timers_stop(&request->server->waits, &request->timer);
+}

@@ -1,0 +1,384 @@
+/*
+ * server.c: the life of a server: it opens the store, rebuilds the state, listens, and stops.
+ * Between the world and the logic: calls of rpc/server.h become requests, the loop's timer
+ * becomes ticks, the store's wake-ups become commits.
+ *
+ * One thread, the loop's, owns all state. temporal_server_start and _stop run on the caller's
+ * thread, before and after that thread lives.
+ */
+#include "server/server.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "proto/codec.h"
+#include "rpc/methods.h"
+#include "server/journal.h"
+#include "server/limits.h"
+#include "temporal/api/common/v1/grpc_status.pb-c.h"
+
+#define HEALTH_SERVING 1
+
+/* ---- Calls of the network ---- */
+
+struct network_request {
+	struct request request; /* first: the ops cast */
+	struct rpc_server_call *call;
+};
+
+static struct rpc_server_call *call_of(struct request *request)
+{
+	return ((struct network_request *)(void *)request)->call;
+}
+
+static void network_reply(struct request *request, const void *message)
+{
+	rpc_server_reply(call_of(request), message);
+}
+
+static void network_fail(
+	struct request *request, enum temporal_code code, const char *text, const void *status)
+{
+	rpc_server_fail(call_of(request), code, text, status);
+}
+
+static const char *network_header(struct request *request, const char *name)
+{
+	return rpc_server_header(call_of(request), name);
+}
+
+static const struct request_ops network_ops = { network_reply, network_fail, network_header };
+
+/* The client is gone: whatever waits for it may go too. */
+static void network_cancelled(struct rpc_server_call *call, void *user)
+{
+	struct request *request = user;
+
+	if (!request->cancelled)
+		return;
+	transition_begin(request->server);
+	request->cancelled(request);
+	transition_end(request->server);
+}
+
+static void network_handle(struct rpc_server_call *call, const void *message, void *user)
+{
+	const struct server_method *method = user;
+	struct arena *arena = rpc_server_arena(call);
+
+	/* The budget was that of the request; the answer may be larger. */
+	arena->budget = ARENA_NO_BUDGET;
+	struct network_request *out = ARENA_NEW(arena, struct network_request);
+	if (!out) {
+		rpc_server_fail(call, TEMPORAL_RESOURCE_EXHAUSTED, "out of memory", NULL);
+		return;
+	}
+	out->call = call;
+	out->request = (struct request){
+		.server = method->server,
+		.ops = &network_ops,
+		.arena = arena,
+		.message = message,
+		.deadline_ns = rpc_server_deadline_ns(call),
+	};
+	rpc_server_on_cancel(call, network_cancelled, &out->request);
+	frontend_serve(&out->request, method->handle);
+}
+
+/*
+ * grpc.health.v1.Health/Check. Its two messages are not among the API's, but have the shape of two
+ * that are: a text in field 1, and a number in field 1.
+ */
+static const struct rpc_method health_check = { "/grpc.health.v1.Health/Check",
+	&common__workflow_type__descriptor, &common__grpc_status__descriptor };
+
+static void handle_health(struct request *request)
+{
+	static const char *const known[] = { "", "temporal.api.workflowservice.v1.WorkflowService",
+		"temporal.api.operatorservice.v1.OperatorService" };
+	const char *service = ((const Common__WorkflowType *)request->message)->name;
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (!str_same(service, known[i]))
+			continue;
+		Common__GrpcStatus *response =
+			REQUEST_NEW(request, Common__GrpcStatus, common__grpc_status);
+
+		response->code = HEALTH_SERVING;
+		request_reply(request, response);
+		return;
+	}
+	request_fail(request, TEMPORAL_NOT_FOUND, NULL, "unknown service");
+}
+
+static bool make_table(struct temporal_server *server)
+{
+	size_t n = frontend_methods_count + 1;
+
+	server->methods = mem_zalloc(n * sizeof(*server->methods));
+	server->table = mem_zalloc(n * sizeof(*server->table));
+	if (!server->methods || !server->table)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		const struct frontend_method health = { &health_check, handle_health };
+		const struct frontend_method *method =
+			i < frontend_methods_count ? &frontend_methods[i] : &health;
+
+		server->methods[i] = (struct server_method){ &server->server, method->handle };
+		server->table[i] = (struct rpc_server_method){
+			.method = method->method,
+			.handle = network_handle,
+			.user = &server->methods[i],
+		};
+	}
+	return true;
+}
+
+/* ---- Time and disk ---- */
+
+static struct temporal_server *of_state(struct server *state)
+{
+	return (struct temporal_server *)(void *)((char *)state -
+						  offsetof(struct temporal_server, server));
+}
+
+static void tell_fatal(struct temporal_server *server)
+{
+	if (!server->server.failed || server->told)
+		return;
+	server->told = true;
+	request_release(&server->server, UINT64_MAX);
+	if (server->fatal)
+		server->fatal(server->server.failure, server->user);
+}
+
+static void on_wake(struct rpc_timer *timer)
+{
+	struct temporal_server *server =
+		(struct temporal_server *)(void *)((char *)timer -
+						   offsetof(struct temporal_server, wake));
+
+	transition_tick(&server->server, rpc_now_ns());
+}
+
+static void arm(struct server *state)
+{
+	struct temporal_server *server = of_state(state);
+	int64_t due = timers_next(&state->timers), wait = timers_next(&state->waits);
+
+	if (due != INT64_MAX) {
+		int64_t left = due - state->io.now_ns(state->io.user);
+
+		due = rpc_now_ns() + (left > 0 ? left : 0);
+	}
+	if (wait < due)
+		due = wait;
+	tell_fatal(server);
+	if (due == INT64_MAX)
+		rpc_timer_stop(&server->wake);
+	else if (!server->wake.armed || server->wake.due_ns != due)
+		rpc_timer_set(server->loop, &server->wake, due, on_wake);
+}
+
+static void on_store_step(struct rpc_task *task)
+{
+	struct temporal_server *server =
+		(struct temporal_server *)(void *)((char *)task -
+						   offsetof(struct temporal_server, store_step));
+
+	journal_step(&server->server);
+	tell_fatal(server);
+}
+
+static void wake_for_store(void *user)
+{
+	struct temporal_server *server = of_state(user);
+
+	rpc_loop_post(server->loop, &server->store_step);
+}
+
+/* ---- Start ---- */
+
+static enum temporal_code check_opts(
+	const struct temporal_server_opts *opts, struct temporal_error *err)
+{
+	if (opts->port < TEMPORAL_SERVER_ANY_PORT || opts->port > 65535)
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+			"port %d is none: 1 to 65535, 0 for no listener, or "
+			"TEMPORAL_SERVER_ANY_PORT",
+			opts->port);
+	return TEMPORAL_OK;
+}
+
+static void register_all(struct server *server, const struct temporal_server_opts *opts)
+{
+	if (!state_namespace(server, "default"))
+		namespace_register(server, "default", "", "", 0);
+	for (size_t i = 0; opts->namespaces && opts->namespaces[i]; i++) {
+		if (!state_namespace(server, opts->namespaces[i]))
+			namespace_register(server, opts->namespaces[i], "", "", 0);
+	}
+}
+
+/* The first input, on the loop's thread: what recovery armed is due from now on. */
+static void on_begin(struct rpc_task *task)
+{
+	struct temporal_server *server =
+		(struct temporal_server *)(void *)((char *)task -
+						   offsetof(struct temporal_server, begin));
+
+	server->server.changed = arm;
+	transition_tick(&server->server, rpc_now_ns());
+}
+
+static enum temporal_code listen_on(struct temporal_server *server,
+	const struct temporal_server_opts *opts, struct temporal_error *err)
+{
+	if (opts->port == 0)
+		return TEMPORAL_OK;
+	server->listener = rpc_server_new(server->loop,
+		&(struct rpc_server_opts){
+			.host = opts->host,
+			.port = opts->port > 0 ? (uint16_t)opts->port : 0,
+			.methods = server->table,
+			.n_methods = frontend_methods_count + 1,
+		},
+		err);
+	if (!server->listener)
+		return err ? err->code : TEMPORAL_UNAVAILABLE;
+	server->port = rpc_server_port(server->listener);
+	return TEMPORAL_OK;
+}
+
+static enum temporal_code start(struct temporal_server *server,
+	const struct temporal_server_opts *opts, struct temporal_error *err)
+{
+	char cluster[SERVER_UUID_SIZE];
+	enum temporal_code code;
+
+	server->loop = rpc_loop_new(err);
+	if (!server->loop)
+		return err ? err->code : TEMPORAL_UNAVAILABLE;
+	if (!make_table(server))
+		return error_no_memory(err, "the server's table of methods");
+	transition_begin(&server->server);
+	code = journal_open(&server->server, opts->db, wake_for_store, err);
+	if (code != TEMPORAL_OK)
+		return code;
+	server_uuid(&server->server.io, cluster);
+	state_set_text(&server->server, &server->server.cluster_id, cluster);
+	register_all(&server->server, opts);
+	transition_end(&server->server);
+	if (server->server.failed)
+		return error_set(err, TEMPORAL_UNAVAILABLE, "%s", server->server.failure);
+	code = listen_on(server, opts, err);
+	if (code != TEMPORAL_OK)
+		return code;
+	rpc_loop_post(server->loop, &server->begin);
+	return rpc_loop_start(server->loop, "temporal-server", err);
+}
+
+/* Nothing of it runs any more. */
+static void server_free(struct temporal_server *server)
+{
+	if (server->server.store)
+		journal_close(&server->server);
+	rpc_loop_free(server->loop);
+	state_finish(&server->server);
+	mem_free(server->methods);
+	mem_free(server->table);
+	pthread_cond_destroy(&server->changed);
+	pthread_mutex_destroy(&server->lock);
+	mem_free(server);
+}
+
+struct temporal_server *temporal_server_start_sized(
+	struct temporal_error *err, const struct temporal_server_opts *given, size_t size)
+{
+	struct temporal_server_opts opts = { 0 };
+	struct temporal_server *server;
+
+	memcpy(&opts, given, size < sizeof(opts) ? size : sizeof(opts));
+	if (check_opts(&opts, err) != TEMPORAL_OK)
+		return NULL;
+	server = mem_zalloc(sizeof(*server));
+	if (!server) {
+		error_no_memory(err, "the server");
+		return NULL;
+	}
+	pthread_mutex_init(&server->lock, NULL);
+	pthread_cond_init(&server->changed, NULL);
+	state_init(&server->server, &server_io_system);
+	server->transport = (struct rpc_transport){ server_channel_open, server };
+	server->fatal = opts.fatal;
+	server->user = opts.user;
+	server->begin.run = on_begin;
+	server->store_step.run = on_store_step;
+	if (start(server, &opts, err) == TEMPORAL_OK)
+		return server;
+	if (server->listener)
+		rpc_server_stop(server->listener, 0, NULL, NULL);
+	server_free(server);
+	return NULL;
+}
+
+uint16_t temporal_server_port(const struct temporal_server *server)
+{
+	return server->port;
+}
+
+/* ---- Stop ---- */
+
+static void on_stopped(void *user)
+{
+	struct temporal_server *server = user;
+
+	pthread_mutex_lock(&server->lock);
+	server->stopped = true;
+	pthread_cond_signal(&server->changed);
+	pthread_mutex_unlock(&server->lock);
+}
+
+/* Answers all that waits, so that the listener can close. */
+static void on_drain(struct rpc_task *task)
+{
+	struct temporal_server *server =
+		(struct temporal_server *)(void *)((char *)task -
+						   offsetof(struct temporal_server, drain));
+	struct server *state = &server->server;
+	struct timers_entry *entry;
+
+	transition_begin(state);
+	while ((entry = timers_pop(&state->waits, INT64_MAX - 1))) {
+		struct request *request =
+			(struct request *)(void *)((char *)entry - offsetof(struct request, timer));
+
+		request->cancelled(request);
+	}
+	transition_end(state);
+	/* What commits later than this is not told any more; who asked asks again. */
+	server_fail(state, "the server is stopping");
+	request_release(state, UINT64_MAX);
+	state->changed = NULL;
+	rpc_timer_stop(&server->wake);
+	pthread_mutex_lock(&server->lock);
+	server->drained = true;
+	pthread_cond_signal(&server->changed);
+	pthread_mutex_unlock(&server->lock);
+}
+
+void temporal_server_stop(struct temporal_server *server)
+{
+	if (!server)
+		return;
+	server->drain.run = on_drain;
+	rpc_loop_post(server->loop, &server->drain);
+	if (server->listener)
+		rpc_server_stop(server->listener, SERVER_STOP_GRACE_MS, on_stopped, server);
+	pthread_mutex_lock(&server->lock);
+	while (!server->drained || (server->listener && !server->stopped))
+		pthread_cond_wait(&server->changed, &server->lock);
+	pthread_mutex_unlock(&server->lock);
+	server_free(server);
+}

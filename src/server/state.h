@@ -1,0 +1,278 @@
+/*
+ * state.h: all that the server knows, in memory: namespaces, workflow ids, executions with their
+ * history, activities, timers, task queues. The store holds what a restart needs of it (the fields
+ * in the tables of state.c); the rest is rebuilt.
+ *
+ * Everything belongs to the loop's thread. Objects are found by pointer; nothing outlives its
+ * owner: server > namespace > workflow id > execution > activity, timer.
+ *
+ * When memory is out, the server stops as a whole (server_fail): no operation is half done.
+ */
+#ifndef SERVER_STATE_H
+#define SERVER_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "base/str.h"
+#include "rpc/loop.h"
+#include "server/io.h"
+#include "server/matching/matching.h"
+#include "server/record.h"
+#include "server/request.h"
+#include "server/timers.h"
+
+struct batch;
+struct store;
+struct execution;
+
+/* What a record of the store is about. The numbers are in database files. */
+enum entity_kind {
+	ENTITY_NAMESPACE = 1, /* id: its number */
+	ENTITY_EXECUTION = 2, /* run: the execution's number, as for all that follow; id 0 */
+	ENTITY_ACTIVITY = 3,  /* id: its scheduled event */
+	ENTITY_TIMER = 4,     /* id: its started event */
+	ENTITY_BUFFERED = 5, /* id: counts up; an event that waits for the end of a workflow task */
+	ENTITY_REQUEST_ID = 6, /* id: counts up; a request id of a signal */
+};
+
+struct entity_key {
+	uint8_t kind;
+	uint64_t run;
+	int64_t id;
+};
+
+struct server_namespace {
+	/* recorded */
+	int64_t number;
+	char *id, *name, *description, *owner_email;
+	int64_t retention_ms;
+	/* rebuilt */
+	struct server_namespace *next;
+};
+
+/* A workflow id of a namespace, and its runs, the current one first. */
+struct workflow_id {
+	struct server_namespace *space;
+	char *id;
+	struct execution *current;
+	struct workflow_id *next_hash; /* same hash */
+	uint64_t hash;
+};
+
+/* Encoded events of one transition, in the wire form of History: tag, length, event, again. */
+struct event_block {
+	int64_t first_id;
+	uint32_t count;
+	uint32_t len, capacity;
+	uint8_t data[];
+};
+
+/* An event that was added while a workflow task was running: it gets its number afterwards. */
+struct buffered_event {
+	struct buffered_event *next;
+	int64_t number; /* of its record */
+	size_t len;
+	uint8_t data[]; /* the event, encoded without its number */
+};
+
+enum activity_state {
+	ACTIVITY_BACKING_OFF, /* the next attempt is not due yet */
+	ACTIVITY_SCHEDULED,   /* its task waits in a queue */
+	ACTIVITY_STARTED,     /* a worker has it */
+};
+
+struct activity {
+	/* recorded */
+	int64_t scheduled_id; /* its event */
+	char *id, *type, *task_queue;
+	int32_t state, attempt;
+	int64_t scheduled_ns;         /* of the first attempt */
+	int64_t attempt_scheduled_ns; /* of this one; may lie ahead while backing off */
+	int64_t started_ns, heartbeat_ns, attempt_completed_ns;
+	int64_t schedule_to_close_ms, schedule_to_start_ms, start_to_close_ms, heartbeat_ms;
+	struct bytes
+		retry_policy; /* Common__RetryPolicy, with defaults filled in; empty: no retry */
+	int64_t cancel_requested_id;    /* the event; 0: not requested */
+	struct bytes heartbeat_details; /* Common__Payloads */
+	struct bytes last_failure;      /* Failure__Failure */
+	char *request_id, *identity;    /* of the start */
+	int64_t starts;                 /* counts them: a token of an older one is stale */
+	/* rebuilt */
+	struct execution *execution;
+	struct activity *next;
+	struct timers_entry timer; /* the next of its timeouts, or the end of its back-off */
+	struct matching_task task;
+};
+
+struct user_timer {
+	/* recorded */
+	int64_t started_id;
+	char *id;
+	int64_t due_ns;
+	/* rebuilt */
+	struct execution *execution;
+	struct user_timer *next;
+	struct timers_entry timer;
+};
+
+/* A query that waits for its answer. In memory alone: a restart forgets it, the caller asks again.
+ */
+struct query {
+	struct query *next; /* execution.queries */
+	struct execution *execution;
+	struct request *request; /* the caller's; NULL: it has given up */
+	char id[SERVER_UUID_SIZE];
+	bool in_task; /* it went out with the workflow task that runs */
+	bool direct;  /* it is a task of its own */
+	struct matching_task task;
+	struct timers_entry sticky_timer;
+};
+
+struct execution {
+	/* recorded */
+	uint64_t number; /* in the order of creation */
+	char *namespace_id, *workflow_id, *run_id, *first_run_id, *new_run_id;
+	char *type, *task_queue;
+	char *create_request_id, *cancel_request_id;
+	int32_t status; /* Enums__WorkflowExecutionStatus */
+	int64_t start_ns, execution_ns, close_ns;
+	int64_t next_event_id;
+	int64_t history_size;
+	int64_t execution_timeout_ms, run_timeout_ms, task_timeout_ms;
+	int64_t execution_expires_ns, run_expires_ns; /* 0: never */
+	struct bytes retry_policy;                    /* as in struct activity */
+	int32_t attempt;
+	char *cron;
+	struct bytes memo;              /* Common__Memo */
+	struct bytes search_attributes; /* Common__SearchAttributes */
+	struct bytes user_metadata;     /* Sdk__UserMetadata of the start */
+	struct bytes priority;          /* Common__Priority */
+	bool cancel_requested;
+	char *sticky_queue;
+	int64_t sticky_timeout_ms;
+	int64_t signals;     /* received */
+	int64_t transitions; /* made */
+	int64_t records;     /* numbers given to ENTITY_BUFFERED and ENTITY_REQUEST_ID */
+	/* recorded: the workflow task; see history/workflow_task.h */
+	int64_t task_scheduled_id; /* 0: there is none */
+	int64_t task_started_id;   /* 0: it is not started */
+	int32_t task_attempt;
+	bool task_transient; /* its events are not in the history yet */
+	int64_t task_scheduled_ns, task_original_scheduled_ns, task_started_ns;
+	int64_t task_timeout_now_ms; /* of this attempt */
+	char *task_request_id, *task_identity;
+	int64_t previous_started_id; /* of the last completed workflow task */
+	int64_t last_completed_id;   /* its completion */
+	bool backing_off;            /* the first workflow task is not due yet */
+	int64_t first_task_due_ns;
+	/* rebuilt */
+	struct server *server;
+	struct server_namespace *space;
+	struct workflow_id *id;
+	struct execution *older;        /* run of the same workflow id */
+	struct execution *next_hash;    /* same hash of the run id */
+	struct execution *next_touched; /* server.touched */
+	bool touched;
+	bool completing;  /* its workflow task's commands are being applied: no new task yet */
+	bool task_wanted; /* ... but one is due afterwards */
+	bool event_added; /* in this transition */
+	struct event_block **blocks;
+	uint32_t n_blocks, blocks_capacity;
+	bool block_open; /* the last one may still grow */
+	struct buffered_event *buffered, **buffered_last;
+	unsigned n_buffered;
+	size_t buffered_size;
+	struct activity *activities;
+	unsigned n_activities;
+	struct user_timer *timers;
+	struct query *queries;
+	unsigned n_queries;
+	struct map request_ids;        /* of signals: hash to text */
+	struct request *history_polls; /* waiting for events */
+	struct matching_task task;     /* the workflow task in its queue */
+	struct timers_entry task_timer, run_timer;
+};
+
+struct server {
+	struct server_io io;
+	int64_t now_ns;       /* of the input that is being worked on */
+	struct arena scratch; /* of this input */
+	struct timers timers; /* of workflows: on the server's time */
+	struct timers waits;  /* of callers */
+	struct server_namespace *namespaces;
+	int64_t next_namespace;
+	uint64_t hash_key[2];    /* of all maps by name */
+	struct map workflow_ids; /* hash to chain of struct workflow_id */
+	struct map runs;         /* hash of the run id to chain of struct execution */
+	struct map numbers;      /* number to struct execution */
+	uint64_t next_run;
+	struct matching matching;
+	/* transitions */
+	struct execution *touched;
+	struct batch *batch;           /* what changed and is not yet with the store */
+	bool batch_durable;            /* something in it must not wait for the next one */
+	uint64_t submitted, committed; /* batches */
+	struct request *answers, **answers_last; /* of this input */
+	struct request *held, **held_last;       /* for the commit */
+	struct store *store;
+	bool failed;
+	char failure[240];
+	char *cluster_id;
+	/* An input has ended: the earliest timer may be another one. NULL: nobody wants to know. */
+	void (*changed)(struct server *server);
+};
+
+extern const struct record_type state_namespace_type, state_execution_type, state_activity_type,
+	state_timer_type;
+
+/* Fail-stop: from now on every call gets UNAVAILABLE; nothing is written any more. */
+void server_fail(struct server *server, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+void server_no_memory(struct server *server);
+
+/* The key of a name in a map; chains resolve what collides. */
+uint64_t state_hash(const struct server *server, int64_t space, const char *name);
+
+/* The empty state, and its end. */
+void state_init(struct server *server, const struct server_io *io);
+void state_finish(struct server *server);
+
+/* Finding. NULL: it is not there. An empty run id means the current run. */
+struct server_namespace *state_namespace(const struct server *server, const char *name);
+struct workflow_id *state_workflow_id(
+	const struct server *server, const struct server_namespace *space, const char *id);
+struct execution *state_execution(const struct server *server, const struct server_namespace *space,
+	const char *workflow_id, const char *run_id);
+struct execution *state_numbered(const struct server *server, uint64_t number);
+struct activity *state_activity(const struct execution *execution, int64_t scheduled_id);
+struct activity *state_activity_by_id(const struct execution *execution, const char *id);
+struct user_timer *state_timer_by_id(const struct execution *execution, const char *id);
+
+/* Making; they are linked in. NULL: memory is out (the server has failed). */
+struct server_namespace *state_namespace_new(struct server *server, const char *name);
+/* A run of the id with a new run id and number; it becomes the current one. */
+struct execution *state_execution_new(
+	struct server *server, struct server_namespace *space, const char *workflow_id);
+struct activity *state_activity_new(struct execution *execution);
+struct user_timer *state_timer_new(struct execution *execution);
+
+/* Links in an execution whose recorded fields are filled in (recovery, state_execution_new). */
+bool state_execution_link(struct server *server, struct execution *execution);
+
+/* Ending: out of their lists, timers and queues. */
+void state_activity_free(struct activity *activity);
+void state_timer_free(struct user_timer *timer);
+
+static inline bool state_running(const struct execution *execution)
+{
+	return execution->status == 1; /* WORKFLOW_EXECUTION_STATUS_RUNNING */
+}
+
+/* Owned texts and bytes; memory that is out stops the server. */
+void state_set_text(struct server *server, char **field, const char *text);
+void state_set_bytes(struct server *server, struct bytes *field, const void *message);
+
+#endif

@@ -1,0 +1,245 @@
+/*
+ * query.c: visibility of closed runs: terms become the text of one SELECT, their values its
+ * parameters. The column names and operators come from the tables below, never from the caller, so
+ * nothing of a request is ever part of a statement's text.
+ *
+ * A page begins where the last ended by comparing (close, start, run) as a row, which the index
+ * by close answers; so each page costs the same, however deep it is. Reader's thread.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "server/store/internal.h"
+#include "server/store/schema.h"
+
+static const char *const columns[] = {
+	[STORE_WORKFLOW_ID] = "workflow_id",
+	[STORE_RUN_ID] = "run_id",
+	[STORE_TYPE] = "type",
+	[STORE_TASK_QUEUE] = "task_queue",
+	[STORE_PARENT_WORKFLOW_ID] = "parent_workflow_id",
+	[STORE_PARENT_RUN_ID] = "parent_run_id",
+	[STORE_ROOT_WORKFLOW_ID] = "root_workflow_id",
+	[STORE_ROOT_RUN_ID] = "root_run_id",
+	[STORE_STATUS] = "status",
+	[STORE_START] = "start_ns",
+	[STORE_EXECUTION] = "execution_ns",
+	[STORE_CLOSE] = "close_ns",
+	[STORE_DURATION] = "(close_ns - execution_ns)",
+	[STORE_HISTORY_LENGTH] = "history_length",
+	[STORE_HISTORY_SIZE] = "history_size",
+	[STORE_TRANSITIONS] = "transitions",
+};
+
+static const char *const operators[] = {
+	[STORE_EQUAL] = "=",
+	[STORE_NOT_EQUAL] = "<>",
+	[STORE_LESS] = "<",
+	[STORE_LESS_EQUAL] = "<=",
+	[STORE_GREATER] = ">",
+	[STORE_GREATER_EQUAL] = ">=",
+};
+
+/* Parameter i of the statement is value i of the terms: an attribute has two. */
+static void write_terms(sqlite3_str *sql, const struct store_query *query)
+{
+	sqlite3_str_appendall(sql, " FROM closed_run WHERE name_space = ?");
+	for (size_t i = 0; i < query->n_terms; i++) {
+		const struct store_term *term = &query->terms[i];
+
+		if (term->column == STORE_ATTRIBUTE)
+			sqlite3_str_appendall(sql, " AND run IN (SELECT run FROM closed_attribute"
+						   " WHERE name = ? AND value = ?)");
+		else if (term->op == STORE_STARTS_WITH)
+			sqlite3_str_appendf(sql,
+				" AND %s >= ? AND substr(CAST(%s AS BLOB), 1, ?) = ?",
+				columns[term->column], columns[term->column]);
+		else
+			sqlite3_str_appendf(
+				sql, " AND %s %s ?", columns[term->column], operators[term->op]);
+	}
+}
+
+static int bind_term(sqlite3_stmt *stmt, int *at, const struct store_term *term)
+{
+	const char *text = term->text ? term->text : "";
+	int length = (int)strlen(text);
+
+	if (term->column == STORE_ATTRIBUTE) {
+		int code = sqlite3_bind_text(stmt, (*at)++, term->name, -1, SQLITE_STATIC);
+
+		if (code != SQLITE_OK)
+			return code;
+	} else if (term->column >= STORE_STATUS) {
+		return sqlite3_bind_int64(stmt, (*at)++, term->number);
+	}
+	int code = sqlite3_bind_text(stmt, (*at)++, text, -1, SQLITE_STATIC);
+	if (term->op != STORE_STARTS_WITH || code != SQLITE_OK)
+		return code;
+	code = sqlite3_bind_int(stmt, (*at)++, length);
+	if (code == SQLITE_OK)
+		code = sqlite3_bind_blob(stmt, (*at)++, text, length, SQLITE_STATIC);
+	return code;
+}
+
+static int bind_cursor(sqlite3_stmt *stmt, int *at, const struct store_cursor *after)
+{
+	int code = sqlite3_bind_int64(stmt, (*at)++, after->close_ns);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_bind_int64(stmt, (*at)++, after->start_ns);
+	if (code == SQLITE_OK)
+		code = sqlite3_bind_int64(stmt, (*at)++, (int64_t)after->run);
+	return code;
+}
+
+static bool at_beginning(const struct store_cursor *after)
+{
+	return !after->close_ns && !after->start_ns && !after->run;
+}
+
+/* Prepares and binds. NULL on failure. */
+static sqlite3_stmt *prepare(struct store_conn *conn, const struct store_query *query,
+	const char *head, const char *tail, bool from_cursor)
+{
+	sqlite3_str *sql = sqlite3_str_new(conn->db);
+	sqlite3_stmt *stmt = NULL;
+	int at = 1;
+
+	sqlite3_str_appendall(sql, head);
+	write_terms(sql, query);
+	if (from_cursor)
+		sqlite3_str_appendall(sql, " AND (close_ns, start_ns, run) < (?, ?, ?)");
+	sqlite3_str_appendall(sql, tail);
+	char *text = sqlite3_str_finish(sql);
+	if (!text)
+		return NULL;
+	int code = sqlite3_prepare_v2(conn->db, text, -1, &stmt, NULL);
+	sqlite3_free(text);
+	if (code == SQLITE_OK)
+		code = sqlite3_bind_int64(stmt, at++, (int64_t)query->name_space);
+	for (size_t i = 0; i < query->n_terms && code == SQLITE_OK; i++)
+		code = bind_term(stmt, &at, &query->terms[i]);
+	if (code == SQLITE_OK && from_cursor)
+		code = bind_cursor(stmt, &at, &query->after);
+	if (code == SQLITE_OK)
+		return stmt;
+	sqlite3_finalize(stmt);
+	return NULL;
+}
+
+static enum temporal_code stopped(struct store_read *read)
+{
+	return error_set(&read->err, TEMPORAL_UNAVAILABLE, "the store is being closed");
+}
+
+/* The next row that matches. SQLITE_ROW, SQLITE_DONE or an error; SQLITE_INTERRUPT when stopped. */
+static int next_match(sqlite3_stmt *stmt, const struct store_query *query, atomic_bool *stop,
+	struct store_closed *row)
+{
+	int code;
+
+	while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+		if (atomic_load(stop))
+			return SQLITE_INTERRUPT;
+		if (!closed_read(stmt, row))
+			return SQLITE_CORRUPT;
+		if (!query->match || query->match(query->user, row))
+			break;
+	}
+	return code;
+}
+
+static enum temporal_code end(struct store_conn *conn, struct store_read *read, int code)
+{
+	if (code == SQLITE_INTERRUPT)
+		return stopped(read);
+	if (code == SQLITE_DONE || code == SQLITE_ROW)
+		return TEMPORAL_OK;
+	return store_sql_error(conn, code, "cannot list closed runs", &read->err);
+}
+
+static enum temporal_code take_rows(struct store_conn *conn, sqlite3_stmt *stmt,
+	struct store_read *read, atomic_bool *stop, struct store_closed *rows)
+{
+	struct store_page *page = &read->page;
+	struct store_closed row;
+	int code;
+
+	while ((code = next_match(stmt, &read->query, stop, &row)) == SQLITE_ROW) {
+		if (page->n == read->query.limit) {
+			page->more = true;
+			break;
+		}
+		if (!closed_copy(&read->arena, &row, &rows[page->n]))
+			return error_no_memory(&read->err, "a page of closed runs");
+		page->next = (struct store_cursor){ row.close_ns, row.start_ns, row.run };
+		page->n++;
+	}
+	return end(conn, read, code);
+}
+
+enum temporal_code query_list(struct store_conn *conn, struct store_read *read, atomic_bool *stop)
+{
+	struct store_closed *rows = arena_array(&read->arena, read->query.limit, sizeof(*rows));
+
+	if (!rows)
+		return error_no_memory(&read->err, "a page of closed runs");
+	sqlite3_stmt *stmt = prepare(conn, &read->query, "SELECT " STORE_CLOSED_COLUMNS,
+		" ORDER BY close_ns DESC, start_ns DESC, run DESC",
+		!at_beginning(&read->query.after));
+	if (!stmt)
+		return store_sql_error(
+			conn, store_sql_code(conn), "cannot list closed runs", &read->err);
+	enum temporal_code result = take_rows(conn, stmt, read, stop, rows);
+	sqlite3_finalize(stmt);
+	read->page.rows = rows;
+	return result;
+}
+
+static void add_to_count(struct store_count *count, int status, int64_t n)
+{
+	count->total += n;
+	if (status >= 0 && status < STORE_STATUS_MAX)
+		count->by_status[status] += n;
+}
+
+/* Without `match` SQLite counts. */
+static enum temporal_code count_by_status(
+	struct store_conn *conn, sqlite3_stmt *stmt, struct store_read *read, atomic_bool *stop)
+{
+	int code;
+
+	while ((code = sqlite3_step(stmt)) == SQLITE_ROW)
+		add_to_count(
+			&read->count, sqlite3_column_int(stmt, 0), sqlite3_column_int64(stmt, 1));
+	return end(conn, read, code);
+}
+
+static enum temporal_code count_matches(
+	struct store_conn *conn, sqlite3_stmt *stmt, struct store_read *read, atomic_bool *stop)
+{
+	struct store_closed row;
+	int code;
+
+	while ((code = next_match(stmt, &read->query, stop, &row)) == SQLITE_ROW)
+		add_to_count(&read->count, row.status, 1);
+	return end(conn, read, code);
+}
+
+enum temporal_code query_count(struct store_conn *conn, struct store_read *read, atomic_bool *stop)
+{
+	bool match = read->query.match;
+	sqlite3_stmt *stmt =
+		match ? prepare(conn, &read->query, "SELECT " STORE_CLOSED_COLUMNS, "", false)
+		      : prepare(conn, &read->query, "SELECT status, count(*)", " GROUP BY status",
+				false);
+
+	if (!stmt)
+		return store_sql_error(
+			conn, store_sql_code(conn), "cannot count closed runs", &read->err);
+	enum temporal_code result = match ? count_matches(conn, stmt, read, stop)
+					  : count_by_status(conn, stmt, read, stop);
+	sqlite3_finalize(stmt);
+	return result;
+}

@@ -1,0 +1,280 @@
+/*
+ * reader.c: lists, counts and histories of closed runs, one after the other on a thread and a
+ * connection of their own, so that a long scan delays neither commits nor the owner. Each read ends
+ * its statement before the next begins: no snapshot is held that would keep the log from being
+ * reused. In memory there is one connection for all, which store_enter() lends.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "server/store/internal.h"
+
+static void free_read(struct store_read *read)
+{
+	if (read->query.match_free)
+		read->query.match_free(read->query.user);
+	arena_finish(&read->arena);
+	mem_free(read);
+}
+
+static void deliver_read(struct store_item *item)
+{
+	struct store_read *read = (struct store_read *)item;
+
+	if (read->kind == READ_COUNT)
+		read->count_done(read->user, &read->count);
+	else
+		read->page_done(read->user, &read->page);
+	free_read(read);
+}
+
+static void set_result(struct store_read *read, enum temporal_code code)
+{
+	const struct temporal_error *err = code == TEMPORAL_OK ? NULL : &read->err;
+
+	read->page.code = read->count.code = code;
+	read->page.err = read->count.err = err;
+	if (code != TEMPORAL_OK) {
+		read->page.n = 0;
+		read->page.more = false;
+	}
+}
+
+static enum temporal_code execute(struct store *store, struct store_read *read)
+{
+	struct store_conn *conn = store_enter(store, &store->reader, &read->err);
+	enum temporal_code code;
+
+	if (!conn)
+		return TEMPORAL_UNAVAILABLE;
+	switch (read->kind) {
+	case READ_LIST:
+		code = query_list(conn, read, &store->stop);
+		break;
+	case READ_COUNT:
+		code = query_count(conn, read, &store->stop);
+		break;
+	default:
+		code = closed_history(conn, read);
+	}
+	store_leave(store);
+	return code;
+}
+
+/* The oldest read; with the lock. */
+static struct store_read *take(struct store *store)
+{
+	struct store_read *read = (struct store_read *)store->reads.first;
+
+	if (!read)
+		return NULL;
+	store->reads.first = read->item.next;
+	if (!store->reads.first)
+		store->reads.last = &store->reads.first;
+	store->n_reads--;
+	store->stats.reads++;
+	return read;
+}
+
+static void answer(struct store *store, struct store_read *read)
+{
+	struct store_items items;
+
+	store_items_init(&items);
+	set_result(read, execute(store, read));
+	store_items_add(&items, &read->item);
+	store_publish(store, &items);
+}
+
+bool reader_once(struct store *store)
+{
+	pthread_mutex_lock(&store->lock);
+	struct store_read *read = take(store);
+	pthread_mutex_unlock(&store->lock);
+	if (read)
+		answer(store, read);
+	return read;
+}
+
+void *reader_main(void *user)
+{
+	struct store *store = user;
+
+	for (;;) {
+		pthread_mutex_lock(&store->lock);
+		while (!store->reads.first && !store->closing)
+			pthread_cond_wait(&store->reader_cond, &store->lock);
+		bool more = store->reads.first && !store->closing;
+		pthread_mutex_unlock(&store->lock);
+		if (!more)
+			return NULL;
+		(void)reader_once(store);
+	}
+}
+
+/* When the store is being closed: those that were not begun. */
+void reader_refuse_all(struct store *store)
+{
+	struct store_items items;
+	struct store_read *read;
+
+	store_items_init(&items);
+	pthread_mutex_lock(&store->lock);
+	while ((read = take(store))) {
+		set_result(read,
+			error_set(&read->err, TEMPORAL_UNAVAILABLE, "the store is being closed"));
+		store_items_add(&items, &read->item);
+	}
+	pthread_mutex_unlock(&store->lock);
+	store_publish(store, &items);
+}
+
+static struct store_read *new_read(enum store_read_kind kind, void *user)
+{
+	struct store_read *read = mem_zalloc(sizeof(*read));
+
+	if (!read)
+		return NULL;
+	read->item.deliver = deliver_read;
+	read->kind = kind;
+	read->user = user;
+	arena_init(&read->arena, 1024, ARENA_NO_BUDGET);
+	return read;
+}
+
+static enum temporal_code check_queue(struct store *store, struct temporal_error *err)
+{
+	if (atomic_load(&store->failed))
+		return error_set(err, TEMPORAL_UNAVAILABLE, "the store has failed: %s",
+			store->failure.message);
+	if (store->closing)
+		return error_set(err, TEMPORAL_UNAVAILABLE, "the store is being closed");
+	if (store->n_reads >= STORE_READS_MAX)
+		return error_set(err, TEMPORAL_RESOURCE_EXHAUSTED,
+			"%d reads are waiting; expected fewer", STORE_READS_MAX);
+	return TEMPORAL_OK;
+}
+
+/* Queues the read, or frees it. */
+static enum temporal_code queue_read(
+	struct store *store, struct store_read *read, struct temporal_error *err)
+{
+	pthread_mutex_lock(&store->lock);
+	enum temporal_code code = check_queue(store, err);
+	if (code == TEMPORAL_OK) {
+		store_items_add(&store->reads, &read->item);
+		store->n_reads++;
+		pthread_cond_signal(&store->reader_cond);
+	}
+	pthread_mutex_unlock(&store->lock);
+	if (code != TEMPORAL_OK)
+		free_read(read);
+	return code;
+}
+
+static enum temporal_code check_term(const struct store_term *term, struct temporal_error *err)
+{
+	bool number = term->column >= STORE_STATUS && term->column != STORE_ATTRIBUTE;
+
+	if ((unsigned)term->column > STORE_ATTRIBUTE || (unsigned)term->op > STORE_STARTS_WITH ||
+		(number && term->op == STORE_STARTS_WITH) ||
+		(term->column == STORE_ATTRIBUTE && (term->op != STORE_EQUAL || !term->name)))
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+			"a term of column %d and operator %d; expected a pair that store.h allows",
+			(int)term->column, (int)term->op);
+	if (term->text && strlen(term->text) > STORE_TEXT_MAX)
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+			"a term's text is longer than %d bytes", STORE_TEXT_MAX);
+	return TEMPORAL_OK;
+}
+
+static enum temporal_code check_query(const struct store_query *query, struct temporal_error *err)
+{
+	enum temporal_code code = TEMPORAL_OK;
+
+	if (query->n_terms > STORE_TERMS_MAX)
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+			"%zu terms in a query; expected at most %d", query->n_terms,
+			STORE_TERMS_MAX);
+	for (size_t i = 0; i < query->n_terms && code == TEMPORAL_OK; i++)
+		code = check_term(&query->terms[i], err);
+	return code;
+}
+
+/* The read's own copy of the terms. */
+static bool keep_query(struct store_read *read, const struct store_query *query)
+{
+	struct store_term *terms = arena_array(&read->arena, query->n_terms, sizeof(*terms));
+	bool kept = terms;
+
+	read->query = *query;
+	if (!read->query.limit || read->query.limit > STORE_PAGE_MAX)
+		read->query.limit = STORE_PAGE_MAX;
+	for (size_t i = 0; i < query->n_terms && kept; i++) {
+		const struct store_term *term = &query->terms[i];
+
+		terms[i] = *term;
+		terms[i].name = arena_strdup(&read->arena, term->name);
+		terms[i].text = arena_strdup(&read->arena, term->text);
+		kept = (!term->name || terms[i].name) && (!term->text || terms[i].text);
+	}
+	read->query.terms = terms;
+	return kept;
+}
+
+static enum temporal_code query_read(struct store *store, struct store_read *read,
+	const struct store_query *query, struct temporal_error *err)
+{
+	enum temporal_code code = check_query(query, err);
+
+	if (code == TEMPORAL_OK && (!read || !keep_query(read, query)))
+		code = error_no_memory(err, "a query");
+	if (code == TEMPORAL_OK)
+		return queue_read(store, read, err);
+	if (query->match_free)
+		query->match_free(query->user);
+	if (read) {
+		read->query.match_free = NULL;
+		free_read(read);
+	}
+	return code;
+}
+
+enum temporal_code store_list(struct store *store, const struct store_query *query,
+	store_page_fn *done, void *user, struct temporal_error *err)
+{
+	struct store_read *read = new_read(READ_LIST, user);
+
+	if (read)
+		read->page_done = done;
+	return query_read(store, read, query, err);
+}
+
+enum temporal_code store_count(struct store *store, const struct store_query *query,
+	store_count_fn *done, void *user, struct temporal_error *err)
+{
+	struct store_read *read = new_read(READ_COUNT, user);
+
+	if (read)
+		read->count_done = done;
+	return query_read(store, read, query, err);
+}
+
+enum temporal_code store_read_history(struct store *store, uint64_t run, int64_t from, bool reverse,
+	size_t max_bytes, store_page_fn *done, void *user, struct temporal_error *err)
+{
+	if (run > STORE_RUN_MAX || from < 0 || from > STORE_EVENT_MAX)
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+			"event %lld of run %llu cannot be there", (long long)from,
+			(unsigned long long)run);
+	struct store_read *read = new_read(READ_HISTORY, user);
+	if (!read)
+		return error_no_memory(err, "a read of a history");
+	read->run = run;
+	read->from = from;
+	read->reverse = reverse;
+	read->max_bytes = max_bytes;
+	read->page_done = done;
+	return queue_read(store, read, err);
+}

@@ -1,0 +1,321 @@
+/*
+ * Goal: closed runs are found by id, by terms and page by page; their history is read in both
+ * directions; deletion and retention take all of them; a database in memory does the same.
+ * Method: a manual store, once on a disk in memory, once without a file.
+ */
+#include "store_fixture.h"
+
+#include <limits.h>
+
+static struct fault_disk *disk;
+static struct store_opts opts = { .path = "db", .vfs = "disk", .no_lock = true, .manual = true };
+
+struct seen {
+	char text[4000];
+	int pages, n;
+	bool more;
+	struct store_cursor next;
+	int64_t next_event;
+	struct store_count count;
+};
+
+static int set_up(void **state)
+{
+	disk = fault_disk_new("disk", 1);
+	opts.path = "db";
+	return 0;
+}
+
+static int set_up_memory(void **state)
+{
+	disk = fault_disk_new("disk", 1);
+	opts.path = NULL;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	fault_disk_free(disk);
+	return 0;
+}
+
+static void on_page(void *user, const struct store_page *page)
+{
+	struct seen *seen = user;
+
+	assert_int_equal(page->code, TEMPORAL_OK);
+	seen->pages++;
+	seen->n += (int)page->n;
+	seen->more = page->more;
+	seen->next = page->next;
+	seen->next_event = page->next_event;
+	for (size_t i = 0; i < page->n; i++) {
+		size_t at = strlen(seen->text), room = sizeof(seen->text) - at;
+
+		if (page->rows)
+			snprintf(seen->text + at, room, "%" PRIu64 " ", page->rows[i].run);
+		else
+			snprintf(seen->text + at, room, "%" PRId64 ":%.*s ",
+				page->history[i].first_event, (int)page->history[i].size,
+				(const char *)page->history[i].data);
+	}
+}
+
+static void on_count(void *user, const struct store_count *count)
+{
+	struct seen *seen = user;
+
+	assert_int_equal(count->code, TEMPORAL_OK);
+	seen->count = *count;
+}
+
+/* Runs 1 to n, closed one after the other; every third is of namespace 2. */
+static struct store *open_with_runs(int n)
+{
+	static const struct store_history history[] = { { 1, 3, "a", 1 }, { 4, 2, "bb", 2 },
+		{ 6, 5, "ccc", 3 } };
+	struct recovered recovered;
+	struct outcomes outcomes = { 0 };
+	struct store *store = open_store(&opts, &recovered);
+
+	for (int run = 1; run <= n; run++) {
+		struct store_attribute attribute = { "color", run % 2 ? "red" : "blue" };
+		struct sample sample;
+
+		sample_init(&sample, (uint64_t)run, 1000 + run);
+		sample.closed.name_space = run % 3 ? 1 : 2;
+		sample.closed.status = run % 4 + 2;
+		sample.closed.expire_ns = 5000 + run;
+		sample.closed.attributes = &attribute;
+		sample.closed.n_attributes = 1;
+		assert_int_equal(
+			append_text(store, (uint64_t)run, 1, "open", &outcomes), TEMPORAL_OK);
+		close_run(store, &sample.closed, history, 3, &outcomes);
+	}
+	settle(store);
+	assert_int_equal(outcomes.ok, 2 * n);
+	return store;
+}
+
+static const char *list(
+	struct store *store, struct seen *seen, const struct store_term *terms, size_t n)
+{
+	struct store_query query = { .name_space = 1, .terms = terms, .n_terms = n, .limit = 50 };
+
+	memset(seen, 0, sizeof(*seen));
+	assert_int_equal(store_list(store, &query, on_page, seen, NULL), TEMPORAL_OK);
+	settle(store);
+	assert_int_equal(seen->pages, 1);
+	return seen->text;
+}
+
+/* A closed run has left the journal, and is found with all its columns. */
+static void closed_run_is_found(void **state)
+{
+	struct store *store = open_with_runs(5);
+	struct temporal_error err;
+	struct store_closed row;
+	struct arena arena;
+
+	arena_init(&arena, 256, ARENA_NO_BUDGET);
+	assert_int_equal(store_find(store, 1, "wf-4", NULL, &arena, &row, &err), TEMPORAL_OK);
+	assert_int_equal(row.run, 4);
+	assert_string_equal(row.run_id, "id-4");
+	assert_string_equal(row.type, "even");
+	assert_string_equal(row.parent_run_id, "");
+	assert_int_equal(row.start_ns, 994);
+	assert_int_equal(row.expire_ns, 5004);
+	assert_int_equal(row.info_size, 4);
+	assert_memory_equal(row.info, "memo", 4);
+	assert_int_equal(store_find(store, 1, "wf-4", "id-4", &arena, &row, &err), TEMPORAL_OK);
+	assert_int_equal(
+		store_find(store, 1, "wf-4", "id-5", &arena, &row, &err), TEMPORAL_NOT_FOUND);
+	assert_int_equal(
+		store_find(store, 2, "wf-4", NULL, &arena, &row, &err), TEMPORAL_NOT_FOUND);
+	/* Of two runs of one id the one that was started last. */
+	struct outcomes outcomes = { 0 };
+	struct sample sample;
+	sample_init(&sample, 50, 3000);
+	sample.closed.workflow_id = "wf-4";
+	close_run(store, &sample.closed, NULL, 0, &outcomes);
+	settle(store);
+	assert_int_equal(store_find(store, 1, "wf-4", NULL, &arena, &row, &err), TEMPORAL_OK);
+	assert_int_equal(row.run, 50);
+	arena_finish(&arena);
+	store_close(store);
+	if (!opts.path)
+		return;
+	struct recovered recovered;
+	store = open_store(&opts, &recovered);
+	assert_int_equal(recovered.n_records, 0);
+	store_close(store);
+}
+
+/* Newest close first; each page goes on where the last ended; none is missed or doubled. */
+static void pages_follow_each_other(void **state)
+{
+	struct store *store = open_with_runs(20);
+	struct store_query query = { .name_space = 1, .limit = 3 };
+	struct seen seen = { .more = true };
+
+	while (seen.more) {
+		assert_int_equal(store_list(store, &query, on_page, &seen, NULL), TEMPORAL_OK);
+		settle(store);
+		query.after = seen.next;
+	}
+	assert_string_equal(seen.text, "20 19 17 16 14 13 11 10 8 7 5 4 2 1 ");
+	assert_int_equal(seen.pages, 5);
+	store_close(store);
+}
+
+/* Each kind of term; all terms of a query hold. */
+static void terms_select(void **state)
+{
+	struct store *store = open_with_runs(20);
+	struct seen seen;
+
+	const struct {
+		struct store_term term;
+		const char *runs;
+	} cases[] = {
+		{ { STORE_WORKFLOW_ID, STORE_EQUAL, NULL, "wf-7", 0 }, "7 " },
+		{ { STORE_RUN_ID, STORE_EQUAL, NULL, "id-8", 0 }, "8 " },
+		{ { STORE_WORKFLOW_ID, STORE_STARTS_WITH, NULL, "wf-1", 0 },
+			"19 17 16 14 13 11 10 1 " },
+		{ { STORE_TYPE, STORE_NOT_EQUAL, NULL, "odd", 0 }, "20 16 14 10 8 4 2 " },
+		{ { STORE_STATUS, STORE_EQUAL, NULL, NULL, 2 }, "20 16 8 4 " },
+		{ { STORE_CLOSE, STORE_GREATER_EQUAL, NULL, NULL, 1017 }, "20 19 17 " },
+		{ { STORE_CLOSE, STORE_LESS, NULL, NULL, 1004 }, "2 1 " },
+		{ { STORE_DURATION, STORE_GREATER, NULL, NULL, 9 }, "" },
+		{ { STORE_ATTRIBUTE, STORE_EQUAL, "color", "red", 0 }, "19 17 13 11 7 5 1 " },
+		{ { STORE_TASK_QUEUE, STORE_EQUAL, NULL, "x' OR '1'='1", 0 }, "" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_string_equal(list(store, &seen, &cases[i].term, 1), cases[i].runs);
+	struct store_term both[] = { cases[8].term, cases[5].term };
+	assert_string_equal(list(store, &seen, both, 2), "19 17 ");
+	struct store_term wrong = { STORE_STATUS, STORE_STARTS_WITH, NULL, "x", 0 };
+	struct store_query query = { .name_space = 1, .terms = &wrong, .n_terms = 1 };
+	assert_int_equal(
+		store_list(store, &query, on_page, &seen, NULL), TEMPORAL_INVALID_ARGUMENT);
+	store_close(store);
+}
+
+static bool is_multiple(void *user, const struct store_closed *closed)
+{
+	return closed->run % 5 == 0;
+}
+
+static void note_freed(void *user)
+{
+	++*(int *)user;
+}
+
+/* What terms cannot say, the caller's function does; counts are by status, with and without. */
+static void match_and_count(void **state)
+{
+	struct store *store = open_with_runs(20);
+	struct seen seen = { 0 };
+	int freed = 0;
+	struct store_query query = { .name_space = 1, .limit = 50 };
+
+	assert_int_equal(store_count(store, &query, on_count, &seen, NULL), TEMPORAL_OK);
+	settle(store);
+	assert_int_equal(seen.count.total, 14);
+	assert_int_equal(seen.count.by_status[2], 4);
+	query.match = is_multiple;
+	query.match_free = note_freed;
+	query.user = &freed;
+	assert_int_equal(store_count(store, &query, on_count, &seen, NULL), TEMPORAL_OK);
+	assert_int_equal(store_list(store, &query, on_page, &seen, NULL), TEMPORAL_OK);
+	settle(store);
+	assert_int_equal(seen.count.total, 3);
+	assert_string_equal(seen.text, "20 10 5 ");
+	assert_int_equal(freed, 2);
+	store_close(store);
+}
+
+static const char *history(
+	struct store *store, struct seen *seen, int64_t from, bool reverse, size_t max_bytes)
+{
+	memset(seen, 0, sizeof(*seen));
+	assert_int_equal(
+		store_read_history(store, 4, from, reverse, max_bytes, on_page, seen, NULL),
+		TEMPORAL_OK);
+	settle(store);
+	return seen->text;
+}
+
+/* From any event, the part that has it comes first; a page has its limit in bytes. */
+static void history_is_read_in_parts(void **state)
+{
+	struct store *store = open_with_runs(5);
+	struct seen seen;
+
+	assert_string_equal(history(store, &seen, 0, false, 1000), "1:a 4:bb 6:ccc ");
+	assert_false(seen.more);
+	assert_string_equal(history(store, &seen, 5, false, 1000), "4:bb 6:ccc ");
+	assert_string_equal(history(store, &seen, 1, false, 0), "1:a ");
+	assert_true(seen.more);
+	assert_int_equal(seen.next_event, 4);
+	assert_string_equal(history(store, &seen, 0, true, 1000), "6:ccc 4:bb 1:a ");
+	assert_string_equal(history(store, &seen, 5, true, 0), "4:bb ");
+	assert_int_equal(seen.next_event, 3);
+	assert_int_equal(
+		store_read_history(store, 99, 0, false, 9, on_page, &seen, NULL), TEMPORAL_OK);
+	settle(store);
+	assert_int_equal(seen.n, 1);
+	store_close(store);
+}
+
+/* Deletion takes row, history and attributes; retention the oldest first, as many as it is told. */
+static void deletion_and_retention(void **state)
+{
+	struct store *store = open_with_runs(10);
+	struct outcomes outcomes = { 0 };
+	struct store_batch *batch = store_batch_new();
+	struct seen seen;
+	int64_t expiry = 0;
+
+	assert_int_equal(store_next_expiry(store, &expiry, NULL), TEMPORAL_OK);
+	assert_int_equal(expiry, 5001);
+	store_batch_delete(batch, 4);
+	store_batch_delete(batch, 4000);
+	store_batch_expire(batch, 5007, 5);
+	assert_int_equal(
+		store_submit(store, batch, STORE_DURABLE, on_done, &outcomes, NULL), TEMPORAL_OK);
+	settle(store);
+	assert_int_equal(outcomes.deleted, 6);
+	assert_string_equal(list(store, &seen, NULL, 0), "10 8 7 ");
+	assert_string_equal(history(store, &seen, 0, false, 1000), "");
+	struct store_term red = { STORE_ATTRIBUTE, STORE_EQUAL, "color", "red", 0 };
+	assert_string_equal(list(store, &seen, &red, 1), "7 ");
+	assert_int_equal(store_next_expiry(store, &expiry, NULL), TEMPORAL_OK);
+	assert_int_equal(expiry, 5007);
+	batch = store_batch_new();
+	store_batch_expire(batch, INT64_MAX - 1, INT_MAX / 1024);
+	assert_int_equal(
+		store_submit(store, batch, STORE_DURABLE, on_done, &outcomes, NULL), TEMPORAL_OK);
+	settle(store);
+	assert_int_equal(store_next_expiry(store, &expiry, NULL), TEMPORAL_OK);
+	assert_true(expiry == INT64_MAX);
+	store_close(store);
+}
+
+#define TEST(name_) \
+	cmocka_unit_test_setup_teardown(name_, set_up, tear_down), \
+		cmocka_unit_test_setup_teardown(name_, set_up_memory, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(closed_run_is_found),
+		TEST(pages_follow_each_other),
+		TEST(terms_select),
+		TEST(match_and_count),
+		TEST(history_is_read_in_parts),
+		TEST(deletion_and_retention),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

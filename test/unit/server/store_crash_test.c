@@ -1,0 +1,383 @@
+/*
+ * Goal: wherever the process is killed or power is lost, what was acknowledged is there after
+ * reopening, what was not is there as a whole batch or not at all, in order, and the store goes on.
+ * A failed sync ends the store; a full disk does not.
+ * Method: one scenario on a disk in memory, stopped at every write and sync in turn, with each of
+ * five ideas of what reached the disk. What is found must be the state after exactly the first k
+ * batches, as a run without crash has it, with k between what was acknowledged and submitted.
+ */
+#include "store_fixture.h"
+
+#define BATCHES 18
+
+static const struct store_opts manual = {
+	.path = "db",
+	.vfs = "disk",
+	.no_lock = true,
+	.manual = true,
+	.wal_pages = 12,
+};
+static const struct store_history history[] = { { 1, 2, "events 1 to 2", 13 }, { 3, 1, "3", 1 } };
+
+/* What batch number i changes: records of three runs, settings, snapshots, closing, deletion. */
+static struct store_batch *make_batch(int i)
+{
+	struct store_batch *batch = store_batch_new();
+	char text[3000], key[16];
+	struct sample sample;
+
+	memset(text, 'a' + i, sizeof(text));
+	(void)snprintf(text, sizeof(text), "batch %d", i);
+	text[strlen(text)] = ' ';
+	sample_init(&sample, (uint64_t)i, 1000 + i);
+	(void)snprintf(key, sizeof(key), "key%d", i % 3);
+	store_batch_append(batch, (uint64_t)i + 1, 1, text, sizeof(text));
+	store_batch_append(batch, 100, 2, text, 40);
+	store_batch_set(batch, 1, key, text, 8);
+	if (i % 3 == 0)
+		store_batch_close(batch, &sample.closed, history, 2);
+	if (i % 5 == 0)
+		store_batch_drop(batch, 100);
+	if (i % 7 == 0)
+		store_batch_delete(batch, 6);
+	store_batch_append(batch, 101, 3, text, 20);
+	return batch;
+}
+
+/* Opens, submits batches `from` to `to`, some together, and closes. Returns how many were
+ * acknowledged; *opened says whether it came so far. */
+static int play(int from, int to, bool *opened, struct outcomes *outcomes)
+{
+	struct store *store = store_open(&manual, NULL);
+	struct recovered recovered;
+
+	*opened = store && recover(store, &recovered, NULL) == TEMPORAL_OK;
+	for (int i = from; i <= to && *opened; i++) {
+		enum store_urgency urgency = i % 4 ? STORE_DURABLE : STORE_LAZY;
+
+		if (store_submit(store, make_batch(i), urgency, on_done, outcomes, NULL) !=
+			TEMPORAL_OK)
+			break;
+		if (i % 3 != 1) {
+			(void)store_run(store, false);
+			store_step(store);
+		}
+	}
+	store_close(store);
+	return outcomes->ok;
+}
+
+struct dump {
+	char text[6000];
+};
+
+static void on_history(void *user, const struct store_page *page)
+{
+	struct dump *dump = user;
+	size_t at = strlen(dump->text);
+
+	assert_int_equal(page->code, TEMPORAL_OK);
+	for (size_t i = 0; i < page->n; i++) {
+		(void)snprintf(dump->text + at, sizeof(dump->text) - at, "%.*s,",
+			(int)page->history[i].size, (const char *)page->history[i].data);
+		at = strlen(dump->text);
+	}
+}
+
+static void on_rows(void *user, const struct store_page *page)
+{
+	struct dump *dump = user;
+	size_t at = strlen(dump->text);
+
+	assert_int_equal(page->code, TEMPORAL_OK);
+	for (size_t i = 0; i < page->n; i++) {
+		(void)snprintf(dump->text + at, sizeof(dump->text) - at, "[%s] ",
+			page->rows[i].workflow_id);
+		at = strlen(dump->text);
+	}
+}
+
+/* All that is in the database. */
+static void dump_database(struct dump *dump)
+{
+	struct recovered recovered;
+	struct store *store = open_store(&manual, &recovered);
+	struct store_query query = { .name_space = 1, .limit = 100 };
+
+	assert_true(snprintf(dump->text, sizeof(dump->text), "%s| %s| ", recovered.records,
+			    recovered.settings) < 5000);
+	assert_int_equal(store_list(store, &query, on_rows, dump, NULL), TEMPORAL_OK);
+	for (uint64_t run = 1; run <= BATCHES; run++)
+		assert_int_equal(
+			store_read_history(store, run, 0, false, 1000, on_history, dump, NULL),
+			TEMPORAL_OK);
+	settle(store);
+	store_close(store);
+}
+
+/* The state after the first k batches, for each k. */
+static struct dump models[BATCHES + 1];
+static long all_calls, all_syncs;
+
+static int make_models(void **state)
+{
+	for (int k = 0; k <= BATCHES; k++) {
+		struct fault_disk *disk = fault_disk_new("disk", 1);
+		struct outcomes outcomes = { 0 };
+		bool opened;
+
+		assert_int_equal(play(1, k, &opened, &outcomes), k);
+		all_calls = fault_disk_calls(disk);
+		all_syncs = fault_disk_syncs(disk);
+		dump_database(&models[k]);
+		fault_disk_free(disk);
+	}
+	return 0;
+}
+
+static int find_model(const struct dump *dump)
+{
+	for (int k = 0; k <= BATCHES; k++) {
+		if (strcmp(models[k].text, dump->text) == 0)
+			return k;
+	}
+	return -1;
+}
+
+/* Checks what is on the disk; returns after how many batches it is. */
+static int check_disk(int acknowledged, const char *what, long at)
+{
+	struct temporal_error err = { 0 };
+	struct dump dump;
+
+	dump_database(&dump);
+	int k = find_model(&dump);
+	if (k < acknowledged)
+		fail_msg("%s at %ld: %d acknowledged, %d found:\n%s", what, at, acknowledged, k,
+			dump.text);
+	if (store_check("db", "disk", &err) != TEMPORAL_OK)
+		fail_msg("%s at %ld: %s", what, at, err.message);
+	return k;
+}
+
+static void crash_at(long at, enum fault_keep keep, uint64_t seed)
+{
+	struct fault_disk *disk = fault_disk_new("disk", seed);
+	struct outcomes outcomes = { 0 }, rest = { 0 };
+	bool opened;
+
+	fault_disk_crash_after(disk, at);
+	int acknowledged = play(1, BATCHES, &opened, &outcomes);
+	fault_disk_restart(disk, keep);
+	int k = check_disk(acknowledged, "crash", at);
+	if ((at + keep) % 4 == 0) {
+		/* It goes on where it was. */
+		assert_int_equal(play(k + 1, BATCHES, &opened, &rest), BATCHES - k);
+		assert_int_equal(check_disk(BATCHES, "continued after crash", at), BATCHES);
+	}
+	fault_disk_free(disk);
+}
+
+static void nothing_acknowledged_is_lost(void **state)
+{
+	assert_true(all_calls > 100);
+	for (long at = 0; at < all_calls; at++) {
+		for (int keep = 0; keep < FAULT_KEEPS; keep++)
+			crash_at(at, (enum fault_keep)keep, (uint64_t)(at * 8 + keep));
+	}
+}
+
+/* Of a crash during recovery from a crash, nothing is lost either. */
+static void crash_while_recovering(void **state)
+{
+	for (long at = 0; at < 40; at++) {
+		struct fault_disk *disk = fault_disk_new("disk", (uint64_t)at);
+		struct outcomes outcomes = { 0 }, none = { 0 };
+		bool opened;
+
+		fault_disk_crash_after(disk, all_calls - 20);
+		int acknowledged = play(1, BATCHES, &opened, &outcomes);
+		fault_disk_restart(disk, FAULT_KEEP_RANDOM);
+		fault_disk_crash_after(disk, at);
+		(void)play(1, 0, &opened, &none);
+		fault_disk_restart(disk, FAULT_KEEP_TORN);
+		(void)check_disk(acknowledged, "second crash", at);
+		fault_disk_free(disk);
+	}
+}
+
+static void on_failed(void *user, const struct temporal_error *why)
+{
+	++*(int *)user;
+}
+
+/* A sync that fails ends the store at once: nothing is acknowledged after it. */
+static void failed_sync_ends_the_store(void **state)
+{
+	for (long at = 0; at < all_syncs; at++) {
+		struct fault_disk *disk = fault_disk_new("disk", (uint64_t)at);
+		struct store_opts opts = manual;
+		struct outcomes outcomes = { 0 };
+		struct recovered recovered;
+		int told = 0, refused = 0;
+
+		opts.failed = on_failed;
+		opts.user = &told;
+		fault_disk_fail_after(disk, at, SQLITE_IOERR_FSYNC, true);
+		struct store *store = store_open(&opts, NULL);
+		bool opened = store && recover(store, &recovered, NULL) == TEMPORAL_OK;
+		for (int i = 1; i <= BATCHES && opened; i++) {
+			refused += store_submit(store, make_batch(i), STORE_DURABLE, on_done,
+					   &outcomes, NULL) == TEMPORAL_UNAVAILABLE;
+			settle(store);
+			assert_int_equal(store_failed(store), told);
+			assert_true(told || !refused);
+		}
+		int acknowledged = outcomes.ok;
+		if (opened) {
+			assert_int_equal(acknowledged + outcomes.unavailable + refused, BATCHES);
+			assert_int_equal(told, acknowledged < BATCHES || store_failed(store));
+		}
+		store_close(store);
+		fault_disk_restart(disk, FAULT_KEEP_NONE);
+		(void)check_disk(acknowledged, "failed sync", at);
+		fault_disk_free(disk);
+	}
+}
+
+/* Each write fails once since the disk is full: told, rolled back, and the rest goes on. */
+static void full_disk_is_rolled_back(void **state)
+{
+	for (long at = 0; at < all_calls - all_syncs; at++) {
+		struct fault_disk *disk = fault_disk_new("disk", (uint64_t)at);
+		struct recovered recovered;
+		struct outcomes outcomes = { 0 };
+		struct store *store = open_store(&manual, &recovered);
+
+		fault_disk_fail_after(disk, at, SQLITE_FULL, false);
+		for (int i = 1; i <= BATCHES;) {
+			int ok = outcomes.ok;
+
+			assert_int_equal(store_submit(store, make_batch(i), STORE_DURABLE, on_done,
+						 &outcomes, NULL),
+				TEMPORAL_OK);
+			settle(store);
+			i += outcomes.ok - ok;
+		}
+		assert_true(outcomes.exhausted <= 1);
+		assert_false(store_failed(store));
+		store_close(store);
+		fault_disk_restart(disk, FAULT_KEEP_NONE);
+		assert_int_equal(check_disk(BATCHES, "full disk", at), BATCHES);
+		fault_disk_free(disk);
+	}
+}
+
+/* Each of our allocations fails once: the batch is refused or rolled back, and can be repeated. */
+static void memory_runs_out(void **state)
+{
+	int hit = 1;
+
+	for (long at = 0; hit; at += 3) {
+		struct fault_disk *disk = fault_disk_new("disk", (uint64_t)at);
+		struct recovered recovered;
+		struct outcomes outcomes = { 0 };
+		struct store *store = open_store(&manual, &recovered);
+		int refused = 0;
+
+		mem_fault_set(at, 0);
+		while (outcomes.ok < BATCHES) {
+			enum temporal_code code = store_submit(store, make_batch(outcomes.ok + 1),
+				STORE_DURABLE, on_done, &outcomes, NULL);
+
+			assert_true(code == TEMPORAL_OK || code == TEMPORAL_NO_MEMORY);
+			refused += code != TEMPORAL_OK;
+			settle(store);
+		}
+		hit = mem_fault_hit();
+		mem_fault_set(-1, 0);
+		assert_int_equal(refused + outcomes.exhausted, hit);
+		store_close(store);
+		assert_int_equal(check_disk(BATCHES, "no memory", at), BATCHES);
+		fault_disk_free(disk);
+	}
+}
+
+/* What is queued behind a commit that is rolled back fails with it; until that has been told,
+ * nothing is taken; then a run can be read again as it is on disk. */
+static void what_builds_on_a_rollback_fails(void **state)
+{
+	struct fault_disk *disk = fault_disk_new("disk", 1);
+	struct outcomes outcomes = { 0 };
+	struct recovered recovered;
+	struct temporal_error err;
+	struct store_opts opts = manual;
+
+	opts.wal_pages = 1000; /* the log grows with each commit */
+	struct store *store = open_store(&opts, &recovered);
+	assert_int_equal(append_text(store, 1, 1, "one", &outcomes), TEMPORAL_OK);
+	settle(store);
+	fault_disk_full(disk, true);
+	assert_int_equal(append_text(store, 1, 1, "two", &outcomes), TEMPORAL_OK);
+	assert_true(store_run(store, false));
+	assert_int_equal(outcomes.exhausted, 0);
+	assert_int_equal(append_text(store, 1, 1, "three", &outcomes), TEMPORAL_RESOURCE_EXHAUSTED);
+	store_step(store);
+	assert_int_equal(outcomes.exhausted, 1);
+	assert_non_null(strstr(outcomes.message, "full"));
+	fault_disk_full(disk, false);
+	assert_int_equal(append_text(store, 1, 1, "four", &outcomes), TEMPORAL_OK);
+	settle(store);
+	assert_int_equal(outcomes.ok, 2);
+	memset(&recovered, 0, sizeof(recovered));
+	struct store_visitor visitor = { .record = on_record, .user = &recovered };
+	assert_int_equal(store_reload(store, 1, &visitor, &err), TEMPORAL_OK);
+	assert_string_equal(recovered.records, "1.1:1=one 1.2:1=four ");
+	store_close(store);
+	fault_disk_free(disk);
+}
+
+/* A changed byte anywhere in the file is found by the check, or was in no row. */
+static void damage_is_found(void **state)
+{
+	struct fault_disk *disk = fault_disk_new("disk", 1);
+	struct outcomes outcomes = { 0 };
+	struct temporal_error err;
+	struct dump dump;
+	int found = 0, silent = 0;
+	size_t size = 1;
+	bool opened;
+
+	assert_int_equal(play(1, BATCHES, &opened, &outcomes), BATCHES);
+	for (size_t at = 0; at < size; at += 41) {
+		fault_disk_restart(disk, FAULT_KEEP_ALL);
+		fault_disk_file(disk, "db", &size)[at] ^= 0x55;
+		if (store_check("db", "disk", &err) != TEMPORAL_OK) {
+			found++;
+		} else {
+			silent++;
+			dump_database(&dump);
+			if (strcmp(dump.text, models[BATCHES].text) != 0)
+				fail_msg("byte %zu changed:\n%s", at, dump.text);
+		}
+		fault_disk_file(disk, "db", &size)[at] ^= 0x55;
+	}
+	fault_disk_free(disk);
+	print_message("%d changes found, %d harmless\n", found, silent);
+	assert_true(found > silent / 4);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_acknowledged_is_lost),
+		cmocka_unit_test(crash_while_recovering),
+		cmocka_unit_test(failed_sync_ends_the_store),
+		cmocka_unit_test(full_disk_is_rolled_back),
+		cmocka_unit_test(memory_runs_out),
+		cmocka_unit_test(what_builds_on_a_rollback_fails),
+		cmocka_unit_test(damage_is_found),
+	};
+
+	return cmocka_run_group_tests(tests, make_models, NULL);
+}
