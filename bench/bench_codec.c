@@ -4,7 +4,6 @@
  *
  * Prints microseconds of processor time (the median of the rounds) and MB/s.   bench_codec [rounds]
  */
-#define PROTOBUF_C__NO_DEPRECATED /* the server still writes some fields that are marked so */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
