@@ -134,11 +134,16 @@ static void post(struct worker_run *run, enum worker_run_job job)
 	worker_workflow_thread_post(run->thread, run, false);
 }
 
-/* For what nobody waits for: the run has ended, or the cache drops it. */
+/*
+ * For what nobody waits for: the run has ended, or the cache drops it. With a task kept back in
+ * `next` somebody does: the server may give out the next task before its answer to the last one.
+ */
 static void post_quietly(struct worker_run *run, enum worker_run_job job)
 {
+	bool quiet = run->worker->phase == WORKER_RUNNING && !run->next.message;
+
 	run->job = job;
-	worker_workflow_thread_post(run->thread, run, run->worker->phase == WORKER_RUNNING);
+	worker_workflow_thread_post(run->thread, run, quiet);
 }
 
 static void release_slot(struct worker_run *run)
