@@ -31,7 +31,7 @@ clean:
 
 help:
 	@echo 'make          the release build, into build/'
-	@echo 'make demo     a workflow on a real server, from start to end'
+	@echo 'make demo     a workflow on temporald, from start to end'
 	@echo 'make check    all tests, on gcc and clang, with the sanitizers, valgrind and fuzzers'
 	@echo 'make bench    the benchmarks'
 	@echo 'make fuzz     the fuzzers for a longer time (SECONDS=60 each)'

@@ -5,6 +5,7 @@ file, and while the same worker goes on, restarted; each time the result has to 
 import asyncio
 import os
 import unittest
+from datetime import timedelta
 
 from temporalio.client import Client
 
@@ -12,11 +13,14 @@ import harness
 import workers
 from workers import WorkerTest
 
+# A task that a killed worker had is given to the next one after this time.
+SOON = timedelta(seconds=1)
+
 
 class WorkerKilledTest(WorkerTest):
     async def test_another_worker_finishes_the_run(self):
         first = self.worker()
-        handle = await self.start("ChainWorkflow", 300)
+        handle = await self.start("ChainWorkflow", 300, task_timeout=SOON)
         await self.wait_events(handle, "ACTIVITY_TASK_COMPLETED", 20)
         first.kill()
         done = (await self.wait_events(handle, "ACTIVITY_TASK_COMPLETED", 20)).count("ACTIVITY_TASK_COMPLETED")
@@ -26,7 +30,7 @@ class WorkerKilledTest(WorkerTest):
 
     async def test_an_idle_run_wakes_on_another_worker(self):
         first = self.worker()
-        handle = await self.start("SignalWorkflow", 2)
+        handle = await self.start("SignalWorkflow", 2, task_timeout=SOON)
         await handle.signal("sig", 1)
         await self.wait_events(handle, "WORKFLOW_TASK_COMPLETED", 1)
         first.kill()

@@ -1,8 +1,9 @@
 """What tests in Python share: the twin of process.h and server.h.
 
 A program that a test starts writes to a file, is waited for against a deadline, and is killed by
-the kernel when the test ends. Server is the real Temporal server. Environment (set by CTest):
+the kernel when the test ends. Server is temporald or the real Temporal server. Environment (set by CTest):
 
+    TEMPORAL_TEST_SERVER       which of them this run of the test is about: "temporald" or "real"
     TEMPORAL_TEST_CLI          the `temporal` program
     TEMPORAL_TEST_ADDRESS      a server to use for all tests, or
     TEMPORAL_TEST_SERVER_FILE  the file with the address of the run's server
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import unittest
 import urllib.request
 import uuid
 
@@ -29,7 +31,7 @@ READY_TIMEOUT_S = 60
 START_TRIES = 3
 PAUSE_S = 0.005
 
-# See server.c: without these, tests wait for the pace and the limits of a laptop.
+# See server.c: without these, tests wait for the pace, the limits and the caches of a laptop.
 TUNED = (
     "history.transferProcessorMaxPollRPS=1000000",
     "history.timerProcessorMaxPollRPS=1000000",
@@ -44,6 +46,8 @@ TUNED = (
     "frontend.persistenceMaxQPS=1000000",
     "history.persistenceMaxQPS=1000000",
     "matching.persistenceMaxQPS=1000000",
+    "system.forceSearchAttributesCacheRefreshOnRead=true",
+    'system.refreshNexusEndpointsMinWait="0s"',
 )
 
 
@@ -175,15 +179,30 @@ def cli_json(address, *args, **kw):
     return json.loads(cli(address, *args, "--output", "json", **kw))
 
 
-class Server:
-    """The real server on free ports; ready when the constructor returns, killed at the end of `with`."""
+def is_real():
+    """Is it the real server that this run of the test is about?"""
+    return os.environ.get("TEMPORAL_TEST_SERVER") != "temporald"
 
-    def __init__(self, db=None, tuned=True, dynamic_config=(), search_attributes=(), log=None):
+
+def not_served(what):
+    """A unittest decorator: skips the test on temporald, which does not serve this yet."""
+    return unittest.skipUnless(is_real(), f"temporald does not serve this yet: {what}")
+
+
+class Server:
+    """A server on free ports; ready when the constructor returns, killed at the end of `with`.
+
+    Temporald or the real one, as the run of the test says, unless `real` does.
+    """
+
+    def __init__(self, db=None, tuned=True, dynamic_config=(), search_attributes=(), log=None, real=None, args=()):
+        self.real = is_real() if real is None else real
         self.args = [f"--db-filename={db}"] if db else []
-        for value in (*(TUNED if tuned else ()), *dynamic_config):
+        for value in (*(TUNED if tuned and self.real else ()), *dynamic_config):
             self.args += ["--dynamic-config-value", value]
         for value in search_attributes:
             self.args += ["--search-attribute", value]
+        self.args += args
         self.log = log
         for _ in range(START_TRIES):
             self.port, self.http_port = free_port(), free_port()
@@ -200,7 +219,8 @@ class Server:
 
     def _start(self):
         self.process = Process(
-            cli_path(), "server", "start-dev", "--headless", "--ip", "127.0.0.1", "--log-level", "error",
+            cli_path() if self.real else program("temporald"), "server", "start-dev", "--headless",
+            "--ip", "127.0.0.1", "--log-level", "error",
             "--port", self.port, "--http-port", self.http_port, *self.args, log=self.log)
         end = time.monotonic() + READY_TIMEOUT_S
         while not self._answers():
@@ -212,6 +232,8 @@ class Server:
         return not self.process.ended()
 
     def _answers(self):
+        if not self.real:
+            return "listens on" in self.process.output()
         url = f"http://127.0.0.1:{self.http_port}/api/v1/namespaces/default"
         try:
             with urllib.request.urlopen(url, timeout=5) as reply:

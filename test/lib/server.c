@@ -1,10 +1,10 @@
 /*
- * server.c: the real Temporal server for tests.
+ * server.c: a server for tests: temporald, or the real one.
  *
- * "Ready" is when the server answers for its namespace over HTTP, its JSON form of the API: that
- * takes one GET and no code of ours that is under test. Ports are chosen before the server binds
- * them, so another process may take one in between; a server that ends before it is ready is
- * started again on other ports, a few times.
+ * temporald is ready when it says so. The real one is when it answers for its namespace over HTTP,
+ * its JSON form of the API: that takes one GET and no code of ours that is under test. Ports are
+ * chosen before the server binds them, so another process may take one in between; a server that
+ * ends before it is ready is started again on other ports, a few times.
  */
 #include "lib/server.h"
 
@@ -23,7 +23,7 @@
 #define ARGS_MAX         96
 
 /* One shard and a few requests a second are a laptop's defaults: without these, tests wait for
- * timers and limits. */
+ * timers and limits. The last two make what was just registered visible at once. */
 static const char *const tuned[] = {
 	"history.transferProcessorMaxPollRPS=1000000",
 	"history.timerProcessorMaxPollRPS=1000000",
@@ -38,8 +38,17 @@ static const char *const tuned[] = {
 	"frontend.persistenceMaxQPS=1000000",
 	"history.persistenceMaxQPS=1000000",
 	"matching.persistenceMaxQPS=1000000",
+	"system.forceSearchAttributesCacheRefreshOnRead=true",
+	"system.refreshNexusEndpointsMinWait=\"0s\"",
 	NULL,
 };
+
+bool test_server_is_real(void)
+{
+	const char *which = getenv("TEMPORAL_TEST_SERVER");
+
+	return !which || strcmp(which, "temporald") != 0;
+}
 
 const char *test_server_cli(void)
 {
@@ -72,23 +81,35 @@ static void push_each(struct args *args, const char *flag, const char *const *va
 	}
 }
 
+/* How the server is called, up to the address that it listens on. */
+static void push_program(struct args *args, bool real)
+{
+	static const char *const command[] = { "server", "start-dev", "--headless", "--log-level",
+		"error", "--ip", "127.0.0.1", NULL };
+
+	push(args, real ? test_server_cli() : test_program("temporald"));
+	for (const char *const *arg = command; *arg; arg++)
+		push(args, *arg);
+}
+
 static void spawn(struct test_server *server)
 {
+	bool real = test_server_is_real();
 	char port[8], http_port[8];
 	struct args args = { 0 };
 
 	snprintf(port, sizeof(port), "%d", server->port);
 	snprintf(http_port, sizeof(http_port), "%d", server->http_port);
-	const char *const fixed[] = { test_server_cli(), "server", "start-dev", "--headless",
-		"--ip", "127.0.0.1", "--log-level", "error", "--port", port, "--http-port",
-		http_port, NULL };
-	for (const char *const *arg = fixed; *arg; arg++)
-		push(&args, *arg);
+	push_program(&args, real);
+	push(&args, "--port");
+	push(&args, port);
+	push(&args, "--http-port");
+	push(&args, http_port);
 	if (server->opts.db) {
 		push(&args, "--db-filename");
 		push(&args, server->opts.db);
 	}
-	if (!server->opts.untuned)
+	if (real && !server->opts.untuned)
 		push_each(&args, "--dynamic-config-value", tuned);
 	push_each(&args, "--dynamic-config-value", server->opts.dynamic_config);
 	push_each(&args, "--search-attribute", server->opts.search_attributes);
@@ -124,6 +145,8 @@ static bool wait_ready(struct test_server *server)
 {
 	int64_t deadline = test_now_ms() + READY_TIMEOUT_MS;
 
+	if (!test_server_is_real())
+		return test_process_wait_output(&server->process, "listens on", READY_TIMEOUT_MS);
 	while (!answers(server->http_port)) {
 		if (test_process_ended(&server->process))
 			return false;
@@ -144,8 +167,6 @@ void test_server_start(struct test_server *server, const struct test_server_opts
 		server->port = test_free_port();
 		server->http_port = test_free_port();
 		snprintf(server->address, sizeof(server->address), "127.0.0.1:%d", server->port);
-		snprintf(server->http_address, sizeof(server->http_address), "127.0.0.1:%d",
-			server->http_port);
 		spawn(server);
 		if (wait_ready(server))
 			return;

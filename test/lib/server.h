@@ -1,10 +1,11 @@
 /*
- * server.h: the real Temporal server (`temporal server start-dev`) for tests.
+ * server.h: a server for tests: temporald, or the real one (`temporal server start-dev`).
  *
- * test_server_shared gives the one server of a CTest run; a test that stops or restarts a server,
- * or wants other options, starts its own. Both end the program as skipped, with the reason, where
- * the server cannot be had. TEMPORAL_TEST_CLI in the environment is the path of the `temporal`
- * program (test/lib/CMakeLists.txt sets it).
+ * Which it is says TEMPORAL_TEST_SERVER in the environment, "temporald" or "real"; CTest runs each
+ * test of this kind twice, once on each, and expects the same of both. test_server_shared gives the
+ * one server of a CTest run; a test that stops or restarts a server, or wants other options, starts
+ * its own. Both end the program as skipped, with the reason, where the server cannot be had.
+ * TEMPORAL_TEST_CLI in the environment is the path of the `temporal` program.
  */
 #ifndef TEST_LIB_SERVER_H
 #define TEST_LIB_SERVER_H
@@ -15,18 +16,29 @@
 
 struct test_server_opts {
 	const char *db; /* a database file, which survives the server; NULL: in memory */
-	bool untuned;   /* true: the dev server's own pace and limits */
+	bool untuned;   /* true: the real server's own pace and limits */
 	const char *const *dynamic_config;    /* "key=JSON value", NULL at the end; or NULL */
 	const char *const *search_attributes; /* "Name=Type", NULL at the end; or NULL */
 };
 
 struct test_server {
 	struct test_process process;
-	char address[32];      /* of gRPC: 127.0.0.1:PORT */
-	char http_address[32]; /* of the same API as JSON over HTTP */
-	int port, http_port;
+	char address[32];             /* of gRPC: 127.0.0.1:PORT */
+	int port, http_port;          /* http_port: of the real server's API as JSON over HTTP */
 	struct test_server_opts opts; /* borrowed: its strings live as long as the server */
 };
+
+/* Is it the real server that this run of the test is about? */
+bool test_server_is_real(void);
+
+/* In a cmocka test: skips it on temporald, which does not serve this yet, and says so. */
+#define TEST_NOT_SERVED(what_) \
+	do { \
+		if (!test_server_is_real()) { \
+			print_message("temporald does not serve this yet: %s\n", (what_)); \
+			skip(); \
+		} \
+	} while (0)
 
 /* The address of the server that the tests of this run share (namespace "default"); valid until the
  * program ends. */

@@ -1,11 +1,13 @@
-"""The one server of a CTest run.
+"""The one server of a CTest run: one temporald, and one real server.
 
-    shared_server.py start FILE     starts it; FILE has its address when this returns
+    shared_server.py start FILE     starts the one that TEMPORAL_TEST_SERVER names; FILE has its address
+                                    when this returns
     shared_server.py stop FILE      stops it
 
 A keeper process owns the server: it kills it on `stop`, and when the CTest that asked for it is
 gone, so that an interrupted run leaves nothing behind.
 """
+import glob
 import os
 import select
 import signal
@@ -14,10 +16,17 @@ import sys
 import harness
 
 
+def remove_database(address_file):
+    for leftover in glob.glob(glob.escape(address_file) + ".db*"):
+        os.unlink(leftover)
+
+
 def keep(address_file, owner, ready):
     """The keeper: never returns."""
     os.setsid()
-    server = harness.Server(log=address_file + ".log")
+    db = None if harness.is_real() else address_file + ".db"
+    remove_database(address_file)
+    server = harness.Server(log=address_file + ".log", db=db)
     signals_in, signals_out = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(signals_out)
     signal.signal(signal.SIGTERM, lambda *_: None)
@@ -30,6 +39,7 @@ def keep(address_file, owner, ready):
     os.close(ready)
     select.select([signals_in, owner], [], [])
     server.kill()
+    remove_database(address_file)
     for leftover in (address_file, address_file + ".pid"):
         if os.path.exists(leftover):
             os.unlink(leftover)
@@ -37,7 +47,8 @@ def keep(address_file, owner, ready):
 
 
 def start(address_file):
-    harness.cli_path()
+    if harness.is_real():
+        harness.cli_path()
     stop(address_file)
     os.makedirs(os.path.dirname(os.path.abspath(address_file)), exist_ok=True)
     owner = os.pidfd_open(os.getppid())

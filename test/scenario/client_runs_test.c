@@ -1,5 +1,5 @@
 /*
- * Goal: the client and the real server understand each other in all that needs no worker: options
+ * Goal: client and server understand each other in all that needs no worker: options
  * of a start arrive and are seen in descriptions, id policies hold, runs end and their results are
  * found along the chain, errors are told with their details.
  * Method: the run's shared server; each test has workflow ids and a task queue of its own, which no

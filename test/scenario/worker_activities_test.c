@@ -1,5 +1,5 @@
 /*
- * Goal: activities do on the real server what they are promised to: results, retries, failure
+ * Goal: activities do what they are promised to: results, retries, failure
  * chains, time-outs, heartbeats, cancellation, completion by somebody else, limits, shutdown, and
  * clear errors for what does not fit. Method: one workflow that calls one activity, told by the
  * argument what to do; the result, or the failure's chain, is compared by the client.

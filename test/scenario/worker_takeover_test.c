@@ -100,7 +100,10 @@ static void start_process(struct test_process *process, const char *variant)
 
 static struct temporal_run *start_trip(const char *to)
 {
-	struct temporal_start_opts opts = { .task_queue = QUEUE, .execution_timeout_ms = 120000 };
+	/* A task that a killed worker had is given to the next one after a second. */
+	struct temporal_start_opts opts = {
+		.task_queue = QUEUE, .execution_timeout_ms = 120000, .task_timeout_ms = 1000
+	};
 	struct temporal_error err = { .code = TEMPORAL_OK };
 	struct temporal_run *run = temporal_start(fixture.client, trip, &opts, &err, .to = to);
 

@@ -1,5 +1,5 @@
 /*
- * Goal: workflows run on the real server as promised: timers, signals, queries, cancellation,
+ * Goal: workflows run as promised: timers, signals, queries, cancellation,
  * continue-as-new, failure of run and of task, with a large cache, a tiny one and none at all.
  * Method: one workflow a feature on a worker in this process; the client compares results and
  * failures. The cases that depend on what is cached run once for each size of the cache and each
