@@ -21,6 +21,8 @@
 #define SERVER_BUFFERED_MAX 100
 #define SERVER_ID_MAX       1000
 
+#define SERVER_FAIRNESS_KEY_MAX 64
+
 /* Numbers, of one run. */
 #define SERVER_PENDING_ACTIVITIES_MAX 2000
 #define SERVER_SIGNALS_MAX            10000

@@ -52,6 +52,15 @@ static const struct record_field activity_fields[] = {
 	RECORD_FIELD(20, TEXT, activity, request_id),
 	RECORD_FIELD(21, TEXT, activity, identity),
 	RECORD_FIELD(22, INT, activity, starts),
+	RECORD_FIELD(40, BOOL, activity, paused),
+	RECORD_FIELD(41, BOOL, activity, reset),
+	RECORD_FIELD(42, BOOL, activity, reset_heartbeat),
+	RECORD_FIELD(43, INT, activity, paused_ns),
+	RECORD_FIELD(44, TEXT, activity, pause_identity),
+	RECORD_FIELD(45, TEXT, activity, pause_reason),
+	RECORD_FIELD(46, TEXT, activity, pause_request_id),
+	RECORD_FIELD(47, BYTES, activity, priority),
+	RECORD_FIELD(48, BOOL, activity, has_priority),
 };
 const struct record_type state_activity_type = RECORD_TYPE(activity_fields);
 

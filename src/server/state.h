@@ -100,6 +100,14 @@ struct activity {
 	struct bytes last_failure;      /* Failure__Failure */
 	char *request_id, *identity;    /* of the start */
 	int64_t starts;                 /* counts them: a token of an older one is stale */
+	/* recorded: what operators did; see history/activity_control.c */
+	bool paused;
+	bool reset,
+		reset_heartbeat; /* it is told with its next heartbeat; until the next attempt */
+	int64_t paused_ns;
+	char *pause_identity, *pause_reason, *pause_request_id;
+	struct bytes priority; /* Common__Priority */
+	bool has_priority;     /* it may be an empty one */
 	/* rebuilt */
 	struct execution *execution;
 	struct activity *next;

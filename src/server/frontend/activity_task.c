@@ -231,6 +231,8 @@ void frontend_activity_heartbeat(struct request *request)
 		return;
 	response = REQUEST_NEW(request, Workflowservice__RecordActivityTaskHeartbeatResponse,
 		workflowservice__record_activity_task_heartbeat_response);
+	response->activity_paused = activity->paused;
+	response->activity_reset = activity->reset;
 	response->cancel_requested = beat(activity, in->details, in->identity);
 	request_reply(request, response);
 }
@@ -246,6 +248,8 @@ void frontend_activity_heartbeat_by_id(struct request *request)
 		return;
 	response = REQUEST_NEW(request, Workflowservice__RecordActivityTaskHeartbeatByIdResponse,
 		workflowservice__record_activity_task_heartbeat_by_id_response);
+	response->activity_paused = activity->paused;
+	response->activity_reset = activity->reset;
 	response->cancel_requested = beat(activity, in->details, in->identity);
 	request_reply(request, response);
 }

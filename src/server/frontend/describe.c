@@ -79,50 +79,6 @@ static Workflow__WorkflowExecutionConfig *config_of(
 	return config;
 }
 
-static Enums__PendingActivityState pending_state(const struct activity *activity)
-{
-	if (activity->state != ACTIVITY_STARTED)
-		return ENUMS__PENDING_ACTIVITY_STATE__PENDING_ACTIVITY_STATE_SCHEDULED;
-	return activity->cancel_requested_id
-		       ? ENUMS__PENDING_ACTIVITY_STATE__PENDING_ACTIVITY_STATE_CANCEL_REQUESTED
-		       : ENUMS__PENDING_ACTIVITY_STATE__PENDING_ACTIVITY_STATE_STARTED;
-}
-
-static Workflow__PendingActivityInfo *activity_of(
-	struct request *request, const struct activity *activity)
-{
-	Workflow__PendingActivityInfo *out = REQUEST_NEW(
-		request, Workflow__PendingActivityInfo, workflow__pending_activity_info);
-	const Common__RetryPolicy *policy =
-		decode(request, &common__retry_policy__descriptor, &activity->retry_policy);
-
-	out->activity_id = request_text(request, activity->id);
-	out->activity_type = REQUEST_NEW(request, Common__ActivityType, common__activity_type);
-	out->activity_type->name = request_text(request, activity->type);
-	out->state = pending_state(activity);
-	out->attempt = activity->attempt;
-	out->maximum_attempts = policy ? policy->maximum_attempts : 0;
-	out->heartbeat_details =
-		decode(request, &common__payloads__descriptor, &activity->heartbeat_details);
-	out->last_failure = decode(request, &failure__failure__descriptor, &activity->last_failure);
-	out->last_heartbeat_time = time_of(
-		request, activity->heartbeat_ns ? activity->heartbeat_ns : activity->started_ns);
-	out->last_started_time = time_of(request, activity->started_ns);
-	out->last_worker_identity = request_text(request, activity->identity);
-	out->last_attempt_complete_time = time_of(request, activity->attempt_completed_ns);
-	if (activity->state != ACTIVITY_STARTED)
-		out->scheduled_time = time_of(request, activity->attempt_scheduled_ns);
-	if (activity->state == ACTIVITY_BACKING_OFF) {
-		out->next_attempt_schedule_time = time_of(request, activity->attempt_scheduled_ns);
-		out->current_retry_interval = proto_duration_new_ns(request->arena,
-			activity->attempt_scheduled_ns - activity->attempt_completed_ns);
-	}
-	if (activity->schedule_to_close_ms)
-		out->expiration_time = time_of(request,
-			activity->scheduled_ns + activity->schedule_to_close_ms * PROTO_NS_PER_MS);
-	return out;
-}
-
 static Workflow__PendingWorkflowTaskInfo *task_of(
 	struct request *request, const struct execution *execution)
 {
@@ -162,7 +118,8 @@ void frontend_describe(struct request *request)
 		request->arena, execution->n_activities, sizeof(*out->pending_activities));
 	for (struct activity *at = execution->activities; at && out->pending_activities;
 		at = at->next)
-		out->pending_activities[out->n_pending_activities++] = activity_of(request, at);
+		out->pending_activities[out->n_pending_activities++] =
+			pending_activity_describe(request, at);
 	out->workflow_extended_info = REQUEST_NEW(request, Workflow__WorkflowExecutionExtendedInfo,
 		workflow__workflow_execution_extended_info);
 	out->workflow_extended_info->cancel_requested = execution->cancel_requested;

@@ -33,7 +33,12 @@ struct execution *frontend_execution(struct request *request, struct server_name
 struct execution *frontend_running(struct request *request, struct server_namespace *space,
 	const Common__WorkflowExecution *execution);
 
+/* ... for calls of operators, whose answers have other texts; only of an id that is set. */
+struct execution *frontend_operated(struct request *request, struct server_namespace *space,
+	const Common__WorkflowExecution *execution);
+
 /* False: the request has been answered with INVALID_ARGUMENT. */
+bool frontend_priority(struct request *request, const Common__Priority *priority);
 bool frontend_present(struct request *request, const void *value, const char *text);
 bool frontend_text(struct request *request, const char *value, const char *text);
 bool frontend_length(struct request *request, const char *value, const char *what);
@@ -55,6 +60,14 @@ frontend_handler frontend_poll_activity, frontend_activity_completed, frontend_a
 	frontend_activity_canceled, frontend_activity_heartbeat, frontend_activity_completed_by_id,
 	frontend_activity_failed_by_id, frontend_activity_canceled_by_id,
 	frontend_activity_heartbeat_by_id;
+/* Operators on activities. */
+frontend_handler frontend_pause_activity, frontend_unpause_activity, frontend_reset_activity,
+	frontend_update_activity_options;
+/* How a pending activity and its options are told. */
+Workflow__PendingActivityInfo *pending_activity_describe(
+	struct request *request, const struct activity *activity);
+Activity__ActivityOptions *activity_options_describe(
+	struct request *request, const struct activity *activity);
 frontend_handler frontend_signal, frontend_cancel, frontend_terminate;
 frontend_handler frontend_get_history, frontend_get_history_reverse, frontend_describe;
 /* A wait for events has found none: an empty page and the token to go on with. */

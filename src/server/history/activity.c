@@ -28,6 +28,8 @@ static struct server *server_of(const struct activity *activity)
 
 void activity_dispatch(struct activity *activity)
 {
+	if (activity->paused)
+		return;
 	matching_offer(matching_queue(server_of(activity), activity->execution->space,
 			       activity->task_queue, true),
 		&activity->task);
@@ -54,6 +56,8 @@ static struct timeout next_timeout(const struct activity *activity)
 	int64_t alive_ns = activity->heartbeat_ns > activity->started_ns ? activity->heartbeat_ns
 									 : activity->started_ns;
 
+	if (activity->paused) /* nothing is due before it goes on */
+		return next;
 	earlier(&next, ENUMS__TIMEOUT_TYPE__TIMEOUT_TYPE_SCHEDULE_TO_CLOSE, activity->scheduled_ns,
 		activity->schedule_to_close_ms);
 	switch (activity->state) {
@@ -137,8 +141,9 @@ static void describe(struct activity *activity, struct request *request,
 	out->activity_id = scheduled->activity_id;
 	out->header = scheduled->header;
 	out->input = scheduled->input;
-	out->retry_policy = scheduled->retry_policy;
-	out->priority = scheduled->priority;
+	out->retry_policy =
+		decode(request, &common__retry_policy__descriptor, &activity->retry_policy);
+	out->priority = activity_priority(activity, request->arena);
 	out->heartbeat_details =
 		decode(request, &common__payloads__descriptor, &activity->heartbeat_details);
 	out->attempt = activity->attempt;
@@ -296,6 +301,15 @@ static void keep_failure(struct activity *activity, const Failure__Failure *fail
 	state_set_bytes(server_of(activity), &activity->last_failure, &brief);
 }
 
+static bool retry_allowed(const struct activity *activity, const Failure__Failure *failure)
+{
+	const Common__RetryPolicy *policy =
+		proto_decode(&server_of(activity)->scratch, &common__retry_policy__descriptor,
+			activity->retry_policy.ptr, activity->retry_policy.len, NULL, NULL);
+
+	return policy && retry_kind(policy, failure);
+}
+
 /* Is there a next attempt? It is prepared then. */
 static bool retry(
 	struct activity *activity, const Failure__Failure *failure, Enums__RetryState *state)
@@ -308,6 +322,12 @@ static bool retry(
 		*state = ENUMS__RETRY_STATE__RETRY_STATE_CANCEL_REQUESTED;
 		return false;
 	}
+	if (activity->paused && activity->retry_policy.len && retry_allowed(activity, failure)) {
+		keep_failure(activity, failure);
+		activity_hold(activity);
+		*state = ENUMS__RETRY_STATE__RETRY_STATE_IN_PROGRESS;
+		return true;
+	}
 	if (activity->retry_policy.len)
 		policy = proto_decode(&server->scratch, &common__retry_policy__descriptor,
 			activity->retry_policy.ptr, activity->retry_policy.len, NULL, NULL);
@@ -319,6 +339,7 @@ static bool retry(
 	if (delay_ms < 0)
 		return false;
 	keep_failure(activity, failure);
+	activity_forget_reset(activity);
 	activity->attempt++;
 	activity->state = ACTIVITY_BACKING_OFF;
 	activity->attempt_completed_ns = server->now_ns;
@@ -458,6 +479,7 @@ void command_schedule_activity(struct decision *decision, const Command__Command
 	state_set_text(server, &activity->type, in->activity_type->name);
 	state_set_text(server, &activity->task_queue, out.task_queue->name);
 	state_set_bytes(server, &activity->retry_policy, out.retry_policy);
+	activity_set_priority(activity, out.priority);
 	activity->attempt = 1;
 	activity->state = ACTIVITY_SCHEDULED;
 	activity->scheduled_ns = activity->attempt_scheduled_ns = server->now_ns;

@@ -144,6 +144,37 @@ bool activity_timeouts(const Command__ScheduleActivityTaskCommandAttributes *in,
 	int64_t run_timeout_ms, struct activity *out);
 void activity_heartbeat(struct activity *activity, const Common__Payloads *details);
 
+/* activity_control.c: what operators do to a pending activity. */
+void activity_pause(struct activity *activity, const char *identity, const char *reason,
+	const char *request_id);
+struct activity_unpause {
+	bool attempts, heartbeat; /* start over with them */
+	int64_t jitter_ms;        /* the next attempt comes somewhere in this time */
+};
+void activity_unpause(struct activity *activity, const struct activity_unpause *how);
+struct activity_reset {
+	bool heartbeat, keep_paused;
+	int64_t jitter_ms;
+	const struct activity_options *options; /* the original ones, or NULL: as they are */
+};
+void activity_reset(struct activity *activity, const struct activity_reset *how);
+struct activity_options {
+	const char *task_queue;
+	int64_t schedule_to_close_ms, schedule_to_start_ms, start_to_close_ms, heartbeat_ms;
+	const Common__RetryPolicy *retry_policy;
+	const Common__Priority *priority;
+	bool keep_priority;
+};
+void activity_set_priority(struct activity *activity, const Common__Priority *priority);
+/* ... with that of its workflow for what is left open. NULL: it has none. */
+Common__Priority *activity_priority(const struct activity *activity, struct arena *arena);
+/* Also the next attempt of one that does not run comes by its new policy. */
+void activity_set_options(struct activity *activity, const struct activity_options *options);
+/* Its attempt has failed while it is paused: the next one waits. */
+void activity_hold(struct activity *activity);
+/* The next attempt begins: a reset has done its work. */
+void activity_forget_reset(struct activity *activity);
+
 /* retry.c: policies. */
 /* Fills in the defaults; the policy in the arena. NULL for NULL. */
 Common__RetryPolicy *retry_defaults(struct arena *arena, const Common__RetryPolicy *policy);
@@ -155,6 +186,9 @@ const char *retry_invalid(const Common__RetryPolicy *policy);
  */
 int64_t retry_backoff_ms(const Common__RetryPolicy *policy, int32_t attempt, int64_t now_ns,
 	int64_t expires_ns, const Failure__Failure *failure, Enums__RetryState *state);
+
+/* Does the policy try again after such a failure, however many attempts are left? */
+bool retry_kind(const Common__RetryPolicy *policy, const Failure__Failure *failure);
 
 /* timer.c */
 void timer_arm(struct user_timer *timer);

@@ -74,6 +74,11 @@ static bool is_retryable(const Common__RetryPolicy *policy, const Failure__Failu
 	}
 }
 
+bool retry_kind(const Common__RetryPolicy *policy, const Failure__Failure *failure)
+{
+	return is_retryable(policy, failure);
+}
+
 /* The delay before the attempt that follows `attempt`. */
 static int64_t interval_ms(
 	const Common__RetryPolicy *policy, int32_t attempt, const Failure__Failure *failure)
