@@ -94,12 +94,21 @@ void journal_submit(struct server *server)
 		server_fail(server, "%s", err.message);
 }
 
+void journal_submit_other(struct server *server, struct store_batch *batch)
+{
+	struct temporal_error err;
+
+	server->submitted++;
+	if (store_submit(server->store, batch, STORE_DURABLE, committed, server, &err) !=
+		TEMPORAL_OK)
+		server_fail(server, "%s", err.message);
+}
+
 void journal_namespace(struct server *server, const struct server_namespace *space)
 {
 	struct store_batch *out = store_batch_new();
 	size_t size = record_size(&state_namespace_type, space);
 	uint8_t *data = arena_alloc(&server->scratch, size);
-	struct temporal_error err;
 
 	if (!data) {
 		store_batch_free(out);
@@ -108,9 +117,7 @@ void journal_namespace(struct server *server, const struct server_namespace *spa
 	}
 	record_write(&state_namespace_type, space, data);
 	store_batch_set(out, SPACE_NAMESPACES, space->name, data, size);
-	server->submitted++;
-	if (store_submit(server->store, out, STORE_DURABLE, committed, server, &err) != TEMPORAL_OK)
-		server_fail(server, "%s", err.message);
+	journal_submit_other(server, out);
 }
 
 uint64_t journal_new_run(struct server *server)
@@ -130,7 +137,7 @@ static enum temporal_code damaged(const struct batch_entry *entry, struct tempor
 
 static bool apply_execution(struct server *server, const struct batch_entry *entry)
 {
-	struct execution *execution = state_numbered(server, entry->key.run);
+	struct execution *execution = state_here(server, entry->key.run);
 	struct execution read = { 0 };
 
 	if (!record_read(&state_execution_type, &read, entry->data, entry->len)) {
@@ -185,7 +192,7 @@ static bool apply_timer(struct execution *execution, const struct batch_entry *e
 /* The execution's own record is the last of its transition, so its events may come first. */
 static bool apply_part(struct server *server, const struct batch_entry *entry)
 {
-	struct execution *execution = state_numbered(server, entry->key.run);
+	struct execution *execution = state_here(server, entry->key.run);
 
 	if (entry->key.kind == ENTITY_EXECUTION)
 		return apply_execution(server, entry);
@@ -248,9 +255,22 @@ static enum temporal_code on_setting(
 	return TEMPORAL_OK;
 }
 
+/* A run that changed after it had been moved to the closed ones: the change is one upon its row. */
+static bool bring_back(struct server *server, uint64_t run, struct temporal_error *err)
+{
+	struct execution *execution = archive_find_number(server, run);
+
+	return execution ? archive_history(execution, err) : true;
+}
+
 static enum temporal_code on_record(
 	void *user, const struct store_record *record, struct temporal_error *err)
 {
+	struct server *server = user;
+
+	if (record->ordinal == 1 && !state_here(server, record->run) &&
+		!bring_back(server, record->run, err))
+		return err->code;
 	return journal_apply(user, record->data, record->size, err);
 }
 
@@ -301,8 +321,10 @@ enum temporal_code journal_open(struct server *server, const char *path, void (*
 	if (!server->store)
 		return err ? err->code : TEMPORAL_UNAVAILABLE;
 	enum temporal_code code = store_recover(server->store, &visitor, err);
-	if (code == TEMPORAL_OK)
+	if (code == TEMPORAL_OK) {
 		journal_revive(server);
+		archive_open(server);
+	}
 	return code;
 }
 

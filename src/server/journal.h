@@ -19,6 +19,10 @@ enum temporal_code journal_open(struct server *server, const char *path, void (*
 void journal_step(struct server *server);
 void journal_close(struct server *server);
 
+/* Hands another batch to the store; answers of this input wait for its commit too. */
+struct store_batch;
+void journal_submit_other(struct server *server, struct store_batch *batch);
+
 /* A namespace was made or changed. */
 void journal_namespace(struct server *server, const struct server_namespace *space);
 

@@ -46,4 +46,8 @@
 #define SERVER_RETENTION_MS        INT64_C(86400000)
 #define SERVER_STOP_GRACE_MS       1000
 
+/* Runs that have ended. */
+#define SERVER_CLOSED_CACHE_BYTES (4 * 1024 * 1024) /* of them in memory */
+#define SERVER_EXPIRE_BATCH       500               /* are deleted at a time when they expire */
+
 #endif

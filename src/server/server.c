@@ -174,6 +174,12 @@ static void arm(struct server *state)
 	}
 	if (wait < due)
 		due = wait;
+	if (state->archive.expiry_ns != INT64_MAX) {
+		int64_t left = state->archive.expiry_ns - state->io.now_ns(state->io.user);
+		int64_t at = rpc_now_ns() + (left > 0 ? left : 0);
+
+		due = at < due ? at : due;
+	}
 	tell_fatal(server);
 	if (due == INT64_MAX)
 		rpc_timer_stop(&server->wake);

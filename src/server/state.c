@@ -180,24 +180,50 @@ struct workflow_id *state_workflow_id(
 	return found;
 }
 
-struct execution *state_execution(const struct server *server, const struct server_namespace *space,
+/* Of what is in memory the latest run may not be the latest: unless one is running, that is known
+ * once the closed runs have been asked. */
+static struct execution *find_current(
+	struct server *server, const struct server_namespace *space, const char *workflow_id)
+{
+	struct workflow_id *id = state_workflow_id(server, space, workflow_id);
+
+	if (id && (id->current_known || (id->current && state_running(id->current)))) {
+		archive_use(id->current);
+		return id->current;
+	}
+	(void)archive_find(server, space, workflow_id, NULL);
+	id = state_workflow_id(server, space, workflow_id);
+	if (!id)
+		return NULL;
+	id->current_known = true;
+	return id->current;
+}
+
+struct execution *state_execution(struct server *server, const struct server_namespace *space,
 	const char *workflow_id, const char *run_id)
 {
-	if (str_empty(run_id)) {
-		const struct workflow_id *id = state_workflow_id(server, space, workflow_id);
-
-		return id ? id->current : NULL;
-	}
+	if (str_empty(run_id))
+		return find_current(server, space, workflow_id);
 	struct execution *execution = map_get(&server->runs, state_hash(server, 0, run_id));
 	while (execution && (execution->space != space || !str_same(execution->run_id, run_id) ||
 				    !str_same(execution->workflow_id, workflow_id)))
 		execution = execution->next_hash;
+	if (!execution)
+		return archive_find(server, space, workflow_id, run_id);
+	archive_use(execution);
 	return execution;
 }
 
-struct execution *state_numbered(const struct server *server, uint64_t number)
+struct execution *state_here(const struct server *server, uint64_t number)
 {
 	return map_get(&server->numbers, number);
+}
+
+struct execution *state_numbered(struct server *server, uint64_t number)
+{
+	struct execution *execution = state_here(server, number);
+
+	return execution || !server->archive.open ? execution : archive_find_number(server, number);
 }
 
 struct activity *state_activity(const struct execution *execution, int64_t scheduled_id)
@@ -283,6 +309,42 @@ static struct workflow_id *workflow_id_new(
 	return id;
 }
 
+/* Newest first; all but those of a recovery are the newest. */
+static void open_add(struct execution *execution)
+{
+	struct execution *newer = NULL, *older = execution->server->open_newest;
+
+	if (execution->status > 1) /* ended: it comes back from the store */
+		return;
+	while (older && older->number > execution->number) {
+		newer = older;
+		older = older->open_older;
+	}
+	execution->open_newer = newer;
+	execution->open_older = older;
+	if (older)
+		older->open_newer = execution;
+	if (newer)
+		newer->open_older = execution;
+	else
+		execution->server->open_newest = execution;
+}
+
+void state_open_remove(struct execution *execution)
+{
+	struct server *server = execution->server;
+
+	if (server->open_newest != execution && !execution->open_newer)
+		return;
+	if (execution->open_newer)
+		execution->open_newer->open_older = execution->open_older;
+	else
+		server->open_newest = execution->open_older;
+	if (execution->open_older)
+		execution->open_older->open_newer = execution->open_newer;
+	execution->open_newer = execution->open_older = NULL;
+}
+
 bool state_execution_link(struct server *server, struct execution *execution)
 {
 	struct server_namespace *space = server->namespaces;
@@ -310,6 +372,7 @@ bool state_execution_link(struct server *server, struct execution *execution)
 		at = &(*at)->older;
 	execution->older = *at;
 	*at = execution;
+	open_add(execution);
 	return true;
 }
 
@@ -334,6 +397,7 @@ struct execution *state_execution_new(
 		mem_free(execution);
 		return NULL;
 	}
+	execution->id->current_known = true;
 	return execution;
 }
 
@@ -425,6 +489,64 @@ static void execution_free(struct execution *execution)
 	mem_free(execution);
 }
 
+/* Out of the chain of its workflow id, which goes with its last run. */
+static void leave_id(struct execution *execution)
+{
+	struct server *server = execution->server;
+	struct workflow_id *id = execution->id;
+	struct execution **at = &id->current;
+
+	if (id->current == execution)
+		id->current_known = false;
+	while (*at != execution)
+		at = &(*at)->older;
+	*at = execution->older;
+	if (id->current)
+		return;
+	struct workflow_id *first = map_get(&server->workflow_ids, id->hash);
+	if (first != id) {
+		while (first->next_hash != id)
+			first = first->next_hash;
+		first->next_hash = id->next_hash;
+	} else if (!id->next_hash) {
+		(void)map_remove(&server->workflow_ids, id->hash);
+	} else if (!map_put(&server->workflow_ids, id->hash, id->next_hash)) {
+		server_no_memory(server);
+	}
+	mem_free(id->id);
+	mem_free(id);
+}
+
+static void leave_runs(struct execution *execution)
+{
+	struct server *server = execution->server;
+	uint64_t hash = state_hash(server, 0, execution->run_id);
+	struct execution *first = map_get(&server->runs, hash);
+
+	if (first != execution) {
+		while (first->next_hash != execution)
+			first = first->next_hash;
+		first->next_hash = execution->next_hash;
+	} else if (!execution->next_hash) {
+		(void)map_remove(&server->runs, hash);
+	} else if (!map_put(&server->runs, hash, execution->next_hash)) {
+		server_no_memory(server);
+	}
+}
+
+void state_execution_free(struct execution *execution)
+{
+	struct server *server = execution->server;
+
+	timers_stop(&server->timers, &execution->task_timer);
+	timers_stop(&server->timers, &execution->run_timer);
+	matching_withdraw(&execution->task);
+	leave_runs(execution);
+	(void)map_remove(&server->numbers, execution->number);
+	leave_id(execution);
+	execution_free(execution);
+}
+
 static void workflow_ids_finish(struct workflow_id *id)
 {
 	while (id) {
@@ -455,6 +577,7 @@ void state_finish(struct server *server)
 		struct server_namespace *space = server->namespaces;
 
 		server->namespaces = space->next;
+		search_attributes_finish(&space->search_attributes);
 		record_finish(&state_namespace_type, space);
 		mem_free(space);
 	}

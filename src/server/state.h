@@ -18,11 +18,13 @@
 #include "base/map.h"
 #include "base/str.h"
 #include "rpc/loop.h"
+#include "server/archive/archive.h"
 #include "server/io.h"
 #include "server/matching/matching.h"
 #include "server/record.h"
 #include "server/request.h"
 #include "server/timers.h"
+#include "server/visibility/search_attributes.h"
 
 struct batch;
 struct store;
@@ -51,13 +53,15 @@ struct server_namespace {
 	int64_t retention_ms;
 	/* rebuilt */
 	struct server_namespace *next;
+	struct search_attributes search_attributes; /* settings of their own */
 };
 
 /* A workflow id of a namespace, and its runs, the current one first. */
 struct workflow_id {
 	struct server_namespace *space;
 	char *id;
-	struct execution *current;
+	struct execution *current; /* in memory; there may be a later one among the closed runs */
+	bool current_known;        /* ... but there is none */
 	struct workflow_id *next_hash; /* same hash */
 	uint64_t hash;
 };
@@ -202,6 +206,8 @@ struct execution {
 	struct request *history_polls; /* waiting for events */
 	struct matching_task task;     /* the workflow task in its queue */
 	struct timers_entry task_timer, run_timer;
+	struct execution *open_newer, *open_older; /* server.open_newest, while it is running */
+	struct archive_link archive;               /* after its end */
 };
 
 struct server {
@@ -217,6 +223,8 @@ struct server {
 	struct map runs;         /* hash of the run id to chain of struct execution */
 	struct map numbers;      /* number to struct execution */
 	uint64_t next_run;
+	struct execution *open_newest; /* all that are running, by number */
+	struct archive archive;        /* those that have ended */
 	struct matching matching;
 	/* transitions */
 	struct execution *touched;
@@ -248,13 +256,18 @@ uint64_t state_hash(const struct server *server, int64_t space, const char *name
 void state_init(struct server *server, const struct server_io *io);
 void state_finish(struct server *server);
 
-/* Finding. NULL: it is not there. An empty run id means the current run. */
+/*
+ * Finding. NULL: it is not there. An empty run id means the current run. Closed runs that have left
+ * memory come back by this.
+ */
 struct server_namespace *state_namespace(const struct server *server, const char *name);
 struct workflow_id *state_workflow_id(
 	const struct server *server, const struct server_namespace *space, const char *id);
-struct execution *state_execution(const struct server *server, const struct server_namespace *space,
+struct execution *state_execution(struct server *server, const struct server_namespace *space,
 	const char *workflow_id, const char *run_id);
-struct execution *state_numbered(const struct server *server, uint64_t number);
+struct execution *state_numbered(struct server *server, uint64_t number);
+/* ... of those in memory alone. */
+struct execution *state_here(const struct server *server, uint64_t number);
 struct activity *state_activity(const struct execution *execution, int64_t scheduled_id);
 struct activity *state_activity_by_id(const struct execution *execution, const char *id);
 struct user_timer *state_timer_by_id(const struct execution *execution, const char *id);
@@ -270,7 +283,10 @@ struct user_timer *state_timer_new(struct execution *execution);
 /* Links in an execution whose recorded fields are filled in (recovery, state_execution_new). */
 bool state_execution_link(struct server *server, struct execution *execution);
 
-/* Ending: out of their lists, timers and queues. */
+/* Ending: out of their lists, timers and queues. An execution may be waited for by nobody. */
+void state_execution_free(struct execution *execution);
+/* It has ended: out of the list of what is running. */
+void state_open_remove(struct execution *execution);
 void state_activity_free(struct activity *activity);
 void state_timer_free(struct user_timer *timer);
 

@@ -152,6 +152,8 @@ static void seal(struct execution *execution)
 	if (execution->event_added)
 		history_wake(execution);
 	execution->event_added = false;
+	if (!state_running(execution))
+		archive_note(execution);
 }
 
 static void seal_all(struct server *server)
@@ -180,15 +182,23 @@ static void queue_answers(struct server *server)
 	server->answers_last = &server->answers;
 }
 
+void transition_submit(struct server *server)
+{
+	if (!server->batch->len || server->failed)
+		return;
+	server->batch_durable = false;
+	server->submitted++;
+	journal_submit(server);
+}
+
 void transition_end(struct server *server)
 {
 	matching_run(server);
 	seal_all(server);
-	if (server->batch_durable && server->batch->len && !server->failed) {
-		server->batch_durable = false;
-		server->submitted++;
-		journal_submit(server);
-	}
+	bool durable = server->batch_durable;
+	if (durable)
+		transition_submit(server);
+	archive_run(server, durable);
 	queue_answers(server);
 	arena_reset(&server->scratch);
 	request_release(server, server->committed);
@@ -209,6 +219,7 @@ void transition_tick(struct server *server, int64_t wait_now_ns)
 
 		request->cancelled(request);
 	}
+	archive_expire(server);
 	transition_end(server);
 }
 

@@ -49,6 +49,9 @@ void transition_begin(struct server *server);
 void transition_end(struct server *server);
 void transition_durable(struct server *server);
 
+/* What has changed goes to the store now, durable or not, before something that builds on it. */
+void transition_submit(struct server *server);
+
 /* An input of its own: all timers that are due fire; `wait_now_ns` is CLOCK_MONOTONIC, for waits.
  * */
 void transition_tick(struct server *server, int64_t wait_now_ns);

@@ -42,6 +42,7 @@ const struct frontend_method frontend_methods[] = {
 	{ &rpc_workflow_signal_workflow_execution, frontend_signal },
 	{ &rpc_workflow_request_cancel_workflow_execution, frontend_cancel },
 	{ &rpc_workflow_terminate_workflow_execution, frontend_terminate },
+	{ &rpc_workflow_delete_workflow_execution, frontend_delete },
 	{ &rpc_workflow_get_workflow_execution_history, frontend_get_history },
 	{ &rpc_workflow_get_workflow_execution_history_reverse, frontend_get_history_reverse },
 	{ &rpc_workflow_describe_workflow_execution, frontend_describe },
@@ -114,6 +115,16 @@ struct execution *frontend_running(struct request *request, struct server_namesp
 		return found;
 	request_fail(request, TEMPORAL_NOT_FOUND, &detail, "workflow execution already completed");
 	return NULL;
+}
+
+bool frontend_history(struct request *request, const struct execution *execution)
+{
+	struct temporal_error err;
+
+	if (archive_history(execution, &err))
+		return true;
+	request_fail(request, TEMPORAL_DATA_LOSS, NULL, "%s", err.message);
+	return false;
 }
 
 bool frontend_present(struct request *request, const void *value, const char *text)

@@ -36,6 +36,8 @@ struct execution *frontend_running(struct request *request, struct server_namesp
 /* ... for calls of operators, whose answers have other texts; only of an id that is set. */
 struct execution *frontend_operated(struct request *request, struct server_namespace *space,
 	const Common__WorkflowExecution *execution);
+/* The events of a closed run are there. False: damaged, the request has been answered. */
+bool frontend_history(struct request *request, const struct execution *execution);
 
 /* False: the request has been answered with INVALID_ARGUMENT. */
 bool frontend_priority(struct request *request, const Common__Priority *priority);
@@ -69,6 +71,7 @@ Workflow__PendingActivityInfo *pending_activity_describe(
 Activity__ActivityOptions *activity_options_describe(
 	struct request *request, const struct activity *activity);
 frontend_handler frontend_signal, frontend_cancel, frontend_terminate;
+frontend_handler frontend_delete;
 frontend_handler frontend_get_history, frontend_get_history_reverse, frontend_describe;
 /* A wait for events has found none: an empty page and the token to go on with. */
 void frontend_history_expired(struct request *request, struct execution *execution);

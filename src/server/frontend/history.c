@@ -134,7 +134,7 @@ void frontend_get_history(struct request *request)
 	struct execution *execution =
 		find(request, in->namespace_, in->execution, in->next_page_token, &next);
 
-	if (!execution)
+	if (!execution || !frontend_history(request, execution))
 		return;
 	if (in->history_event_filter_type == CLOSE_EVENT) {
 		get_close(request, execution);
@@ -169,7 +169,7 @@ void frontend_get_history_reverse(struct request *request)
 	struct execution *execution =
 		find(request, in->namespace_, in->execution, in->next_page_token, &next);
 
-	if (!execution)
+	if (!execution || !frontend_history(request, execution))
 		return;
 	if (next == 0 || next >= execution->next_event_id)
 		next = execution->next_event_id - 1;

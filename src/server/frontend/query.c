@@ -41,7 +41,7 @@ void frontend_query(struct request *request)
 		!frontend_text(request, in->query->query_type, "QueryType is not set on request."))
 		return;
 	execution = frontend_execution(request, space, in->execution);
-	if (!execution)
+	if (!execution || !frontend_history(request, execution))
 		return;
 	if (is_rejected(execution, in->query_reject_condition))
 		reject(request, execution);

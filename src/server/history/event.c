@@ -309,7 +309,8 @@ static size_t offset_of(const struct event_block *block, int64_t n)
 History__HistoryEvent *event_read(
 	const struct execution *execution, int64_t event_id, struct arena *arena)
 {
-	const struct event_block *block = block_of(execution, event_id);
+	const struct event_block *block =
+		archive_history(execution, NULL) ? block_of(execution, event_id) : NULL;
 	uint64_t size = 0;
 
 	if (!block || event_id < block->first_id || event_id >= block->first_id + block->count)
@@ -388,6 +389,8 @@ History__History *event_range(const struct execution *execution, int64_t first, 
 		*end = execution->next_event_id;
 	if (!history || first >= *end)
 		return history;
+	if (!archive_history(execution, NULL))
+		return NULL;
 	struct bytes events = gather(execution, first, end, limit, arena);
 	if (!events.ptr || !add_bytes(history, events.ptr, events.len, arena))
 		return NULL;

@@ -178,6 +178,21 @@ enum temporal_code store_find(struct store *store, uint32_t name_space, const ch
 	return code;
 }
 
+enum temporal_code store_find_run(struct store *store, uint64_t run, struct arena *arena,
+	struct store_closed *out, struct temporal_error *err)
+{
+	struct store_conn *conn = store_enter(store, &store->lookup, err);
+
+	if (!conn)
+		return TEMPORAL_UNAVAILABLE;
+	sqlite3_stmt *stmt = store_sql(conn, SQL_CLOSED_BY_NUMBER, "i", (int64_t)run);
+	enum temporal_code code = find(conn, stmt, "of that number", arena, out, err);
+	if (stmt)
+		store_sql_end(stmt);
+	store_leave(store);
+	return code;
+}
+
 enum temporal_code store_next_expiry(
 	struct store *store, int64_t *expire_ns, struct temporal_error *err)
 {
@@ -210,25 +225,42 @@ static sqlite3_stmt *history_statement(struct store_conn *conn, const struct sto
 	return store_sql(conn, SQL_HISTORY_BACKWARD, "ii", first, read->from ? from : last);
 }
 
-/* Checks the current row and copies it to the end of the page. */
-static enum temporal_code take_part(
-	sqlite3_stmt *stmt, struct store_read *read, struct store_history *part)
+/* The current row, checked; its data holds until the next step. */
+static enum temporal_code read_part(
+	sqlite3_stmt *stmt, uint64_t run, struct store_history *part, struct temporal_error *err)
 {
 	const void *data = sqlite3_column_blob(stmt, 3);
 
 	part->first_event = sqlite3_column_int64(stmt, 0) & STORE_EVENT_MAX;
 	part->events = sqlite3_column_int64(stmt, 1);
 	part->size = (size_t)sqlite3_column_bytes(stmt, 3);
-	part->data = arena_memdup(&read->arena, data ? data : "", part->size);
-	if (!part->data)
-		return error_no_memory(&read->err, "a page of a history");
-	if ((uint32_t)sqlite3_column_int64(stmt, 2) !=
-		store_checksum(read->run, (uint64_t)part->first_event, (uint64_t)part->events,
-			part->data, part->size))
-		return error_set(&read->err, TEMPORAL_DATA_LOSS,
-			"events %lld and on of run %llu are damaged: their checksum differs",
-			(long long)part->first_event, (unsigned long long)read->run);
-	return TEMPORAL_OK;
+	part->data = data ? data : "";
+	if ((uint32_t)sqlite3_column_int64(stmt, 2) ==
+		store_checksum(run, (uint64_t)part->first_event, (uint64_t)part->events, part->data,
+			part->size))
+		return TEMPORAL_OK;
+	return error_set(err, TEMPORAL_DATA_LOSS,
+		"events %lld and on of run %llu are damaged: their checksum differs",
+		(long long)part->first_event, (unsigned long long)run);
+}
+
+/* The same, copied to the end of the page. */
+static enum temporal_code take_part(
+	sqlite3_stmt *stmt, struct store_read *read, struct store_history *part)
+{
+	enum temporal_code code = read_part(stmt, read->run, part, &read->err);
+
+	if (code != TEMPORAL_OK)
+		return code;
+	part->data = arena_memdup(&read->arena, part->data, part->size);
+	return part->data ? TEMPORAL_OK : error_no_memory(&read->err, "a page of a history");
+}
+
+static enum temporal_code missing_events(uint64_t run, int64_t event, struct temporal_error *err)
+{
+	return error_set(err, TEMPORAL_DATA_LOSS,
+		"events of run %llu beside event %lld are missing", (unsigned long long)run,
+		(long long)event);
 }
 
 /* Does this part follow on the one before? */
@@ -257,9 +289,7 @@ static enum temporal_code take_parts(struct store_conn *conn, sqlite3_stmt *stmt
 		}
 		result = take_part(stmt, read, part);
 		if (result == TEMPORAL_OK && page->n && !follows(read, part - 1, part))
-			result = error_set(&read->err, TEMPORAL_DATA_LOSS,
-				"events of run %llu beside event %lld are missing",
-				(unsigned long long)read->run, (long long)part->first_event);
+			result = missing_events(read->run, part->first_event, &read->err);
 		bytes += part->size;
 		page->n++;
 	}
@@ -288,5 +318,44 @@ enum temporal_code closed_history(struct store_conn *conn, struct store_read *re
 		page->next_event =
 			read->reverse ? last->first_event - 1 : last->first_event + last->events;
 	}
+	return result;
+}
+
+static enum temporal_code load_parts(struct store_conn *conn, sqlite3_stmt *stmt, uint64_t run,
+	store_part_fn *take, void *user, struct temporal_error *err)
+{
+	enum temporal_code result = TEMPORAL_OK;
+	struct store_history part;
+	int64_t next = 1;
+	int code;
+
+	while ((code = sqlite3_step(stmt)) == SQLITE_ROW && result == TEMPORAL_OK) {
+		result = read_part(stmt, run, &part, err);
+		if (result == TEMPORAL_OK && part.first_event != next)
+			result = missing_events(run, part.first_event, err);
+		if (result == TEMPORAL_OK)
+			result = take(user, &part, err);
+		next = part.first_event + part.events;
+	}
+	if (result == TEMPORAL_OK && code != SQLITE_DONE)
+		result = store_sql_error(conn, code, "cannot read a history", err);
+	return result;
+}
+
+enum temporal_code store_load_history(struct store *store, uint64_t run, store_part_fn *take,
+	void *user, struct temporal_error *err)
+{
+	int64_t first = part_key(run, 0), last = part_key(run, STORE_EVENT_MAX);
+	struct store_conn *conn = store_enter(store, &store->lookup, err);
+
+	if (!conn)
+		return TEMPORAL_UNAVAILABLE;
+	sqlite3_stmt *stmt = store_sql(conn, SQL_HISTORY_FORWARD, "iii", first, first, last);
+	enum temporal_code result =
+		stmt ? load_parts(conn, stmt, run, take, user, err)
+		     : store_sql_error(conn, store_sql_code(conn), "cannot read a history", err);
+	if (stmt)
+		store_sql_end(stmt);
+	store_leave(store);
 	return result;
 }

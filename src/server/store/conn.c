@@ -43,9 +43,10 @@ static const char *const statements[SQL_COUNT] = {
 	[SQL_CLOSED_NEXT_EXPIRY] = "SELECT min(expire_ns) FROM closed_run",
 	[SQL_CLOSED_LAST] = "SELECT " STORE_CLOSED_COLUMNS " FROM closed_run"
 			    " WHERE name_space = ? AND workflow_id = ?"
-			    " ORDER BY start_ns DESC, run DESC LIMIT 1",
+			    " ORDER BY close_ns DESC, start_ns DESC, run DESC LIMIT 1",
 	[SQL_CLOSED_BY_RUN_ID] = "SELECT " STORE_CLOSED_COLUMNS " FROM closed_run"
 				 " WHERE run_id = ? AND +name_space = ? AND +workflow_id = ?",
+	[SQL_CLOSED_BY_NUMBER] = "SELECT " STORE_CLOSED_COLUMNS " FROM closed_run WHERE run = ?",
 	[SQL_HISTORY_PUT] = "INSERT OR REPLACE INTO closed_history(part, events, checksum, data)"
 			    " VALUES(?, ?, ?, ?)",
 	[SQL_HISTORY_DELETE] = "DELETE FROM closed_history WHERE part BETWEEN ? AND ?",

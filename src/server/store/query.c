@@ -40,10 +40,26 @@ static const char *const operators[] = {
 	[STORE_GREATER_EQUAL] = ">=",
 };
 
+static const char *const indexes[] = {
+	[STORE_BY_CHOICE] = "",
+	[STORE_BY_CLOSE] = " INDEXED BY closed_run_by_close",
+	[STORE_BY_WORKFLOW_ID] = " INDEXED BY closed_run_by_id",
+	[STORE_BY_TYPE] = " INDEXED BY closed_run_by_type",
+	[STORE_BY_TASK_QUEUE] = " INDEXED BY closed_run_by_task_queue",
+	[STORE_BY_STATUS] = " INDEXED BY closed_run_by_status",
+	[STORE_BY_RUN_ID] = " INDEXED BY closed_run_by_run_id",
+	[STORE_BY_START] = " INDEXED BY closed_run_by_start",
+	[STORE_ANY_INDEX] = " NOT INDEXED",
+};
+
 /* Parameter i of the statement is value i of the terms: an attribute has two. */
 static void write_terms(sqlite3_str *sql, const struct store_query *query)
 {
-	sqlite3_str_appendall(sql, " FROM closed_run WHERE name_space = ?");
+	/* Without statistics SQLite cannot know which condition is the narrow one; the caller does.
+	 */
+	sqlite3_str_appendf(sql, " FROM closed_run%s WHERE name_space = ?1", indexes[query->index]);
+	if (query->condition)
+		sqlite3_str_appendf(sql, " AND (%s)", query->condition);
 	for (size_t i = 0; i < query->n_terms; i++) {
 		const struct store_term *term = &query->terms[i];
 
@@ -82,6 +98,16 @@ static int bind_term(sqlite3_stmt *stmt, int *at, const struct store_term *term)
 	return code;
 }
 
+static int bind_value(sqlite3_stmt *stmt, int at, const struct store_value *value)
+{
+	if (value->kind == STORE_NUMBER)
+		return sqlite3_bind_int64(stmt, at, value->number);
+	if (value->kind == STORE_REAL)
+		return sqlite3_bind_double(stmt, at, value->real);
+	return sqlite3_bind_text64(
+		stmt, at, value->text, value->length, SQLITE_STATIC, SQLITE_UTF8);
+}
+
 static int bind_cursor(sqlite3_stmt *stmt, int *at, const struct store_cursor *after)
 {
 	int code = sqlite3_bind_int64(stmt, (*at)++, after->close_ns);
@@ -100,8 +126,9 @@ static bool at_beginning(const struct store_cursor *after)
 
 /* Prepares and binds. NULL on failure. */
 static sqlite3_stmt *prepare(struct store_conn *conn, const struct store_query *query,
-	const char *head, const char *tail, bool from_cursor)
+	const char *head, const char *tail)
 {
+	bool from_cursor = !at_beginning(&query->after);
 	sqlite3_str *sql = sqlite3_str_new(conn->db);
 	sqlite3_stmt *stmt = NULL;
 	int at = 1;
@@ -118,6 +145,8 @@ static sqlite3_stmt *prepare(struct store_conn *conn, const struct store_query *
 	sqlite3_free(text);
 	if (code == SQLITE_OK)
 		code = sqlite3_bind_int64(stmt, at++, (int64_t)query->name_space);
+	for (size_t i = 0; i < query->n_values && code == SQLITE_OK; i++)
+		code = bind_value(stmt, at++, &query->values[i]);
 	for (size_t i = 0; i < query->n_terms && code == SQLITE_OK; i++)
 		code = bind_term(stmt, &at, &query->terms[i]);
 	if (code == SQLITE_OK && from_cursor)
@@ -186,8 +215,7 @@ enum temporal_code query_list(struct store_conn *conn, struct store_read *read, 
 	if (!rows)
 		return error_no_memory(&read->err, "a page of closed runs");
 	sqlite3_stmt *stmt = prepare(conn, &read->query, "SELECT " STORE_CLOSED_COLUMNS,
-		" ORDER BY close_ns DESC, start_ns DESC, run DESC",
-		!at_beginning(&read->query.after));
+		" ORDER BY close_ns DESC, start_ns DESC, run DESC");
 	if (!stmt)
 		return store_sql_error(
 			conn, store_sql_code(conn), "cannot list closed runs", &read->err);
@@ -231,9 +259,8 @@ enum temporal_code query_count(struct store_conn *conn, struct store_read *read,
 {
 	bool match = read->query.match;
 	sqlite3_stmt *stmt =
-		match ? prepare(conn, &read->query, "SELECT " STORE_CLOSED_COLUMNS, "", false)
-		      : prepare(conn, &read->query, "SELECT status, count(*)", " GROUP BY status",
-				false);
+		match ? prepare(conn, &read->query, "SELECT " STORE_CLOSED_COLUMNS, "")
+		      : prepare(conn, &read->query, "SELECT status, count(*)", " GROUP BY status");
 
 	if (!stmt)
 		return store_sql_error(

@@ -202,6 +202,23 @@ static enum temporal_code check_query(const struct store_query *query, struct te
 	return code;
 }
 
+static bool keep_condition(struct store_read *read, const struct store_query *query)
+{
+	struct store_value *values = arena_array(&read->arena, query->n_values, sizeof(*values));
+	bool kept = values;
+
+	read->query.condition = arena_strdup(&read->arena, query->condition);
+	for (size_t i = 0; i < query->n_values && kept; i++) {
+		values[i] = query->values[i];
+		if (values[i].kind == STORE_TEXT)
+			values[i].text = arena_memdup(&read->arena,
+				values[i].text ? values[i].text : "", values[i].length);
+		kept = values[i].kind != STORE_TEXT || values[i].text;
+	}
+	read->query.values = values;
+	return kept && (read->query.condition || !query->condition);
+}
+
 /* The read's own copy of the terms. */
 static bool keep_query(struct store_read *read, const struct store_query *query)
 {
@@ -220,7 +237,7 @@ static bool keep_query(struct store_read *read, const struct store_query *query)
 		kept = (!term->name || terms[i].name) && (!term->text || terms[i].text);
 	}
 	read->query.terms = terms;
-	return kept;
+	return kept && keep_condition(read, query);
 }
 
 static enum temporal_code query_read(struct store *store, struct store_read *read,

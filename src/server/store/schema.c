@@ -39,6 +39,25 @@ static const struct store_migration migrations[] = {
 	     "CREATE TABLE closed_attribute(name TEXT NOT NULL, value TEXT NOT NULL,"
 	     " run INTEGER NOT NULL, PRIMARY KEY(name, value, run)) STRICT, WITHOUT ROWID;"
 	     "CREATE INDEX closed_attribute_by_run ON closed_attribute(run);" },
+	/*
+	 * Each of these is in the order of a list behind its first columns, and has the status with
+	 * it, so that a page or a count by type, queue or status touches no row that it does not
+	 * give.
+	 */
+	{ 2, "DROP INDEX closed_run_by_id;"
+	     "DROP INDEX closed_run_by_close;"
+	     "CREATE INDEX closed_run_by_id"
+	     " ON closed_run(name_space, workflow_id, close_ns, start_ns);"
+	     "CREATE INDEX closed_run_by_close"
+	     " ON closed_run(name_space, close_ns, start_ns, status);"
+	     "CREATE INDEX closed_run_by_type"
+	     " ON closed_run(name_space, type, close_ns, start_ns, status);"
+	     "CREATE INDEX closed_run_by_task_queue"
+	     " ON closed_run(name_space, task_queue, close_ns, start_ns, status);"
+	     "CREATE INDEX closed_run_by_status"
+	     " ON closed_run(name_space, status, close_ns, start_ns);"
+	     "CREATE INDEX closed_run_by_start"
+	     " ON closed_run(name_space, start_ns, close_ns, status);" },
 	{ 0, NULL },
 };
 

@@ -243,6 +243,20 @@ enum temporal_code store_find(struct store *store, uint32_t name_space, const ch
 	const char *run_id, struct arena *arena, struct store_closed *out,
 	struct temporal_error *err) __attribute__((warn_unused_result));
 
+/* The closed run of this number; otherwise as store_find. */
+enum temporal_code store_find_run(struct store *store, uint64_t run, struct arena *arena,
+	struct store_closed *out, struct temporal_error *err) __attribute__((warn_unused_result));
+
+/*
+ * The whole history of a closed run, part by part in order, on the calling thread: for one that
+ * comes back into memory. The part holds during the call; what `take` returns other than OK ends
+ * it. DATA_LOSS when a part is damaged or missing.
+ */
+typedef enum temporal_code store_part_fn(
+	void *user, const struct store_history *part, struct temporal_error *err);
+enum temporal_code store_load_history(struct store *store, uint64_t run, store_part_fn *take,
+	void *user, struct temporal_error *err) __attribute__((warn_unused_result));
+
 enum store_column {
 	STORE_WORKFLOW_ID,
 	STORE_RUN_ID,
@@ -289,6 +303,35 @@ struct store_cursor {
 
 #define STORE_TERMS_MAX 32
 
+/* A value to be bound to the parameters of a condition. */
+struct store_value {
+	enum {
+		STORE_NUMBER,
+		STORE_REAL,
+		STORE_TEXT
+	} kind;
+	int64_t number;
+	double real;
+	const char *text;
+	size_t length;
+};
+
+/*
+ * Which index a query is to walk. All but the last three give the rows in the order of a list; the
+ * caller knows best which of its conditions leaves the fewest rows.
+ */
+enum store_index {
+	STORE_BY_CHOICE, /* SQLite's */
+	STORE_BY_CLOSE,
+	STORE_BY_WORKFLOW_ID, /* the condition demands a workflow id; and so on */
+	STORE_BY_TYPE,
+	STORE_BY_TASK_QUEUE,
+	STORE_BY_STATUS,
+	STORE_BY_RUN_ID,
+	STORE_BY_START,  /* starts between two times */
+	STORE_ANY_INDEX, /* by number: run IN (...) */
+};
+
 /*
  * Which closed runs, newest close first (then newest start). All terms hold (they are found by
  * index where there is one), and `match`, if set, says true: it is called on the reader's thread
@@ -299,11 +342,20 @@ struct store_query {
 	uint32_t name_space;
 	const struct store_term *terms;
 	size_t n_terms;
+	/*
+	 * NULL, or SQL over closed_run and closed_attribute that has to hold too; its parameters
+	 * are ?2 and on, bound to `values`. Its text is the server's own: nothing of a request may
+	 * be in it. With it there are no terms.
+	 */
+	const char *condition;
+	const struct store_value *values;
+	size_t n_values;
+	enum store_index index;
 	bool (*match)(void *user, const struct store_closed *closed);
 	void (*match_free)(void *user);
 	void *user;
-	struct store_cursor after;
-	size_t limit; /* rows of the page; at most STORE_PAGE_MAX */
+	struct store_cursor after; /* for counts too */
+	size_t limit;              /* rows of the page; at most STORE_PAGE_MAX */
 };
 
 /* All pointers hold during the callback. */
