@@ -2,6 +2,10 @@
  * main.c: temporald, the daemon: flags, signals, and the line that says it is ready.
  *
  *     temporald [server start-dev] [flags]
+ *     temporald PORT [--enable-time-skipping]
+ *
+ * The second form is that of the official test server: virtual time, locked once unless it is
+ * enabled at once.
  *
  * The words `server start-dev` and the flags are those of the official command line, since the
  * official SDKs' test kits start a server so. Unknown dynamic configuration is accepted with a
@@ -34,6 +38,7 @@ enum flag_kind {
 	FLAG_DYNAMIC,
 	FLAG_LEVEL,
 	FLAG_ACCEPTED,
+	FLAG_SKIPPING,
 	FLAG_ALONE
 };
 
@@ -59,6 +64,9 @@ static const struct flag known[] = {
 	{ "metrics-port", "PORT", FLAG_ACCEPTED, "accepted" },
 	{ "sqlite-pragma", "NAME=VALUE", FLAG_ACCEPTED, "accepted" },
 	{ "headless", NULL, FLAG_ALONE, "accepted; there is no page yet" },
+	{ "time-skipping", NULL, FLAG_SKIPPING,
+		"serve the test service: virtual time, locked once (as `temporald PORT` does)" },
+	{ "enable-time-skipping", NULL, FLAG_SKIPPING, "... and not locked" },
 	{ "help", NULL, FLAG_ALONE, "this text" },
 };
 
@@ -66,7 +74,8 @@ static const struct flag known[] = {
 
 static void print_help(void)
 {
-	printf("temporald [server start-dev] [flags]: a Temporal server in one process\n\n");
+	printf("temporald [server start-dev] [flags]: a Temporal server in one process\n"
+	       "temporald PORT [flags]: the same with virtual time, for tests\n\n");
 	for (size_t i = 0; i < N_KNOWN; i++) {
 		char left[48];
 
@@ -123,6 +132,12 @@ static bool take(struct flags *flags, const struct flag *flag, const char *value
 			fprintf(stderr, "temporald: dynamic configuration %s has no effect\n",
 				value);
 		return true;
+	case FLAG_SKIPPING:
+		if (strcmp(flag->name, "enable-time-skipping") == 0)
+			flags->opts.time_skipping = TEMPORAL_TIME_SKIPPING_UNLOCKED;
+		else if (!flags->opts.time_skipping)
+			flags->opts.time_skipping = TEMPORAL_TIME_SKIPPING_LOCKED;
+		return true;
 	case FLAG_LEVEL:
 		flags->quiet = strcmp(value, "error") == 0 || strcmp(value, "never") == 0;
 		return true;
@@ -138,6 +153,12 @@ static bool parse(struct flags *flags, int argc, char **argv)
 
 	if (argc > 2 && strcmp(argv[1], "server") == 0 && strcmp(argv[2], "start-dev") == 0)
 		i = 3;
+	if (argc > 1 && argv[1][0] >= '0' && argv[1][0] <= '9') {
+		if (!take_port(flags, argv[1]))
+			return false;
+		flags->opts.time_skipping = TEMPORAL_TIME_SKIPPING_LOCKED;
+		i = 2;
+	}
 	for (; i < argc; i++) {
 		const char *name = argv[i] + strspn(argv[i], "-"), *equals = strchr(name, '=');
 		size_t len = equals ? (size_t)(equals - name) : strlen(name);

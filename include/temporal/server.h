@@ -22,6 +22,18 @@ struct temporal_server;
 /* What a port of TEMPORAL_SERVER_ANY_PORT means: any free one. */
 #define TEMPORAL_SERVER_ANY_PORT (-2)
 
+/*
+ * Virtual time, for tests: the server's clock jumps to the next timer whenever nothing else can
+ * happen: no lock is held (temporal_server_lock_time, or LockTimeSkipping of the API's test
+ * service), and no workflow task, activity or query waits for a worker or is with one. While a lock
+ * is held the clock keeps the real one's pace.
+ */
+enum temporal_time_skipping {
+	TEMPORAL_TIME_SKIPPING_OFF,      /* the real clock; there is no test service */
+	TEMPORAL_TIME_SKIPPING_UNLOCKED, /* no lock is held at the start */
+	TEMPORAL_TIME_SKIPPING_LOCKED,   /* one lock is, as the test kits of other SDKs expect */
+};
+
 /* Everything is copied before the call returns. */
 struct temporal_server_opts {
 	/* The database file, made if it is not there. NULL: everything is in memory and gone with
@@ -39,6 +51,9 @@ struct temporal_server_opts {
 	 * lock held; it must not call back in. */
 	void (*fatal)(const char *message, void *user);
 	void *user;
+	/* A database whose clock has been skipped goes on from there, and cannot be opened without
+	 * time skipping any more. */
+	enum temporal_time_skipping time_skipping;
 	uint64_t reserved[4];
 };
 
@@ -62,6 +77,23 @@ TEMPORAL_API uint16_t temporal_server_port(const struct temporal_server *server)
  * this process have to be gone before. NULL is fine. Not on the server's own thread.
  */
 TEMPORAL_API void temporal_server_stop(struct temporal_server *server);
+
+/*
+ * With time skipping: the server's time in ns since the epoch (0: it has failed); one more lock,
+ * one less. These wait for the server's thread, and are not for it. Any other thread.
+ */
+TEMPORAL_API int64_t temporal_server_time_ns(struct temporal_server *server);
+TEMPORAL_API void temporal_server_lock_time(struct temporal_server *server);
+TEMPORAL_API void temporal_server_unlock_time(struct temporal_server *server);
+
+/*
+ * Takes one lock away, waits until the server's time has gone on by so much, and gives the lock
+ * back: with one lock held, time jumps from timer to timer, and whatever is due on the way happens
+ * and is worked on by the workers. Called by an activity, or by another thread. FAILED_PRECONDITION
+ * without time skipping; UNAVAILABLE when the server stops or has failed.
+ */
+TEMPORAL_API enum temporal_code temporal_server_skip(
+	struct temporal_server *server, int64_t ms, struct temporal_error *err) TEMPORAL_MUST_USE;
 
 #ifdef __cplusplus
 }

@@ -31,6 +31,11 @@ static int64_t system_now(void *user)
 	return read_clock(CLOCK_MONOTONIC) + offset_ns;
 }
 
+static int64_t system_steady(void *user)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
 static void system_random(void *user, void *out, size_t len)
 {
 	for (size_t done = 0; done < len;) {
@@ -40,7 +45,11 @@ static void system_random(void *user, void *out, size_t len)
 	}
 }
 
-const struct server_io server_io_system = { .now_ns = system_now, .random = system_random };
+const struct server_io server_io_system = {
+	.now_ns = system_now,
+	.steady_ns = system_steady,
+	.random = system_random,
+};
 
 void server_uuid(const struct server_io *io, char uuid[SERVER_UUID_SIZE])
 {

@@ -1,7 +1,7 @@
 /*
- * io.h: the world outside the server's logic: clock and chance. The disk stands behind
- * store/store.h, the network behind struct request_ops (request.h). A simulation brings its own of
- * each.
+ * io.h: the world outside the server's logic: clocks, chance and disk. The network is whoever makes
+ * requests (request.h): the loop's listener, a channel of this process, or a simulation, which
+ * brings its own of everything here.
  */
 #ifndef SERVER_IO_H
 #define SERVER_IO_H
@@ -12,8 +12,15 @@
 struct server_io {
 	/* The time in ns since the epoch. It never goes back. */
 	int64_t (*now_ns)(void *user);
+	/* A steady time in ns, for what callers wait for: their deadlines are in it. */
+	int64_t (*steady_ns)(void *user);
 	/* Fills `out` with random bytes. */
 	void (*random)(void *user, void *out, size_t len);
+	/*
+	 * The disk: SQLite's name of a VFS. There are no threads then: what is submitted is written
+	 * when store_run() is called on the server's store. NULL: the machine's disk, with threads.
+	 */
+	const char *disk;
 	void *user;
 };
 

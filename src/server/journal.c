@@ -17,7 +17,9 @@
 #include "server/store/store.h"
 
 #define SPACE_NAMESPACES 1 /* of the store's settings */
-#define KIND_BATCH       1 /* of its records */
+#define SPACE_TIME       16
+#define KEY_AHEAD        "ahead" /* the clock, in ns: 8 bytes, little-endian */
+#define KIND_BATCH       1       /* of its records */
 
 /* Down. */
 
@@ -117,6 +119,18 @@ void journal_namespace(struct server *server, const struct server_namespace *spa
 	}
 	record_write(&state_namespace_type, space, data);
 	store_batch_set(out, SPACE_NAMESPACES, space->name, data, size);
+	journal_submit_other(server, out);
+}
+
+void journal_time(struct server *server)
+{
+	struct store_batch *out = store_batch_new();
+	uint64_t ahead = (uint64_t)server->time.ahead_ns;
+	uint8_t data[8];
+
+	for (unsigned i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(ahead >> (8 * i));
+	store_batch_set(out, SPACE_TIME, KEY_AHEAD, data, sizeof(data));
 	journal_submit_other(server, out);
 }
 
@@ -239,11 +253,29 @@ enum temporal_code journal_apply(
 	return TEMPORAL_OK;
 }
 
+static enum temporal_code on_time(
+	struct server *server, const struct store_setting *setting, struct temporal_error *err)
+{
+	const uint8_t *data = setting->data;
+	uint64_t ahead = 0;
+
+	if (setting->size != sizeof(ahead))
+		return error_set(err, TEMPORAL_DATA_LOSS,
+			"the clock's setting has %zu bytes; expected %zu", setting->size,
+			sizeof(ahead));
+	for (unsigned i = 0; i < sizeof(ahead); i++)
+		ahead |= (uint64_t)data[i] << (8 * i);
+	server->time.ahead_ns = (int64_t)ahead;
+	return TEMPORAL_OK;
+}
+
 static enum temporal_code on_setting(
 	void *user, const struct store_setting *setting, struct temporal_error *err)
 {
 	struct server *server = user;
 
+	if (setting->space == SPACE_TIME)
+		return on_time(server, setting, err);
 	if (setting->space != SPACE_NAMESPACES)
 		return TEMPORAL_OK;
 	struct server_namespace *space = state_namespace_new(server, "");
@@ -316,12 +348,20 @@ enum temporal_code journal_open(struct server *server, const char *path, void (*
 
 	server->store = store_open(
 		&(struct store_opts){
-			.path = path, .wake = wake, .failed = on_failed, .user = server },
+			.path = path,
+			.vfs = server->io.disk,
+			.no_lock = server->io.disk,
+			.manual = server->io.disk,
+			.wake = wake,
+			.failed = on_failed,
+			.user = server,
+		},
 		err);
 	if (!server->store)
 		return err ? err->code : TEMPORAL_UNAVAILABLE;
 	enum temporal_code code = store_recover(server->store, &visitor, err);
 	if (code == TEMPORAL_OK) {
+		transition_begin(server); /* the clock is what the file says */
 		journal_revive(server);
 		archive_open(server);
 	}

@@ -26,6 +26,9 @@ void journal_submit_other(struct server *server, struct store_batch *batch);
 /* A namespace was made or changed. */
 void journal_namespace(struct server *server, const struct server_namespace *space);
 
+/* The clock has been skipped ahead: from where it is a restart goes on. */
+void journal_time(struct server *server);
+
 /* A number for a new run. */
 uint64_t journal_new_run(struct server *server);
 

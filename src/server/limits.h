@@ -45,6 +45,7 @@
 #define SERVER_RETRY_MAX_FACTOR    100
 #define SERVER_RETENTION_MS        INT64_C(86400000)
 #define SERVER_STOP_GRACE_MS       1000
+#define SERVER_SKIP_HOLD_MS        20 /* without a jump in time after a caller was told of an end */
 
 /* Runs that have ended. */
 #define SERVER_CLOSED_CACHE_BYTES (4 * 1024 * 1024) /* of them in memory */

@@ -136,7 +136,7 @@ void request_wait(struct request *request, int64_t wait_ms, void (*expired)(stru
 	void *waiting_for)
 {
 	struct server *server = request->server;
-	int64_t now = rpc_now_ns(), due = now + wait_ms * 1000000;
+	int64_t now = server->io.steady_ns(server->io.user), due = now + wait_ms * 1000000;
 	int64_t last = request->deadline_ns;
 
 	if (last != INT64_MAX)

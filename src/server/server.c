@@ -8,6 +8,7 @@
  */
 #include "server/server.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -168,18 +169,20 @@ static void arm(struct server *state)
 	int64_t due = timers_next(&state->timers), wait = timers_next(&state->waits);
 
 	if (due != INT64_MAX) {
-		int64_t left = due - state->io.now_ns(state->io.user);
+		int64_t left = due - virtual_time_now(state);
 
 		due = rpc_now_ns() + (left > 0 ? left : 0);
 	}
 	if (wait < due)
 		due = wait;
 	if (state->archive.expiry_ns != INT64_MAX) {
-		int64_t left = state->archive.expiry_ns - state->io.now_ns(state->io.user);
+		int64_t left = state->archive.expiry_ns - virtual_time_now(state);
 		int64_t at = rpc_now_ns() + (left > 0 ? left : 0);
 
 		due = at < due ? at : due;
 	}
+	if (state->time.hold_ns > rpc_now_ns() && state->time.hold_ns < due)
+		due = state->time.hold_ns;
 	tell_fatal(server);
 	if (due == INT64_MAX)
 		rpc_timer_stop(&server->wake);
@@ -214,6 +217,10 @@ static enum temporal_code check_opts(
 			"port %d is none: 1 to 65535, 0 for no listener, or "
 			"TEMPORAL_SERVER_ANY_PORT",
 			opts->port);
+	if (opts->time_skipping > TEMPORAL_TIME_SKIPPING_LOCKED)
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+			"time_skipping %d is none of enum temporal_time_skipping",
+			(int)opts->time_skipping);
 	return TEMPORAL_OK;
 }
 
@@ -257,6 +264,23 @@ static enum temporal_code listen_on(struct temporal_server *server,
 	return TEMPORAL_OK;
 }
 
+/*
+ * The times in a file whose clock was skipped lie ahead of the real one: without time skipping
+ * nothing in it would be due for as long, which is worse than to say so.
+ */
+static enum temporal_code start_time(
+	struct server *server, const struct temporal_server_opts *opts, struct temporal_error *err)
+{
+	if (opts->time_skipping)
+		virtual_time_start(server, opts->time_skipping == TEMPORAL_TIME_SKIPPING_LOCKED);
+	else if (server->time.ahead_ns)
+		return error_set(err, TEMPORAL_FAILED_PRECONDITION,
+			"the clock of %s has been skipped %" PRId64
+			" ms ahead; expected a server with time skipping",
+			opts->db, server->time.ahead_ns / 1000000);
+	return TEMPORAL_OK;
+}
+
 static enum temporal_code start(struct temporal_server *server,
 	const struct temporal_server_opts *opts, struct temporal_error *err)
 {
@@ -270,6 +294,8 @@ static enum temporal_code start(struct temporal_server *server,
 		return error_no_memory(err, "the server's table of methods");
 	transition_begin(&server->server);
 	code = journal_open(&server->server, opts->db, wake_for_store, err);
+	if (code == TEMPORAL_OK)
+		code = start_time(&server->server, opts, err);
 	if (code != TEMPORAL_OK)
 		return code;
 	server_uuid(&server->server.io, cluster);
@@ -362,6 +388,7 @@ static void on_drain(struct rpc_task *task)
 
 		request->cancelled(request);
 	}
+	virtual_time_drain(state);
 	transition_end(state);
 	/* What commits later than this is not told any more; who asked asks again. */
 	server_fail(state, "the server is stopping");

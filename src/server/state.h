@@ -24,6 +24,7 @@
 #include "server/record.h"
 #include "server/request.h"
 #include "server/timers.h"
+#include "server/virtual_time.h"
 #include "server/visibility/search_attributes.h"
 
 struct batch;
@@ -212,6 +213,7 @@ struct execution {
 
 struct server {
 	struct server_io io;
+	struct virtual_time time;
 	int64_t now_ns;       /* of the input that is being worked on */
 	struct arena scratch; /* of this input */
 	struct timers timers; /* of workflows: on the server's time */

@@ -129,7 +129,7 @@ void transition_durable(struct server *server)
 
 void transition_begin(struct server *server)
 {
-	int64_t now = server->io.now_ns(server->io.user);
+	int64_t now = virtual_time_now(server);
 
 	if (now > server->now_ns)
 		server->now_ns = now;
@@ -202,6 +202,7 @@ void transition_end(struct server *server)
 	queue_answers(server);
 	arena_reset(&server->scratch);
 	request_release(server, server->committed);
+	virtual_time_advance(server);
 	if (server->changed)
 		server->changed(server);
 }

@@ -49,6 +49,12 @@ const struct frontend_method frontend_methods[] = {
 	{ &rpc_workflow_describe_task_queue, frontend_describe_task_queue },
 	{ &rpc_workflow_query_workflow, frontend_query },
 	{ &rpc_workflow_respond_query_task_completed, frontend_query_completed },
+	{ &rpc_test_lock_time_skipping, frontend_lock_time },
+	{ &rpc_test_unlock_time_skipping, frontend_unlock_time },
+	{ &rpc_test_unlock_time_skipping_with_sleep, frontend_unlock_time_with_sleep },
+	{ &rpc_test_sleep, frontend_sleep },
+	{ &rpc_test_sleep_until, frontend_sleep_until },
+	{ &rpc_test_get_current_time, frontend_get_time },
 };
 const size_t frontend_methods_count = sizeof(frontend_methods) / sizeof(frontend_methods[0]);
 

@@ -77,5 +77,7 @@ frontend_handler frontend_get_history, frontend_get_history_reverse, frontend_de
 void frontend_history_expired(struct request *request, struct execution *execution);
 frontend_handler frontend_describe_task_queue;
 frontend_handler frontend_query, frontend_query_completed;
+frontend_handler frontend_lock_time, frontend_unlock_time, frontend_unlock_time_with_sleep,
+	frontend_sleep, frontend_sleep_until, frontend_get_time;
 
 #endif

@@ -38,6 +38,8 @@ void history_wake(struct execution *execution)
 	struct request *request = execution->history_polls;
 
 	execution->history_polls = NULL;
+	if (request && !state_running(execution))
+		virtual_time_hold(execution->server);
 	while (request) {
 		struct request *next = request->next;
 

@@ -32,7 +32,7 @@ struct answer {
 
 static struct {
 	struct server server;
-	int64_t now_ns;
+	int64_t now_ns, steady_ns;
 	uint32_t chance;
 	int woken;
 } world;
@@ -40,6 +40,11 @@ static struct {
 static int64_t world_now(void *user)
 {
 	return world.now_ns;
+}
+
+static int64_t world_steady(void *user)
+{
+	return world.steady_ns;
 }
 
 static void world_random(void *user, void *out, size_t len)
@@ -94,10 +99,13 @@ static void world_settle(void)
 
 static void world_open(void)
 {
-	const struct server_io io = { world_now, world_random, NULL };
+	const struct server_io io = {
+		.now_ns = world_now, .steady_ns = world_steady, .random = world_random
+	};
 	struct temporal_error err;
 
 	world.now_ns = INT64_C(1700000000000000000);
+	world.steady_ns = 0;
 	world.chance = 1;
 	state_init(&world.server, &io);
 	transition_begin(&world.server);
@@ -129,10 +137,9 @@ static void call(struct answer *answer, frontend_handler *handle, const void *me
 		.server = &world.server,
 		.ops = &answer_ops,
 		.arena = &answer->arena,
-		.message = proto_copy(&answer->arena, message),
+		.message = message ? proto_copy(&answer->arena, message) : NULL,
 		.deadline_ns = INT64_MAX,
 	};
-	assert_non_null(answer->request.message);
 	frontend_serve(&answer->request, handle);
 	world_settle();
 }
