@@ -281,6 +281,19 @@ static enum temporal_code start_time(
 	return TEMPORAL_OK;
 }
 
+/* Says which file it is about, unless the message does. */
+static enum temporal_code name_file(const char *db, struct temporal_error *err)
+{
+	char message[sizeof(err->message)];
+
+	if (!err)
+		return TEMPORAL_UNAVAILABLE;
+	if (!db || strstr(err->message, db))
+		return err->code;
+	memcpy(message, err->message, sizeof(message));
+	return error_set(err, err->code, "%s: %s", db, message);
+}
+
 static enum temporal_code start(struct temporal_server *server,
 	const struct temporal_server_opts *opts, struct temporal_error *err)
 {
@@ -297,7 +310,7 @@ static enum temporal_code start(struct temporal_server *server,
 	if (code == TEMPORAL_OK)
 		code = start_time(&server->server, opts, err);
 	if (code != TEMPORAL_OK)
-		return code;
+		return name_file(opts->db, err);
 	server_uuid(&server->server.io, cluster);
 	state_set_text(&server->server, &server->server.cluster_id, cluster);
 	register_all(&server->server, opts);

@@ -1,6 +1,7 @@
 """The installed product. Goal: what `cmake --install` lays down can be compiled and linked against, in
-C and C++, shared and static, and exports the API alone. Method: installs into a temporary prefix and
-builds small programs there, by pkg-config and by the CMake package, as a user would.
+C and C++, shared and static, with the server and without, and exports the API alone; temporald runs.
+Method: installs into a temporary prefix and builds small programs there, by pkg-config and by the CMake
+package, as a user would.
 
     install_test.py BUILD_DIR C_COMPILER
 """
@@ -16,7 +17,7 @@ import unittest
 BUILD, CC = os.path.abspath(sys.argv[1]), sys.argv[2]
 CONSUMER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "consumer")
 PREFIXES = ("temporal_", "wf_", "act_", "nexus_")
-NODES = {"TEMPORAL_1", "TEMPORAL_PRIVATE"}
+PRIVATE = "temporal_private_"
 
 
 def run(*command, **kw):
@@ -40,8 +41,19 @@ class InstallTest(unittest.TestCase):
         shutil.rmtree(cls.prefix)
 
     @classmethod
-    def pkg_config(cls, *args):
-        return run("pkg-config", *args, "temporal", env=cls.env).split()
+    def pkg_config(cls, *args, package="temporal"):
+        return run("pkg-config", *args, package, env=cls.env).split()
+
+    def static_libs(self, package):
+        return [f"{self.lib}/lib{flag[2:]}.a" if flag.startswith("-ltemporal") else flag
+                for flag in self.pkg_config("--static", "--libs", package=package)]
+
+    def symbols(self, file, *args):
+        """Those that it defines for others: name -> version."""
+        lines = [line.split() for line in run("nm", "--defined-only", "--extern-only", *args,
+                                              f"{self.lib}/{file}").splitlines()]
+        names = [words[2].replace("@@", "@").partition("@") for words in lines if len(words) == 3]
+        return {name: version for name, _, version in names if not name.startswith("TEMPORAL_")}
 
     def path(self, name):
         return os.path.join(self.prefix, name)
@@ -59,18 +71,34 @@ class InstallTest(unittest.TestCase):
         self.assertIn("libtemporal.so.0", run("readelf", "-d", self.path("shared")))
 
     def test_static_by_pkg_config(self):
-        libs = [f"{self.lib}/libtemporal.a" if flag == "-ltemporal" else flag
-                for flag in self.pkg_config("--static", "--libs")]
-        run(CC, "-std=c17", f"{CONSUMER}/consumer.c", "-o", self.path("static"), *self.cflags, *libs)
+        run(CC, "-std=c17", f"{CONSUMER}/consumer.c", "-o", self.path("static"), *self.cflags,
+            *self.static_libs("temporal"))
         self.assertEqual(run(self.path("static")), "NOT_FOUND\n")
+
+    def test_server_shared_by_pkg_config(self):
+        run(CC, "-std=c17", f"{CONSUMER}/server.c", "-o", self.path("server_shared"), *self.cflags,
+            *self.pkg_config("--libs", package="temporal-server"))
+        self.assertEqual(run(self.path("server_shared"), env={**os.environ, "LD_LIBRARY_PATH": self.lib}), "ok\n")
+        needed = run("readelf", "-d", self.path("server_shared"))
+        for name in ("libtemporal.so.0", "libtemporal-server.so.0"):
+            self.assertIn(name, needed)
+
+    def test_server_static_by_pkg_config(self):
+        run(CC, "-std=c17", f"{CONSUMER}/server.c", "-o", self.path("server_static"), *self.cflags,
+            *self.static_libs("temporal-server"))
+        self.assertEqual(run(self.path("server_static")), "ok\n")
 
     def test_cmake_package(self):
         build = self.path("consumer")
         run("cmake", "-S", CONSUMER, "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}", f"-DCMAKE_C_COMPILER={CC}")
         run("cmake", "--build", build)
-        self.assertEqual(run(f"{build}/consumer_static"), "NOT_FOUND\n")
-        self.assertEqual(run(f"{build}/consumer_shared"), "NOT_FOUND\n")
-        self.assertNotIn("libtemporal", run("readelf", "-d", f"{build}/consumer_static"))
+        for program, output in (("consumer", "NOT_FOUND\n"), ("server", "ok\n")):
+            self.assertEqual(run(f"{build}/{program}_static"), output)
+            self.assertEqual(run(f"{build}/{program}_shared"), output)
+            self.assertNotIn("libtemporal", run("readelf", "-d", f"{build}/{program}_static"))
+
+    def test_temporald(self):
+        self.assertIn("--db-filename", run(self.path("bin/temporald"), "--help"))
 
     def test_package_flags_refuse_an_ignored_result(self):
         done = subprocess.run([CC, "-c", f"{CONSUMER}/ignored.c", "-o", os.devnull, *self.cflags],
@@ -88,22 +116,30 @@ class InstallTest(unittest.TestCase):
                         "-fsyntax-only", *self.cflags, "-", input=f"#include <{header}>\nint unit_is_not_empty;\n")
 
     def test_shared_exports_the_api_alone(self):
-        lines = run("nm", "-D", "--defined-only", f"{self.lib}/libtemporal.so").splitlines()
-        names = {line.split()[-1].split("@")[0] for line in lines} - NODES
-        self.assertTrue(names)
-        self.assertEqual([n for n in sorted(names) if not n.startswith(PREFIXES)], [])
-        soname = re.search(r"SONAME.*\[(.*)\]", run("readelf", "-d", f"{self.lib}/libtemporal.so"))
-        self.assertEqual(soname.group(1), "libtemporal.so.0")
-        versions = run("readelf", "--version-info", "--wide", f"{self.lib}/libtemporal.so")
-        for node in NODES:
-            self.assertIn(f"Name: {node}", versions)
+        node = "TEMPORAL_PRIVATE_" + self.pkg_config("--modversion")[0]
+        exported = self.symbols("libtemporal.so", "-D")
+        for name, version in exported.items():
+            with self.subTest(name=name):
+                self.assertTrue(name.startswith(PREFIXES))
+                self.assertEqual(version, node if name.startswith(PRIVATE) else "TEMPORAL_1")
+        self.assertIn("temporal_client_connect_", exported)
+        server = self.symbols("libtemporal-server.so", "-D")
+        self.assertEqual(set(server), {"temporal_server_start_sized", "temporal_server_port", "temporal_server_stop"})
+        self.assertEqual(set(server.values()), {"TEMPORAL_1"})
 
-    def test_both_libraries_have_the_same_symbols(self):
-        def names(*args):
-            lines = run("nm", "--defined-only", "--extern-only", *args).splitlines()
-            return {line.split()[-1].split("@")[0] for line in lines if len(line.split()) == 3} - NODES
+    def test_sonames(self):
+        for name in ("libtemporal.so", "libtemporal-server.so"):
+            soname = re.search(r"SONAME.*\[(.*)\]", run("readelf", "-d", f"{self.lib}/{name}"))
+            self.assertEqual(soname.group(1), f"{name}.0")
 
-        self.assertEqual(names(f"{self.lib}/libtemporal.a"), names("-D", f"{self.lib}/libtemporal.so"))
+    def test_the_server_takes_libtemporal_of_its_own_version(self):
+        versions = run("readelf", "--version-info", "--wide", f"{self.lib}/libtemporal-server.so")
+        self.assertIn("File: libtemporal.so.0", versions)
+        self.assertIn("Name: TEMPORAL_PRIVATE_" + self.pkg_config("--modversion")[0], versions)
+
+    def test_both_kinds_have_the_same_symbols(self):
+        for name in ("libtemporal", "libtemporal-server"):
+            self.assertEqual(set(self.symbols(f"{name}.a")), set(self.symbols(f"{name}.so", "-D")))
 
     def test_documents(self):
         for name in ("LICENSE", "README.md", "CHANGELOG.md"):
