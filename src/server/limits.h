@@ -27,6 +27,7 @@
 #define SERVER_PENDING_ACTIVITIES_MAX 2000
 #define SERVER_SIGNALS_MAX            10000
 #define SERVER_QUERIES_MAX            100
+#define SERVER_RESET_POINTS_MAX       20
 
 /* Pages. */
 #define SERVER_HISTORY_PAGE_MAX 256

@@ -120,6 +120,10 @@ static const struct record_field execution_fields[] = {
 	RECORD_FIELD(46, BOOL, execution, backing_off),
 	RECORD_FIELD(47, INT, execution, first_task_due_ns),
 	RECORD_FIELD(48, BYTES, execution, priority),
+	RECORD_FIELD(90, BOOL, execution, is_reset),
+	RECORD_FIELD(91, TEXT, execution, reset_run_id),
+	RECORD_FIELD(92, BYTES, execution, reset_points),
+	RECORD_FIELD(93, BYTES, execution, versioning_override),
 };
 const struct record_type state_execution_type = RECORD_TYPE(execution_fields);
 

@@ -181,6 +181,11 @@ struct execution {
 	int64_t last_completed_id;   /* its completion */
 	bool backing_off;            /* the first workflow task is not due yet */
 	int64_t first_task_due_ns;
+	/* recorded: reset and options; see history/reset.c */
+	bool is_reset;                    /* it began as a copy of another run */
+	char *reset_run_id;               /* the run that took over by a reset */
+	struct bytes reset_points;        /* Workflow__ResetPoints */
+	struct bytes versioning_override; /* Workflow__VersioningOverride */
 	/* rebuilt */
 	struct server *server;
 	struct server_namespace *space;

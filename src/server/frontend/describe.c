@@ -56,6 +56,8 @@ static Workflow__WorkflowExecutionInfo *info_of(
 	info->task_queue = request_text(request, execution->task_queue);
 	info->first_run_id = request_text(request, execution->first_run_id);
 	info->priority = decode(request, &common__priority__descriptor, &execution->priority);
+	info->auto_reset_points =
+		decode(request, &workflow__reset_points__descriptor, &execution->reset_points);
 	if (execution->close_ns)
 		info->execution_duration = proto_duration_new_ns(
 			request->arena, execution->close_ns - execution->execution_ns);
@@ -99,6 +101,20 @@ static Workflow__PendingWorkflowTaskInfo *task_of(
 	return out;
 }
 
+/* A run that began as a copy has the first event of another one. */
+static int64_t original_start(struct request *request, const struct execution *execution)
+{
+	struct temporal_error err;
+	const History__HistoryEvent *event = execution->is_reset && archive_history(execution, &err)
+						     ? event_read(execution, 1, request->arena)
+						     : NULL;
+	int64_t ns = execution->start_ns;
+
+	if (event)
+		(void)!proto_timestamp_ns(event->event_time, &ns);
+	return ns;
+}
+
 void frontend_describe(struct request *request)
 {
 	const Workflowservice__DescribeWorkflowExecutionRequest *in = request->message;
@@ -127,6 +143,11 @@ void frontend_describe(struct request *request)
 		time_of(request, execution->execution_expires_ns);
 	out->workflow_extended_info->run_expiration_time =
 		time_of(request, execution->run_expires_ns);
-	out->workflow_extended_info->original_start_time = time_of(request, execution->start_ns);
+	out->workflow_extended_info->original_start_time =
+		time_of(request, original_start(request, execution));
+	out->workflow_extended_info->reset_run_id = request_text(request, execution->reset_run_id);
+	if (execution->is_reset)
+		out->workflow_extended_info->last_reset_time =
+			time_of(request, execution->start_ns);
 	request_reply(request, out);
 }

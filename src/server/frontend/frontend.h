@@ -65,6 +65,13 @@ frontend_handler frontend_poll_activity, frontend_activity_completed, frontend_a
 /* Operators on activities. */
 frontend_handler frontend_pause_activity, frontend_unpause_activity, frontend_reset_activity,
 	frontend_update_activity_options;
+/* ... on runs. */
+frontend_handler frontend_reset, frontend_update_run_options, frontend_pause_run,
+	frontend_unpause_run;
+/* The options of the run, changed by the mask. NULL: answered, they are not good. */
+const Workflow__WorkflowExecutionOptions *run_options_merge(struct request *request,
+	const struct execution *execution, const Workflow__WorkflowExecutionOptions *options,
+	const Google__FieldMask *mask);
 /* How a pending activity and its options are told. */
 Workflow__PendingActivityInfo *pending_activity_describe(
 	struct request *request, const struct activity *activity);

@@ -63,6 +63,31 @@ static const ProtobufCFieldDescriptor *field_of(
 	return NULL;
 }
 
+static bool is_path(const ProtobufCMessageDescriptor *type, const char *path)
+{
+	for (;;) {
+		size_t len = strcspn(path, ".");
+		const ProtobufCFieldDescriptor *field = type ? field_of(type, path, len) : NULL;
+
+		if (!field || path[len] == '\0')
+			return field;
+		type = field->type == PROTOBUF_C_TYPE_MESSAGE &&
+				       field->label != PROTOBUF_C_LABEL_REPEATED
+			       ? field->descriptor
+			       : NULL;
+		path += len + 1;
+	}
+}
+
+const char *mask_invalid(const Google__FieldMask *mask, const ProtobufCMessageDescriptor *type)
+{
+	for (size_t i = 0; i < mask->n_paths; i++) {
+		if (!is_path(type, mask->paths[i]))
+			return mask->paths[i];
+	}
+	return NULL;
+}
+
 static size_t size_of(const ProtobufCFieldDescriptor *field)
 {
 	switch (field->type) {
@@ -97,6 +122,8 @@ static bool descend(
 
 	memcpy(&from, place->from + part->offset, sizeof(from));
 	memcpy(&into, place->into + part->offset, sizeof(into));
+	if (!from && !field->needs)
+		from = request_message(request, part->descriptor);
 	if (!from) {
 		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s is not provided",
 			field->needs);

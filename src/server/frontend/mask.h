@@ -22,6 +22,9 @@ struct mask_field {
 bool mask_merge(struct request *request, const struct mask_field *fields, size_t n_fields,
 	const Google__FieldMask *mask, const void *from, void *into);
 
+/* The first path that is none of the type's, in the descriptor's own names; NULL: all are. */
+const char *mask_invalid(const Google__FieldMask *mask, const ProtobufCMessageDescriptor *type);
+
 /* Does the mask name this path? */
 bool mask_names(const Google__FieldMask *mask, const char *path);
 /* ... something within it? */

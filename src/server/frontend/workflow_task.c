@@ -79,6 +79,8 @@ static void add_completed(struct decision *decision)
 	completed.identity = in->identity;
 	completed.sdk_metadata = in->sdk_metadata;
 	completed.metering_metadata = in->metering_metadata;
+	completed.binary_checksum = in->binary_checksum;
+	completed.worker_version = in->worker_version_stamp;
 	completed.versioning_behavior = in->versioning_behavior;
 	workflow_task_complete(decision->execution, &completed);
 	decision->completed_id = decision->execution->last_completed_id;

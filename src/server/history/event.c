@@ -183,6 +183,8 @@ int64_t event_add_with(struct execution *execution, Enums__EventType type, void 
 	event.event_type = type;
 	event.task_id = execution->server->now_ns; /* any number that grows */
 	event.attributes_case = case_of(attributes);
+	event.worker_may_ignore =
+		type == ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED;
 	event.workflow_execution_started_event_attributes = attributes;
 	if (extras) {
 		event.user_metadata = extras->user_metadata;

@@ -175,6 +175,38 @@ void activity_hold(struct activity *activity);
 /* The next attempt begins: a reset has done its work. */
 void activity_forget_reset(struct activity *activity);
 
+/* reset.c: a new run from the workflow task that `finish_id` would have ended. It has to be pending
+ * there: the caller has checked it. NULL: memory is out. */
+struct reset_opts {
+	int64_t finish_id;
+	const char *reason;
+	bool without_signals, without_updates, without_all;
+};
+struct execution *reset_run(
+	struct execution *base, struct execution *current, const struct reset_opts *opts);
+
+/* rebuild.c: the state that events lead to; then into queues, timers and the journal. */
+void rebuild_apply(struct execution *execution, const History__HistoryEvent *event);
+void rebuild_arm(struct execution *execution);
+
+/* reset_points.c: a workflow task was completed by a worker of some build. */
+void reset_point_add(struct execution *execution,
+	const History__WorkflowTaskCompletedEventAttributes *completed, int64_t time_ns);
+/* From the run before. NULL: there are none. In the server's scratch arena. */
+Workflow__ResetPoints *reset_points_hand_on(const struct execution *execution);
+void reset_points_take(struct execution *execution,
+	const History__WorkflowExecutionStartedEventAttributes *started);
+
+/* options.c: new options of a run, as an event tells them. */
+void execution_take_options(struct execution *execution,
+	const History__WorkflowExecutionOptionsUpdatedEventAttributes *options);
+/* The options of a run; in the arena. */
+Workflow__WorkflowExecutionOptions *execution_options(
+	const struct execution *execution, struct arena *arena);
+/* Makes them these, with an event if they are others. */
+void execution_set_options(struct execution *execution,
+	const Workflow__WorkflowExecutionOptions *options, const char *identity);
+
 /* retry.c: policies. */
 /* Fills in the defaults; the policy in the arena. NULL for NULL. */
 Common__RetryPolicy *retry_defaults(struct arena *arena, const Common__RetryPolicy *policy);

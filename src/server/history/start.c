@@ -60,6 +60,7 @@ static void take(struct execution *execution, const struct start_opts *opts)
 	execution->execution_ns = server->now_ns + opts->delay_ms * PROTO_NS_PER_MS;
 	execution->status = ENUMS__WORKFLOW_EXECUTION_STATUS__WORKFLOW_EXECUTION_STATUS_RUNNING;
 	take_timeouts(execution, opts);
+	reset_points_take(execution, in);
 }
 
 static void add_event(struct execution *execution, const struct start_opts *opts)
@@ -172,6 +173,7 @@ struct execution *start_next(struct execution *execution,
 	server_uuid(&execution->server->io, request_id);
 	opts.request_id = request_id;
 	attributes->continued_execution_run_id = execution->run_id;
+	attributes->prev_auto_reset_points = reset_points_hand_on(execution);
 	if (execution->user_metadata.len)
 		opts.extras.user_metadata = proto_decode(&execution->server->scratch,
 			&sdk__user_metadata__descriptor, execution->user_metadata.ptr,

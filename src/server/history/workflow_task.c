@@ -365,6 +365,7 @@ void workflow_task_complete(
 	execution->task_attempt = 1;
 	execution->last_completed_id = event_add(
 		execution, ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_COMPLETED, attributes);
+	reset_point_add(execution, attributes, execution->server->now_ns);
 }
 
 /* After a failure: the normal queue first, then the next attempt. */
