@@ -199,6 +199,8 @@ static bool apply_command(struct engine_run *run, const struct command *command)
 		return machine_activity_schedule(run, command);
 	case COMMAND_REQUEST_CANCEL_ACTIVITY:
 		return machine_activity_cancel(run, command->request_cancel_activity.seq);
+	case COMMAND_UPDATE_RESPONSE:
+		return machine_update_respond(run, command);
 	case COMMAND_COMPLETE_WORKFLOW:
 		return machine_terminal_issue(run, MACHINE_COMPLETE, command);
 	case COMMAND_FAIL_WORKFLOW:

@@ -293,6 +293,25 @@ static bool emit_continue_as_new(struct engine_run *run, const struct queued_com
 	       emit_ms(arena, from->backoff_start_ms, &to->backoff_start_interval);
 }
 
+/* The message itself goes beside the commands (protocol.c); this is its place among them. */
+static bool emit_protocol_message(struct engine_run *run, const struct queued_command *queued,
+	struct arena *arena, Command__Command *message)
+{
+	Command__ProtocolMessageCommandAttributes *to =
+		NEW(arena, Command__ProtocolMessageCommandAttributes,
+			COMMAND__PROTOCOL_MESSAGE_COMMAND_ATTRIBUTES__INIT);
+	bool accepts = queued->source->update_response.response == UPDATE_ACCEPTED;
+
+	if (!to)
+		return false;
+	message->command_type = ENUMS__COMMAND_TYPE__COMMAND_TYPE_PROTOCOL_MESSAGE;
+	message->attributes_case = COMMAND__COMMAND__ATTRIBUTES_PROTOCOL_MESSAGE_COMMAND_ATTRIBUTES;
+	message->protocol_message_command_attributes = to;
+	to->message_id = machine_update_message_id(
+		queued->machine, accepts ? "accept" : "complete", arena);
+	return to->message_id;
+}
+
 /*
  * One case a kind that commands_apply() lets in, and the cancellations that machines make
  * themselves, which have no source.
@@ -309,6 +328,8 @@ static bool emit_attributes(struct engine_run *run, const struct queued_command 
 		return emit_timer(run, queued, arena, message);
 	case COMMAND_CANCEL_TIMER:
 		return emit_cancel_timer(run, queued, arena, message);
+	case COMMAND_UPDATE_RESPONSE:
+		return emit_protocol_message(run, queued, arena, message);
 	case COMMAND_COMPLETE_WORKFLOW:
 		return emit_complete(run, queued, arena, message);
 	case COMMAND_FAIL_WORKFLOW:

@@ -23,10 +23,7 @@
 #define NOT_BUILT(NAME_, flags_) ROW(NAME_, flags_, NOT_BUILT, 0)
 
 /* clang-format off */
-static const struct {
-	struct event_info info;
-	History__HistoryEvent__AttributesCase attributes;
-} table[] = {
+const struct event_row event_table[EVENT_TYPES] = {
 	ROW(WORKFLOW_EXECUTION_STARTED, 0, NONE, 0),
 	ROW(WORKFLOW_EXECUTION_COMPLETED, ENDS_RUN, COMPLETE, TERMINAL_RECORDED),
 	ROW(WORKFLOW_EXECUTION_FAILED, ENDS_RUN, FAIL, TERMINAL_RECORDED),
@@ -67,13 +64,13 @@ static const struct {
 	NOT_BUILT(SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED, 0),
 	NOT_BUILT(EXTERNAL_WORKFLOW_EXECUTION_SIGNALED, 0),
 	NOT_BUILT(UPSERT_WORKFLOW_SEARCH_ATTRIBUTES, EVENT_COMMAND),
-	NOT_BUILT(WORKFLOW_EXECUTION_UPDATE_ACCEPTED, EVENT_COMMAND),
+	ROW(WORKFLOW_EXECUTION_UPDATE_ACCEPTED, EVENT_COMMAND | EVENT_AHEAD, UPDATE, UPDATE_ACCEPTED_EVENT),
 	NOT_BUILT(WORKFLOW_EXECUTION_UPDATE_REJECTED, EVENT_COMMAND),
-	NOT_BUILT(WORKFLOW_EXECUTION_UPDATE_COMPLETED, EVENT_COMMAND),
+	ROW(WORKFLOW_EXECUTION_UPDATE_COMPLETED, EVENT_COMMAND, UPDATE, UPDATE_COMPLETED_EVENT),
 	NOT_BUILT(WORKFLOW_PROPERTIES_MODIFIED_EXTERNALLY, 0),
 	NOT_BUILT(ACTIVITY_PROPERTIES_MODIFIED_EXTERNALLY, 0),
 	NOT_BUILT(WORKFLOW_PROPERTIES_MODIFIED, EVENT_COMMAND),
-	NOT_BUILT(WORKFLOW_EXECUTION_UPDATE_ADMITTED, 0),
+	ROW(WORKFLOW_EXECUTION_UPDATE_ADMITTED, 0, NONE, 0),
 	NOT_BUILT(NEXUS_OPERATION_SCHEDULED, EVENT_COMMAND),
 	NOT_BUILT(NEXUS_OPERATION_STARTED, 0),
 	NOT_BUILT(NEXUS_OPERATION_COMPLETED, 0),
@@ -94,28 +91,7 @@ static const struct {
  * No machine for it: an error when it comes to be applied, and not before, so that a history that
  * ends earlier still replays.
  */
-static const struct event_info unknown = { 0, MACHINE_NOT_BUILT, 0 };
-
-bool event_is_known(const History__HistoryEvent *event)
-{
-	size_t type = (size_t)event->event_type;
-
-	return type < sizeof(table) / sizeof(table[0]) && table[type].attributes;
-}
-
-const struct event_info *event_info(const History__HistoryEvent *event)
-{
-	return event_is_known(event) ? &table[event->event_type].info : &unknown;
-}
-
-/* The check in front of every use of attributes, also in the functions below. */
-bool event_has_attributes(const History__HistoryEvent *event)
-{
-	/* All members of the union are pointers. */
-	return event_is_known(event) &&
-	       event->attributes_case == table[event->event_type].attributes &&
-	       event->workflow_execution_started_event_attributes;
-}
+const struct event_info event_unknown = { 0, MACHINE_NOT_BUILT, 0 };
 
 /*
  * Only types that have a machine here need a row; the caller has seen that the attributes are

@@ -15,6 +15,8 @@
 enum machine_type {
 	MACHINE_ACTIVITY,
 	MACHINE_TIMER,
+	MACHINE_NUMBERED, /* above: those that the workflow speaks of by its own number */
+	MACHINE_UPDATE = MACHINE_NUMBERED,
 	MACHINE_COMPLETE,
 	MACHINE_FAIL,
 	MACHINE_CANCEL,
@@ -31,6 +33,7 @@ enum event_flags {
 	EVENT_FINAL = 2,     /* ends the run */
 	EVENT_IGNORABLE = 4, /* may be passed by when the server says so */
 	EVENT_ENDS_TASK = 8, /* right behind WorkflowTaskStarted: that task has not completed */
+	EVENT_AHEAD = 16,    /* of a command, but the workflow must know of it one task earlier */
 };
 
 struct event_info {
@@ -39,19 +42,43 @@ struct event_info {
 	uint8_t event;   /* that machine's event */
 };
 
-/* Of a type that this table does not know: MACHINE_NOT_BUILT. Never NULL. */
-const struct event_info *event_info(const History__HistoryEvent *event);
+/* A type of event: what it is, and its member of the union of attributes. */
+struct event_row {
+	struct event_info info;
+	History__HistoryEvent__AttributesCase attributes; /* 0: the type is not known */
+};
+
+#define EVENT_TYPES 64 /* more than there are; the rest of the table is empty */
+extern const struct event_row event_table[EVENT_TYPES];
+extern const struct event_info event_unknown;
 
 /* Is its type in the table? */
-bool event_is_known(const History__HistoryEvent *event);
+static inline bool event_is_known(const History__HistoryEvent *event)
+{
+	return (size_t)event->event_type < EVENT_TYPES && event_table[event->event_type].attributes;
+}
+
+/* Of a type that this table does not know: MACHINE_NOT_BUILT. Never NULL. */
+static inline const struct event_info *event_info(const History__HistoryEvent *event)
+{
+	return event_is_known(event) ? &event_table[event->event_type].info : &event_unknown;
+}
 
 /* The id of the event that began what this one goes on with (scheduled, started, initiated); 0 if
  * it goes on with none. */
 int64_t event_initial_id(const History__HistoryEvent *event);
 
-/* Are the attributes there, and those of its type? Everything behind this check may follow the
- * pointer. */
-bool event_has_attributes(const History__HistoryEvent *event);
+/*
+ * Are the attributes there, and those of its type? The check in front of every use of them:
+ * everything behind it may follow the pointer.
+ */
+static inline bool event_has_attributes(const History__HistoryEvent *event)
+{
+	/* All members of the union are pointers. */
+	return event_is_known(event) &&
+	       event->attributes_case == event_table[event->event_type].attributes &&
+	       event->workflow_execution_started_event_attributes;
+}
 
 /* ns since the epoch, clamped to the range of int64_t; 0 if NULL. */
 int64_t timestamp_ns(const Google__Timestamp *time);

@@ -58,6 +58,7 @@ static bool reserve(struct history *history, size_t more)
 		memmove(history->events, history->events + history->head,
 			history->count * sizeof(*history->events));
 		history->head = 0;
+		history->peeked.count = 0;
 	}
 	if (history->count + more <= history->capacity)
 		return true;
@@ -214,11 +215,16 @@ static enum verdict judge_started(const struct history *history, size_t at, cons
 	return ENDS;
 }
 
-/* Finds the end (index of the last event) of the sequence that begins at `begin`, behind the event
- * `from_id`. */
-static bool find_end(const struct history *history, size_t begin, int64_t from_id, size_t *end)
+/*
+ * Finds the end (index of the last event) of the sequence that begins at `begin`, behind the event
+ * `from_id`. `ahead` may be NULL.
+ */
+static bool find_end(const struct history *history, size_t begin, int64_t from_id, size_t *end,
+	bool *ahead)
 {
 	struct scan scan = { 0 };
+	unsigned seen = 0;
+	bool found = false;
 
 	for (size_t i = begin; i < history->count; i++) {
 		const History__HistoryEvent *event = history->events[i];
@@ -229,6 +235,7 @@ static bool find_end(const struct history *history, size_t begin, int64_t from_i
 			continue;
 		if (flags & EVENT_COMMAND)
 			scan.command = scan.activity = true;
+		seen |= flags;
 		if (event->event_type == ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_STARTED)
 			scan.activity = true;
 		if (flags & EVENT_FINAL)
@@ -237,10 +244,13 @@ static bool find_end(const struct history *history, size_t begin, int64_t from_i
 			verdict = judge_started(history, i, &scan);
 		if (verdict == GOES_ON)
 			continue;
+		found = true;
 		*end = verdict == ENDS ? i : end_before_update(history, begin, i);
-		return true;
+		break;
 	}
-	return false;
+	if (ahead)
+		*ahead = seen & EVENT_AHEAD;
+	return found;
 }
 
 /*
@@ -253,9 +263,9 @@ bool history_ready(const struct history *history, int64_t from_started_id)
 
 	if (history->complete)
 		return true;
-	if (!find_end(history, history->head, from_started_id, &end))
+	if (!find_end(history, history->head, from_started_id, &end, NULL))
 		return false;
-	return find_end(history, end + 1, history->events[end]->event_id, &end);
+	return find_end(history, end + 1, history->events[end]->event_id, &end, NULL);
 }
 
 /*
@@ -274,13 +284,41 @@ struct history_sequence history_take(struct history *history, int64_t from_start
 
 	size_t begin = history->head;
 
-	if (!find_end(history, begin, from_started_id, &end))
+	if (history->peeked.count == history->count && history->peeked.head == begin &&
+		history->peeked.from_id == from_started_id)
+		end = history->peeked.end;
+	else if (!find_end(history, begin, from_started_id, &end, NULL))
 		end = history->count - 1;
 	history->head = end + 1;
 	return (struct history_sequence){
 		.events = history->events + begin,
 		.count = end + 1 - begin,
 		.is_last = history->complete && history->head == history->count,
+	};
+}
+
+/*
+ * What it finds is kept: on replay the next history_take asks the same. The key is all that the
+ * answer depends on; where positions change without it, reserve() forgets the answer.
+ */
+struct history_sequence history_peek(struct history *history, int64_t from_started_id)
+{
+	size_t begin = history->head, end;
+	bool ahead = false;
+
+	if (begin == history->count)
+		return (struct history_sequence){ .is_last = true };
+	if (!find_end(history, begin, from_started_id, &end, &ahead))
+		end = history->count - 1;
+	history->peeked.head = begin;
+	history->peeked.count = history->count;
+	history->peeked.end = end;
+	history->peeked.from_id = from_started_id;
+	return (struct history_sequence){
+		.events = history->events + begin,
+		.count = end + 1 - begin,
+		.is_last = history->complete && end + 1 == history->count,
+		.ahead = ahead,
 	};
 }
 

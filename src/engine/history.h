@@ -29,6 +29,12 @@ struct history {
 
 	int64_t previous_started_id, started_id; /* of the task, from the poll */
 	bool complete;                           /* there are no further pages */
+
+	/* What history_peek has found, for the history_take behind it. */
+	struct {
+		size_t head, count, end; /* `count` 0: nothing */
+		int64_t from_id;
+	} peeked;
 };
 
 /* One sequence: what to apply, and whether history ends with it. */
@@ -36,6 +42,7 @@ struct history_sequence {
 	const History__HistoryEvent *const *events;
 	size_t count;
 	bool is_last;
+	bool ahead; /* some have EVENT_AHEAD; history_peek alone says so */
 };
 
 void history_finish(struct history *history);
@@ -56,6 +63,9 @@ bool history_ready(const struct history *history, int64_t from_started_id);
 /* Takes it; empty when history is over. Valid until the next call of history_add or
  * history_release. */
 struct history_sequence history_take(struct history *history, int64_t from_started_id);
+
+/* The sequence that history_take would give next, as far as it is in hand; it stays. */
+struct history_sequence history_peek(struct history *history, int64_t from_started_id);
 
 /* The first WorkflowTaskCompleted among the events not taken; NULL if there is none. */
 const History__WorkflowTaskCompletedEventAttributes *history_next_completed(

@@ -48,7 +48,7 @@ struct activation_payloads job_payloads(const Common__Payloads *payloads)
 }
 
 /* Borrowed, as all that a job points to. */
-static struct activation_headers headers_of(const Common__Header *header)
+struct activation_headers job_headers(const Common__Header *header)
 {
 	if (!header)
 		return (struct activation_headers){ 0 };
@@ -130,7 +130,7 @@ static void fill_initialize(struct engine_run *run, struct activation_initialize
 		.workflow_id = text_or_empty(run->workflow_id),
 		.arguments = job_payloads(started->input),
 		.randomness_seed = randomness_seed(started->original_execution_run_id),
-		.headers = headers_of(started->header),
+		.headers = job_headers(started->header),
 		.identity = text_or_empty(started->identity),
 		.execution_timeout_ms = duration_ms(started->workflow_execution_timeout),
 		.run_timeout_ms = duration_ms(started->workflow_run_timeout),
@@ -190,7 +190,7 @@ bool job_add_signal(struct engine_run *run)
 		.signal_name = text_or_empty(signaled->signal_name),
 		.input = job_payloads(signaled->input),
 		.identity = text_or_empty(signaled->identity),
-		.headers = headers_of(signaled->header),
+		.headers = job_headers(signaled->header),
 		.originating_event_id = run->event->event_id,
 	};
 	return true;
@@ -279,7 +279,7 @@ static struct activation_job query_job(const char *id, const Query__WorkflowQuer
 			.query_id = id,
 			.query_type = text_or_empty(query->query_type),
 			.arguments = job_payloads(query->query_args),
-			.headers = headers_of(query->header),
+			.headers = job_headers(query->header),
 		},
 	};
 }

@@ -21,6 +21,8 @@
  */
 #include "engine/machine.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 #include "engine/run.h"
 #include "proto/enum_name.h"
@@ -28,6 +30,7 @@
 const struct machine_kind *const machine_kinds[MACHINE_KINDS] = {
 	[MACHINE_ACTIVITY] = &machine_activity,
 	[MACHINE_TIMER] = &machine_timer,
+	[MACHINE_UPDATE] = &machine_update,
 	[MACHINE_COMPLETE] = &machine_complete,
 	[MACHINE_FAIL] = &machine_fail,
 	[MACHINE_CANCEL] = &machine_cancel,
@@ -57,14 +60,25 @@ static struct machine *allocate(struct engine_run *run)
 		slab->next = run->slabs;
 		run->slabs = slab;
 		for (size_t i = sizeof(slab->machines) / sizeof(slab->machines[0]); i-- > 0;) {
-			slab->machines[i].next_free = run->free_machines;
+			slab->machines[i].next = run->free_machines;
 			run->free_machines = &slab->machines[i];
 		}
 	}
 	struct machine *machine = run->free_machines;
 
-	run->free_machines = machine->next_free;
+	run->free_machines = machine->next;
 	return machine;
+}
+
+/* Updates are found by name, so they stand in a list too; they are few at a time. */
+static void forget_update(struct engine_run *run, const struct machine *machine)
+{
+	struct machine **link = &run->updates;
+
+	while (*link && *link != machine)
+		link = &(*link)->next;
+	if (*link)
+		*link = machine->next;
 }
 
 /*
@@ -73,11 +87,13 @@ static struct machine *allocate(struct engine_run *run)
  */
 static void release(struct engine_run *run, struct machine *machine)
 {
+	if (machine->type == MACHINE_UPDATE)
+		forget_update(run, machine);
 	map_remove(&run->machines, number_key(machine->type, machine->seq));
 	if (machine->initial_event_id)
 		map_remove(&run->machines, KEY_OF_EVENT | (uint64_t)machine->initial_event_id);
 	mem_free(machine->id);
-	*machine = (struct machine){ .next_free = run->free_machines };
+	*machine = (struct machine){ .next = run->free_machines };
 	run->free_machines = machine;
 	run->n_machines--;
 }
@@ -112,7 +128,7 @@ struct machine *machine_new(struct engine_run *run, enum machine_type type, uint
 		run_no_memory(run);
 		return NULL;
 	}
-	if (type < sizeof(run->seq_max) / sizeof(run->seq_max[0]) && seq > run->seq_max[type])
+	if (type < MACHINE_NUMBERED && seq > run->seq_max[type])
 		run->seq_max[type] = seq;
 	return machine;
 }
@@ -171,6 +187,38 @@ void machine_release_if_done(struct engine_run *run, struct machine *machine)
 		release(run, machine);
 }
 
+/* One allocation for all: they live and die together. NULL counts as "". */
+bool machine_set_texts(
+	struct engine_run *run, struct machine *machine, const char *const *texts, size_t count)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < count; i++)
+		size += strlen(text_or_empty(texts[i])) + 1;
+
+	char *to = mem_alloc(size);
+
+	if (!to)
+		return run_no_memory(run);
+	mem_free(machine->id);
+	machine->id = to;
+	for (size_t i = 0; i < count; i++) {
+		size = strlen(text_or_empty(texts[i])) + 1;
+		memcpy(to, text_or_empty(texts[i]), size);
+		to += size;
+	}
+	return true;
+}
+
+const char *machine_text(const struct machine *machine, unsigned index)
+{
+	const char *text = machine->id;
+
+	while (index--)
+		text += strlen(text) + 1;
+	return text;
+}
+
 /* Machines on the free list have no id to free. */
 void machines_finish(struct engine_run *run)
 {
@@ -203,6 +251,9 @@ const char *machine_describe(struct engine_run *run, const struct machine *machi
 		break;
 	case MACHINE_TIMER:
 		text = arena_printf(arena, "the workflow's timer %u", machine->seq);
+		break;
+	case MACHINE_UPDATE:
+		text = arena_printf(arena, "the workflow's update %s", machine->id);
 		break;
 	default:
 		text = arena_printf(

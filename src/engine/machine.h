@@ -9,12 +9,14 @@
 #ifndef ENGINE_MACHINE_H
 #define ENGINE_MACHINE_H
 
+#include "base/arena.h"
 #include "base/fsm.h"
 #include "engine/command.h"
 #include "engine/event.h"
 
 struct engine_run;
 struct machine;
+struct update_request;
 
 struct machine_kind {
 	const char *name; /* in messages: "activity" */
@@ -25,7 +27,7 @@ struct machine_kind {
 
 struct machine {
 	const struct machine_kind *kind; /* NULL: on the free list */
-	struct machine *next_free;
+	struct machine *next;            /* free ones; the run's updates */
 	uint32_t seq;
 	uint8_t type; /* enum machine_type */
 	uint8_t state;
@@ -34,12 +36,19 @@ struct machine {
 	uint8_t n_queued; /* its commands that wait for their event */
 	int64_t initial_event_id;
 	int64_t started_event_id;
-	char *id; /* activity: its id, and behind the terminator its type; own allocation */
-	const char *activity_type;
+	/*
+	 * Texts, one behind the terminator of the other, in an own allocation (machine_text). Of an
+	 * activity its id and type; the others say so.
+	 */
+	char *id;
+	union {
+		const char *activity_type;      /* activity: in `id` */
+		const Update__Request *request; /* update: until its answer; in the task's arena */
+	};
 };
 
-extern const struct machine_kind machine_activity, machine_timer, machine_complete, machine_fail,
-	machine_cancel, machine_continue_as_new, machine_workflow_task;
+extern const struct machine_kind machine_activity, machine_timer, machine_update, machine_complete,
+	machine_fail, machine_cancel, machine_continue_as_new, machine_workflow_task;
 
 /* By enum machine_type; MACHINE_KINDS of them. */
 extern const struct machine_kind *const machine_kinds[];
@@ -64,6 +73,14 @@ enum timer_event {
 	TIMER_STARTED,
 	TIMER_FIRED,
 	TIMER_CANCELED
+};
+
+enum update_event {
+	UPDATE_ACCEPT,
+	UPDATE_REJECT,
+	UPDATE_COMPLETE,
+	UPDATE_ACCEPTED_EVENT,
+	UPDATE_COMPLETED_EVENT,
 };
 
 enum terminal_event {
@@ -102,6 +119,13 @@ void machine_release_if_done(struct engine_run *run, struct machine *machine);
 
 void machines_finish(struct engine_run *run);
 
+/* Keeps copies of the texts in the machine's `id`. False: the run has failed. */
+bool machine_set_texts(struct engine_run *run, struct machine *machine, const char *const *texts,
+	size_t count);
+
+/* One of them. */
+const char *machine_text(const struct machine *machine, unsigned index);
+
 /* How a command or machine is spoken of: "ScheduleActivityTask (activity 3, type charge)"; in the
  * task's arena. */
 const char *machine_describe(struct engine_run *run, const struct machine *machine);
@@ -116,6 +140,14 @@ bool machine_timer_start(struct engine_run *run, const struct command *command);
 bool machine_timer_cancel(struct engine_run *run, uint32_t seq);
 /* An event of the workflow task; the run's current one. */
 bool machine_workflow_task_event(struct engine_run *run, unsigned event);
+/* A request has come, or stands in history: the job for it. */
+bool machine_update_request(struct engine_run *run, const struct update_request *request);
+/* The workflow's answer to a request. */
+bool machine_update_respond(struct engine_run *run, const struct command *command);
+/* The name of a message of it; NULL: no memory. False: some request was not answered. */
+const char *machine_update_message_id(
+	const struct machine *machine, const char *what, struct arena *arena);
+bool machine_update_all_answered(struct engine_run *run);
 bool machine_terminal_issue(
 	struct engine_run *run, enum machine_type type, const struct command *command);
 

@@ -152,6 +152,8 @@ static bool apply_plain_event(struct engine_run *run, bool more_follows)
 		return job_add_signal(run);
 	case ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
 		return job_add_cancel(run);
+	case ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED:
+		return protocol_admitted(run);
 	default: /* terminated, or timed out */
 		return !more_follows ||
 		       run_fatal(run, "history goes on behind %s", event_describe(run, run->event));
@@ -239,6 +241,8 @@ static bool apply_sequence(struct engine_run *run, const struct history_sequence
 				(long long)event->event_id, (long long)run->last_event_id);
 		if (run->replaying && is_news(run, event))
 			run->replaying = false;
+		if (run->task->n_requests && !protocol_deliver(run, event->event_id))
+			return false;
 		run->event = event;
 		ok = apply_event(run, i + 1 < sequence->count || !sequence->is_last);
 		run->event = NULL;
@@ -246,6 +250,23 @@ static bool apply_sequence(struct engine_run *run, const struct history_sequence
 			return false;
 		run->last_event_id = event->event_id;
 	}
+	return true;
+}
+
+/*
+ * What the next task's commands have left in history and the workflow must know while it makes
+ * them: an update that it will accept. In the order of history.
+ */
+static bool look_ahead(struct engine_run *run)
+{
+	struct history_sequence next =
+		history_peek(&run->task->history, run->current_started_id);
+
+	for (size_t i = 0; next.ahead && i < next.count; i++)
+		if (next.events[i]->event_type ==
+				ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED &&
+			!protocol_accepted(run, next.events[i]))
+			return false;
 	return true;
 }
 
@@ -299,5 +320,5 @@ bool replay_apply_next(struct engine_run *run, size_t *applied)
 	if (last->event_type == ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_STARTED)
 		run->next_started_id = last->event_id;
 	run->task->last_sequence = sequence.is_last;
-	return apply_sequence(run, &sequence) && is_used_up(run);
+	return apply_sequence(run, &sequence) && look_ahead(run) && is_used_up(run);
 }

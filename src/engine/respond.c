@@ -196,8 +196,10 @@ Workflowservice__RespondWorkflowTaskCompletedRequest *respond_completed(struct e
 	request->n_query_results = task->n_query_results;
 	if (task->forced_completion)
 		return add_fail_command(run, request) ? request : NULL;
-	if (!add_commands(run, request) || !protocol_reject_all(run, request))
+	if (!machine_update_all_answered(run) || !add_commands(run, request))
 		return NULL;
+	request->messages = task->messages;
+	request->n_messages = task->n_messages;
 	return request;
 }
 

@@ -85,9 +85,23 @@ struct task {
 	size_t n_query_results;
 	Enums__VersioningBehavior versioning_behavior;
 
+	/* Requests that wait for their place in history; those that history has admitted, which
+	 * wait to be accepted; and the messages that go with the answer. */
+	struct update_request *requests, *admitted;
+	size_t n_requests, n_admitted, admitted_room;
+	Protocol__Message **messages;
+	size_t n_messages, messages_room;
+
 	struct run_failure failure;
 	bool forced_completion; /* the answer fails the run */
 	bool too_large;         /* the first answer was */
+};
+
+/* An update's request: from a message of the task, or from history. */
+struct update_request {
+	const char *message_id, *instance_id;
+	int64_t event_id; /* it comes behind this event */
+	const Update__Request *request;
 };
 
 struct machine_slab {
@@ -99,6 +113,7 @@ struct engine_run {
 	const struct engine_config *config;
 	char *run_id, *workflow_id, *workflow_type;
 	const History__HistoryEvent *event; /* being applied */
+	const struct command *answering;    /* an update's, being applied */
 
 	/* Progress in history. */
 	int64_t last_event_id;      /* applied */
@@ -120,7 +135,9 @@ struct engine_run {
 	struct machine_slab *slabs;
 	struct machine *free_machines;
 	uint32_t n_machines;
-	uint32_t seq_max[2]; /* highest number yet, of activities and timers */
+	struct machine *updates; /* that are not at their end */
+	uint32_t seq_max[MACHINE_NUMBERED]; /* highest number yet, by kind */
+	uint32_t update_seq;                /* the engine's own, as updates have names */
 	struct {
 		uint8_t state;
 		int64_t scheduled_id, target_id, started_id, started_ns;
@@ -180,6 +197,7 @@ bool jobs_sort(struct engine_run *run);
 bool queries_take(
 	struct engine_run *run, const Workflowservice__PollWorkflowTaskQueueResponse *response);
 struct activation_payloads job_payloads(const Common__Payloads *payloads);
+struct activation_headers job_headers(const Common__Header *header);
 uint64_t randomness_seed(const char *run_id);
 
 /* respond.c: the requests, in the task's arena. False or NULL: no memory. */
@@ -191,10 +209,17 @@ Workflowservice__RespondQueryTaskCompletedRequest *respond_query(struct engine_r
 const Failure__Failure *respond_failure_of(struct engine_run *run);
 bool respond_add_query_result(struct engine_run *run, const struct command_query_result *result);
 
-/* protocol.c: the answers to the task's messages, that are sent with the completion. */
-bool protocol_reject_all(
-	struct engine_run *run, Workflowservice__RespondWorkflowTaskCompletedRequest *request);
-bool protocol_check(struct engine_run *run);
+/* protocol.c: messages. Takes those that have come with the task. */
+bool protocol_take(struct engine_run *run);
+/* Gives the requests to the workflow that come before the event with this id. */
+bool protocol_deliver(struct engine_run *run, int64_t event_id);
+/* The event being applied admits an update. */
+bool protocol_admitted(struct engine_run *run);
+/* An event of the next sequence accepts an update: the workflow gets its request now. */
+bool protocol_accepted(struct engine_run *run, const History__HistoryEvent *event);
+/* A message for the task's answer; `body` is encoded. */
+bool protocol_send(
+	struct engine_run *run, const struct machine *machine, const char *what, const void *body);
 
 /* `text` in place of the owned `*old`; "" is NULL. False when memory is out. */
 bool run_set_text(char **old, const char *text);

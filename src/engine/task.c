@@ -184,7 +184,7 @@ static bool begin_task(
 		return run_no_memory(run);
 	if (!task->token.len)
 		return run_fatal(run, "the task has no token");
-	if (!queries_take(run, response) || !protocol_check(run))
+	if (!queries_take(run, response) || !protocol_take(run))
 		return false;
 	if (task->legacy_query && !response->started_event_id &&
 		response->previous_started_event_id < run->current_started_id) {

@@ -170,13 +170,19 @@ static void add_message(Workflowservice__PollWorkflowTaskQueueResponse *task,
 	Protocol__Message *message = must(PROTO_NEW(arena, Protocol__Message, protocol__message));
 	Update__Request request = UPDATE__REQUEST__INIT;
 	Update__Meta meta = UPDATE__META__INIT;
+	Update__Input input = UPDATE__INPUT__INIT;
 	const char *type = line_value(line, "type");
 	struct bytes body;
 
 	if (!task->messages)
 		task->messages = must(arena_array(arena, 16, sizeof(*task->messages)));
 	meta.update_id = line_value(line, "id");
-	request.meta = &meta;
+	meta.identity = line_value(line, "identity");
+	input.name = line_value(line, "name") ? line_value(line, "name") : "paint";
+	if (line_value(line, "args"))
+		message_set(arena, &input.base, "args", line_value(line, "args"));
+	request.meta = line_has(line, "no_meta") ? NULL : &meta;
+	request.input = line_has(line, "no_input") ? NULL : &input;
 	if (proto_encode(arena, &request, 0, &body, NULL))
 		abort();
 	if (line_has(line, "garbage"))
@@ -378,9 +384,25 @@ static const char *const kinds[] = { "start_timer", "cancel_timer", "schedule_ac
 	"schedule_nexus", "cancel_nexus" };
 
 #define KIND_WORDS \
-	" start_timer cancel_timer schedule_activity cancel_activity query_result" \
-	" complete_workflow fail_workflow cancel_workflow continue_as_new start_child" \
-	" upsert_search_attributes set_patch_marker schedule_nexus "
+	" start_timer cancel_timer schedule_activity cancel_activity schedule_local_activity" \
+	" cancel_local_activity query_result complete_workflow fail_workflow cancel_workflow" \
+	" continue_as_new set_patch_marker start_child cancel_child cancel_external" \
+	" signal_external cancel_signal upsert_search_attributes modify_properties" \
+	" update_response schedule_nexus cancel_nexus "
+
+/* `id=UPDATE accepted`, `rejected=MESSAGE`, `completed[=RESULT]`. */
+static void build_update(const struct line *line, struct arena *arena, struct command *command)
+{
+	command->update_response.protocol_instance_id = line_value(line, "id");
+	command->update_response.response = UPDATE_ACCEPTED;
+	if (line_value(line, "rejected")) {
+		command->update_response.response = UPDATE_REJECTED;
+		command->update_response.rejected = failure(arena, line_value(line, "rejected"));
+	} else if (line_has(line, "completed") || line_value(line, "completed")) {
+		command->update_response.response = UPDATE_COMPLETED;
+		command->update_response.completed = payload(arena, line_value(line, "completed"));
+	}
+}
 
 static struct command build_command(const struct line *line, struct arena *arena)
 {
@@ -417,6 +439,9 @@ static struct command build_command(const struct line *line, struct arena *arena
 		break;
 	case COMMAND_CONTINUE_AS_NEW:
 		build_continue(line, arena, &command);
+		break;
+	case COMMAND_UPDATE_RESPONSE:
+		build_update(line, arena, &command);
 		break;
 	default:
 		break;

@@ -116,6 +116,19 @@ static void mirror_event(struct mirror *mirror, const History__HistoryEvent *eve
 			(uint32_t)event->activity_task_cancel_requested_event_attributes
 				->scheduled_event_id;
 		break;
+	case ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
+		command->kind = COMMAND_UPDATE_RESPONSE;
+		command->update_response.protocol_instance_id =
+			event->workflow_execution_update_accepted_event_attributes
+				->protocol_instance_id;
+		break;
+	case ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
+		command->kind = COMMAND_UPDATE_RESPONSE;
+		command->update_response.response = UPDATE_COMPLETED;
+		command->update_response.protocol_instance_id =
+			event->workflow_execution_update_completed_event_attributes->meta
+				->update_id;
+		break;
 	case ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
 		command->kind = COMMAND_COMPLETE_WORKFLOW;
 		break;

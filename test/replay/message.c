@@ -177,6 +177,21 @@ static char *payloads_text(struct arena *arena, Common__Payload *const *items, s
 	return text;
 }
 
+/* The messages of protocols that are packed into an Any: type_url, and the fields of the content. */
+static void add_any(struct words *words, const char *path, const Google__Any *any)
+{
+	static const ProtobufCMessageDescriptor *const types[] = { &update__acceptance__descriptor,
+		&update__rejection__descriptor, &update__response__descriptor };
+	const char *slash = strrchr(any->type_url ? any->type_url : "", '/');
+
+	add_word(words, must(arena_printf(words->arena, "%s.type_url", path)), any->type_url);
+	for (size_t i = 0; slash && i < sizeof(types) / sizeof(types[0]); i++)
+		if (strcmp(slash + 1, types[i]->name) == 0)
+			add_message(words, path,
+				must(proto_decode(words->arena, types[i], any->value.data,
+					any->value.len, NULL, NULL)));
+}
+
 static void add_submessage(struct words *words, const char *path, const ProtobufCMessage *message)
 {
 	const Google__Duration *duration = (const void *)message;
@@ -195,6 +210,8 @@ static void add_submessage(struct words *words, const char *path, const Protobuf
 		long long ms = (long long)duration->seconds * 1000 + duration->nanos / 1000000;
 
 		add_word(words, path, must(arena_printf(words->arena, "%lld", ms)));
+	} else if (is(message->descriptor, "google.protobuf.Any")) {
+		add_any(words, path, (const void *)message);
 	} else {
 		add_word(words, path, "");
 		add_message(words, path, message);

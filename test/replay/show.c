@@ -111,6 +111,13 @@ char *show_job(struct arena *arena, const struct activation_job *job)
 		return join(arena, arena_strdup(arena, "resolve_activity\n"),
 			show_resolution(
 				arena, job->resolve_activity.seq, &job->resolve_activity.result));
+	case JOB_DO_UPDATE:
+		return join(arena,
+			arena_printf(arena, "do_update\nid=%s\ninstance=%s\nname=%s\nfrom=%s\n%s\n",
+				job->update.id, job->update.protocol_instance_id, job->update.name,
+				job->update.meta->identity ? job->update.meta->identity : "",
+				job->update.run_validator ? "validate" : "trusted"),
+			payloads_word(arena, "args", job->update.input));
 	case JOB_REMOVE_FROM_CACHE:
 		return arena_printf(arena, "remove_from_cache\nreason=%d\nmessage=%s\n",
 			(int)job->remove_from_cache.reason, job->remove_from_cache.message);
