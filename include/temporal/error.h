@@ -58,7 +58,8 @@ enum temporal_code {
 	TEMPORAL_NONDETERMINISM = 103, /* a history and the workflow's code do not fit together */
 	TEMPORAL_QUERY_REJECTED =
 		104, /* the run's status forbids the query by its reject condition */
-	TEMPORAL_QUERY_FAILED = 105, /* the query's handler failed */
+	TEMPORAL_QUERY_FAILED = 105,  /* the query's handler failed */
+	TEMPORAL_UPDATE_FAILED = 106, /* the workflow rejected the update, or its handler failed */
 };
 
 /*

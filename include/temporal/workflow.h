@@ -496,6 +496,11 @@ static inline struct wf_future *wf_timer_with(
  *
  *	const struct temporal_payload *W_H_run(const struct wf *wf, const struct W *state,
  *		const char *name, const struct temporal_payloads *in)                        a query
+ *
+ *	const struct temporal_payload *W_H_run(struct wf *wf, struct W *state, const char *name,
+ *		const struct temporal_payloads *in)                                        an update
+ *	const struct temporal_failure *W_H_check(const struct wf *wf, const struct W *state,
+ *		const char *name, const struct temporal_payloads *in)
  */
 #define TEMPORAL_DYNAMIC_WORKFLOW(X_) \
 	WF_RAW_BIND_(X_, const struct temporal_payload *, \
@@ -507,6 +512,7 @@ static inline struct wf_future *wf_timer_with(
 	WF_RAW_WORKFLOW_(X_, sizeof(struct X_), handlers_, (wf_, (struct X_ *)state_, type_, in_))
 #define TEMPORAL_DYNAMIC_SIGNAL(W_, H_) WF_RAW_SIGNAL_(W_, W_##_##H_)
 #define TEMPORAL_DYNAMIC_QUERY(W_, H_) WF_RAW_QUERY_(W_, W_##_##H_)
+#define TEMPORAL_DYNAMIC_UPDATE(W_, H_) WF_RAW_UPDATE_(W_, W_##_##H_)
 
 /*
  * ---- how it works: nothing below is for use elsewhere ----
@@ -650,6 +656,26 @@ static inline struct wf_future *wf_timer_with(
 		return X_##_run(wf_, (const struct W_ *)state_, name_, in_); \
 	} \
 	WF_RAW_HANDLER_(W_, X_, QUERY, query_raw)
+
+#define WF_RAW_UPDATE_(W_, X_) \
+	WF_RAW_BIND_(X_, const struct temporal_payload *, \
+		(struct wf *, struct W_ *, const char *, const struct temporal_payloads *)); \
+	WF_CHECK_TYPE_(X_, (const struct wf *, const struct W_ *, const char *, \
+		const struct temporal_payloads *)); \
+	static const struct temporal_payload *X_##_entry_(struct wf *wf_, void *state_, \
+		const char *name_, const struct temporal_payloads *in_) \
+	{ \
+		return X_##_run(wf_, (struct W_ *)state_, name_, in_); \
+	} \
+	static const struct temporal_failure *X_##_check_entry_(const struct wf *wf_, \
+		const void *state_, const char *name_, const struct temporal_payloads *in_) \
+	{ \
+		return X_##_check(wf_, (const struct W_ *)state_, name_, in_); \
+	} \
+	const struct temporal_handler X_##_handler = { \
+		.definition = TEMPORAL_DEFINES_UPDATE, .state_size = sizeof(struct W_), \
+		.update_raw = X_##_entry_, .check_raw = X_##_check_entry_ \
+	}
 
 /* The functions that act, each behind a macro that refuses a const struct wf *. */
 #define wf_wait(wf_, future_) (wf_wait)(WF_ACTS_(wf_), future_)

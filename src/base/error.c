@@ -39,6 +39,7 @@ static const char *const own_names[] = {
 	"NONDETERMINISM",
 	"QUERY_REJECTED",
 	"QUERY_FAILED",
+	"UPDATE_FAILED",
 };
 
 const char *temporal_code_name(enum temporal_code code)

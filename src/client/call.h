@@ -49,6 +49,7 @@ struct client_call {
 		temporal_done_fn *done;
 		temporal_run_fn *run;
 		temporal_result_fn *result;
+		temporal_update_fn *update;
 		temporal_description_fn *description;
 		temporal_buffer_fn *buffer;
 		temporal_heartbeat_fn *heartbeat;

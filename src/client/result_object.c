@@ -109,6 +109,10 @@ static enum temporal_code failed(const struct temporal_result *result, struct te
 	const struct temporal_failure *failure = result->failure;
 	enum temporal_code code;
 
+	if (result->update_id)
+		return error_set(err, TEMPORAL_UPDATE_FAILED,
+			"update \"%s\" of workflow \"%s\" failed: %s", result->update_id,
+			result->workflow_id, failure ? failure->message : "it does not say why");
 	if (result->status == TEMPORAL_STATUS_CONTINUED_AS_NEW)
 		return error_set(err, TEMPORAL_RUN_FAILED,
 			"workflow \"%s\" continued as new: its next run is %s", result->workflow_id,
@@ -181,7 +185,8 @@ enum temporal_code client_result_hand_over(struct temporal_result *result, enum 
 	struct temporal_result **keep, const struct temporal_error *own, struct temporal_error *err)
 {
 	bool telling = code == TEMPORAL_OK || code == TEMPORAL_RUN_FAILED ||
-		       code == TEMPORAL_QUERY_FAILED || code == TEMPORAL_QUERY_REJECTED;
+		       code == TEMPORAL_QUERY_FAILED || code == TEMPORAL_QUERY_REJECTED ||
+		       code == TEMPORAL_UPDATE_FAILED;
 
 	if (keep)
 		*keep = telling ? result : NULL;

@@ -13,6 +13,7 @@ struct temporal_result {
 	struct arena arena; /* owns all that follows, and what was decoded from it */
 	enum temporal_status status;
 	const char *workflow_id, *run_id, *next_run_id;
+	const char *update_id; /* it is an update's outcome; NULL: a run's, or a query's answer */
 	const struct temporal_failure *failure;
 	struct temporal_payloads payloads;
 	const Common__Payload *first; /* of the payloads, as the API has it; NULL: none */

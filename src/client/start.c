@@ -17,6 +17,7 @@
 #include "client/call.h"
 #include "client/request.h"
 #include "client/run.h"
+#include "client/start.h"
 
 struct start_state {
 	const char *workflow_id; /* in the call's arena: the reply does not repeat it */
@@ -126,14 +127,25 @@ static void check_policies(struct client_request *builder, const struct temporal
 		(message_)->priority = client_request_priority((builder_), (opts_)->priority); \
 	} while (0)
 
-static const char *fill_in_start(struct client_request *builder, struct client_call *call,
-	const struct client_input *input, const struct temporal_start_opts *opts)
+Workflowservice__StartWorkflowExecutionRequest *client_start_request(struct client_request *builder,
+	const struct temporal_client *client, const struct client_input *input,
+	const struct temporal_start_opts *opts)
 {
 	Workflowservice__StartWorkflowExecutionRequest *message =
 		REQUEST_NEW(builder, Workflowservice__StartWorkflowExecutionRequest,
 			workflowservice__start_workflow_execution_request);
 
-	FILL_IN(builder, message, call->client, input, opts);
+	check_policies(builder, opts);
+	FILL_IN(builder, message, client, input, opts);
+	return message;
+}
+
+static const char *fill_in_start(struct client_request *builder, struct client_call *call,
+	const struct client_input *input, const struct temporal_start_opts *opts)
+{
+	Workflowservice__StartWorkflowExecutionRequest *message =
+		client_start_request(builder, call->client, input, opts);
+
 	call->method = &rpc_workflow_start_workflow_execution;
 	call->message = message;
 	call->took = took_start;
@@ -148,6 +160,7 @@ static const char *fill_in_signal_with_start(struct client_request *builder,
 		REQUEST_NEW(builder, Workflowservice__SignalWithStartWorkflowExecutionRequest,
 			workflowservice__signal_with_start_workflow_execution_request);
 
+	check_policies(builder, opts);
 	FILL_IN(builder, message, call->client, input, opts);
 	message->signal_name = signal->name;
 	message->signal_input =
@@ -180,7 +193,6 @@ static struct client_call *prepare(struct temporal_client *client, const struct 
 	if (!call)
 		return NULL;
 	client_request_init(&builder, &call->arena, err);
-	check_policies(&builder, &opts);
 	state = arena_alloc(&call->arena, sizeof(*state));
 	if (!state)
 		builder.code = error_no_memory(err, "a start");

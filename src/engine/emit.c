@@ -307,8 +307,8 @@ static bool emit_protocol_message(struct engine_run *run, const struct queued_co
 	message->command_type = ENUMS__COMMAND_TYPE__COMMAND_TYPE_PROTOCOL_MESSAGE;
 	message->attributes_case = COMMAND__COMMAND__ATTRIBUTES_PROTOCOL_MESSAGE_COMMAND_ATTRIBUTES;
 	message->protocol_message_command_attributes = to;
-	to->message_id = machine_update_message_id(
-		queued->machine, accepts ? "accept" : "complete", arena);
+	to->message_id =
+		machine_update_message_id(queued->machine, accepts ? "accept" : "complete", arena);
 	return to->message_id;
 }
 

@@ -219,8 +219,8 @@ static enum verdict judge_started(const struct history *history, size_t at, cons
  * Finds the end (index of the last event) of the sequence that begins at `begin`, behind the event
  * `from_id`. `ahead` may be NULL.
  */
-static bool find_end(const struct history *history, size_t begin, int64_t from_id, size_t *end,
-	bool *ahead)
+static bool find_end(
+	const struct history *history, size_t begin, int64_t from_id, size_t *end, bool *ahead)
 {
 	struct scan scan = { 0 };
 	unsigned seen = 0;

@@ -79,8 +79,8 @@ enum update_event {
 	UPDATE_ACCEPT,
 	UPDATE_REJECT,
 	UPDATE_COMPLETE,
-	UPDATE_ACCEPTED_EVENT,
-	UPDATE_COMPLETED_EVENT,
+	UPDATE_WAS_ACCEPTED,
+	UPDATE_WAS_COMPLETED,
 };
 
 enum terminal_event {
@@ -120,8 +120,8 @@ void machine_release_if_done(struct engine_run *run, struct machine *machine);
 void machines_finish(struct engine_run *run);
 
 /* Keeps copies of the texts in the machine's `id`. False: the run has failed. */
-bool machine_set_texts(struct engine_run *run, struct machine *machine, const char *const *texts,
-	size_t count);
+bool machine_set_texts(
+	struct engine_run *run, struct machine *machine, const char *const *texts, size_t count);
 
 /* One of them. */
 const char *machine_text(const struct machine *machine, unsigned index);

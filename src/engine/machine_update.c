@@ -106,19 +106,19 @@ static const struct fsm_row rows[] = {
 	{ REQUESTED,       UPDATE_ACCEPT,          ACCEPTED,        on_accept },
 	{ REQUESTED,       UPDATE_REJECT,          REJECTED,        on_reject },
 
-	{ ACCEPTED,        UPDATE_ACCEPTED_EVENT,  RUNNING,         NULL },
+	{ ACCEPTED,        UPDATE_WAS_ACCEPTED,  RUNNING,         NULL },
 	{ ACCEPTED,        UPDATE_COMPLETE,        COMPLETED_EARLY, on_complete },
 
-	{ COMPLETED_EARLY, UPDATE_ACCEPTED_EVENT,  COMPLETING,      NULL },
+	{ COMPLETED_EARLY, UPDATE_WAS_ACCEPTED,  COMPLETING,      NULL },
 
 	{ RUNNING,         UPDATE_COMPLETE,        COMPLETING,      on_complete },
 
-	{ COMPLETING,      UPDATE_COMPLETED_EVENT, COMPLETED,       NULL },
+	{ COMPLETING,      UPDATE_WAS_COMPLETED, COMPLETED,       NULL },
 };
 /* clang-format on */
 
-static const char *const states[] = { "requested", "accepted", "rejected",
-	"accepted and completed", "running", "completing", "completed" };
+static const char *const states[] = { "requested", "accepted", "rejected", "accepted and completed",
+	"running", "completing", "completed" };
 static const char *const events[] = { "accept", "reject", "complete",
 	"WorkflowExecutionUpdateAccepted", "WorkflowExecutionUpdateCompleted" };
 
@@ -131,7 +131,7 @@ const struct machine_kind machine_update = {
 	.command_name = "ProtocolMessage",
 };
 
-/* The machines of updates have names, the protocol's instance ids; numbers are for the map alone. */
+/* Updates have names, the protocol's instance ids; their numbers are for the map alone. */
 static struct machine *find(struct engine_run *run, const char *instance_id)
 {
 	struct machine *machine = run->updates;

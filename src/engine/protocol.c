@@ -167,13 +167,13 @@ bool protocol_accepted(struct engine_run *run, const History__HistoryEvent *even
 	if (!attributes->accepted_request)
 		return run_fatal(
 			run, "%s has no request that it accepts", event_describe(run, event));
-	return machine_update_request(run,
-		&(struct update_request){
-			.message_id = attributes->accepted_request_message_id,
-			.instance_id = attributes->protocol_instance_id,
-			.event_id = attributes->accepted_request_sequencing_event_id,
-			.request = attributes->accepted_request,
-		});
+	return machine_update_request(
+		run, &(struct update_request){
+			     .message_id = attributes->accepted_request_message_id,
+			     .instance_id = attributes->protocol_instance_id,
+			     .event_id = attributes->accepted_request_sequencing_event_id,
+			     .request = attributes->accepted_request,
+		     });
 }
 
 static bool keep_message(struct engine_run *run, Protocol__Message *message)

@@ -259,8 +259,7 @@ static bool apply_sequence(struct engine_run *run, const struct history_sequence
  */
 static bool look_ahead(struct engine_run *run)
 {
-	struct history_sequence next =
-		history_peek(&run->task->history, run->current_started_id);
+	struct history_sequence next = history_peek(&run->task->history, run->current_started_id);
 
 	for (size_t i = 0; next.ahead && i < next.count; i++)
 		if (next.events[i]->event_type ==

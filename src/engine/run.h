@@ -135,7 +135,7 @@ struct engine_run {
 	struct machine_slab *slabs;
 	struct machine *free_machines;
 	uint32_t n_machines;
-	struct machine *updates; /* that are not at their end */
+	struct machine *updates;            /* that are not at their end */
 	uint32_t seq_max[MACHINE_NUMBERED]; /* highest number yet, by kind */
 	uint32_t update_seq;                /* the engine's own, as updates have names */
 	struct {

@@ -177,7 +177,7 @@ static char *payloads_text(struct arena *arena, Common__Payload *const *items, s
 	return text;
 }
 
-/* The messages of protocols that are packed into an Any: type_url, and the fields of the content. */
+/* A message of a protocol, packed into an Any: type_url, and the fields of the content. */
 static void add_any(struct words *words, const char *path, const Google__Any *any)
 {
 	static const ProtobufCMessageDescriptor *const types[] = { &update__acceptance__descriptor,
