@@ -2,6 +2,7 @@
  * bench_worker.c: the workloads that the SDKs are compared by, on this library's worker.
  *
  *	bench_worker [--address HOST:PORT] [--task-queue QUEUE] [--workflow-threads N]
+ *		[--read-interval-ms N]
  *	bench_worker --replay FILE [--times N]
  *
  * Names, arguments and results are those of the same program in the other languages, so that one
@@ -148,11 +149,11 @@ static void complain(const struct temporal_worker_log *line, void *user)
 	fprintf(stderr, "bench_worker: %s\n", line->message);
 }
 
-static int work(const char *address, const char *task_queue, int threads)
+static int work(const char *address, const char *task_queue, int threads, int interval_ms)
 {
 	struct temporal_error err = { .code = TEMPORAL_OK };
-	struct temporal_client *client =
-		temporal_client_connect(&err, .target = address, .lazy = true);
+	struct temporal_client *client = temporal_client_connect(
+		&err, .target = address, .lazy = true, .read_interval_ms = interval_ms);
 	struct temporal_worker *worker =
 		!client ? NULL
 			: temporal_worker_new(client, &err, .task_queue = task_queue,
@@ -179,7 +180,7 @@ static int work(const char *address, const char *task_queue, int threads)
 int main(int argc, char **argv)
 {
 	const char *address = "127.0.0.1:7233", *task_queue = "peers", *history = NULL;
-	int times = 20, threads = TEMPORAL_OFF;
+	int times = 20, threads = TEMPORAL_OFF, interval_ms = -1;
 
 	/* A heap for each of a hundred threads would cost memory, a single one would be fought for.
 	 */
@@ -195,14 +196,19 @@ int main(int argc, char **argv)
 			times = atoi(argv[i + 1]);
 		else if (strcmp(argv[i], "--workflow-threads") == 0)
 			threads = atoi(argv[i + 1]);
+		else if (strcmp(argv[i], "--read-interval-ms") == 0)
+			interval_ms = atoi(argv[i + 1]);
 		else
 			argc = 0;
 	}
 	if (argc % 2 == 0 || times < 1) {
 		fprintf(stderr, "usage: bench_worker [--address HOST:PORT] [--task-queue QUEUE] "
-				"[--workflow-threads N]\n"
+				"[--workflow-threads N] [--read-interval-ms N]\n"
 				"       bench_worker --replay FILE [--times N]\n");
 		return 2;
 	}
-	return history ? bench_replay(history, times) : work(address, task_queue, threads);
+	if (interval_ms < 0)
+		interval_ms = threads == TEMPORAL_OFF ? 10 : 0;
+	return history ? bench_replay(history, times)
+		       : work(address, task_queue, threads, interval_ms);
 }

@@ -97,6 +97,7 @@ static struct rpc_channel *connect_channel(const struct temporal_client_opts *fr
 		.keep_alive_timeout_ms = from->keep_alive_timeout_ms,
 		.connect_timeout_ms = from->connect_timeout_ms,
 		.dns_refresh_ms = from->dns_refresh_ms,
+		.read_interval_ms = from->read_interval_ms,
 		.max_receive_size = (size_t)from->max_receive_bytes,
 		.headers = headers,
 		.n_headers = n_headers,

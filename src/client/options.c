@@ -63,6 +63,7 @@ static enum temporal_code check_durations(
 		{ "keep_alive_ms", opts->keep_alive_ms, TEMPORAL_OFF },
 		{ "keep_alive_timeout_ms", opts->keep_alive_timeout_ms, 0 },
 		{ "dns_refresh_ms", opts->dns_refresh_ms, TEMPORAL_OFF },
+		{ "read_interval_ms", opts->read_interval_ms, 0 },
 		{ "max_receive_bytes", opts->max_receive_bytes, 0 },
 	};
 

@@ -53,22 +53,23 @@ struct rpc_call {
 	int64_t try_deadline_ns;
 	struct rpc_timer timer; /* the deadline, or the next try */
 	struct rpc_retry_state retry;
-	struct rpc_reply reply; /* what came so far in this try */
 	bool has_message, extra_message, cancelled;
 	unsigned refusals; /* by servers, one after the other */
-	struct temporal_error
-		bad_message; /* why the message could not be decoded; code OK: nothing */
+	void *peer;        /* the in-process server's */
 	/* loop, the transport's */
 	struct {
-		struct rpc_client_stream stream;
 		struct rpc_outgoing outgoing;
 		struct rpc_call *next_waiting; /* for a connection */
 		bool waiting, cancelling, gzipped;
 		bool prompt; /* counted by the link: its reply is to be read at once */
 		struct rpc_link *link;
 		char timeout[RPC_TIMEOUT_SIZE];
+		struct rpc_client_stream stream; /* last */
 	} http2;
-	void *peer; /* the in-process server's */
+	/* loop: of these call_clear sets only what says that there is nothing; errors are large */
+	struct rpc_reply reply; /* what came so far in this try */
+	struct temporal_error
+		bad_message; /* why the message could not be decoded; code OK: nothing */
 };
 
 struct rpc_channel {
@@ -85,6 +86,7 @@ struct rpc_channel {
 	unsigned long begun; /* calls that arrived there */
 	struct rpc_call *calls;
 	struct rpc_task close;
+	unsigned work; /* rpc_channel_work */
 	bool closing;
 	uint64_t chance; /* state of the generator for jitter */
 };

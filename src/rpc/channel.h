@@ -58,7 +58,9 @@ struct rpc_request {
 	const void *message; /* borrowed until rpc_start returns, unless `arena` is set */
 	struct arena *arena; /* if set: it holds the message and its content is taken over, also on
 				failure */
-	int64_t timeout_ms;  /* of the whole call with its retries (LONG_POLL: of one try); 0: 30 s
+	/* The same message from rpc_encode, if it is sent often; borrowed until `done`. */
+	struct bytes encoded;
+	int64_t timeout_ms; /* of the whole call with its retries (LONG_POLL: of one try); 0: 30 s
 				(70 s) */
 	enum rpc_retry retry;
 	bool no_status_details; /* do not decode status details */
@@ -75,6 +77,10 @@ struct rpc_request {
 	void (*done)(struct rpc_call *call, struct rpc_reply *reply, void *user);
 	void *user;
 };
+
+/* Encodes a message into the arena in the form of rpc_request.encoded. */
+enum temporal_code rpc_encode(struct arena *arena, const void *message, struct bytes *encoded,
+	struct temporal_error *err) __attribute__((warn_unused_result));
 
 /*
  * Starts a call. Any thread. NULL when memory is out or the message cannot be encoded (`done` is
@@ -95,6 +101,10 @@ void rpc_cancel(struct rpc_call *call);
  */
 enum temporal_code rpc_wait(struct rpc_channel *channel, const struct rpc_request *request,
 	struct rpc_reply *reply, struct temporal_error *err) __attribute__((warn_unused_result));
+
+/* So many pieces of work more (or fewer) are open that its replies drive; for
+ * rpc_connect_opts.read_interval_ms. Loop's thread. */
+void rpc_channel_work(struct rpc_channel *channel, int change);
 
 struct rpc_loop *rpc_channel_loop(const struct rpc_channel *channel);
 
@@ -137,6 +147,7 @@ struct rpc_connect_opts {
 	int64_t keep_alive_timeout_ms;    /* 15 s */
 	int64_t connect_timeout_ms;       /* 10 s for DNS, TCP, proxy and TLS together */
 	int64_t dns_refresh_ms;           /* 30 s */
+	int64_t read_interval_ms;         /* see pace.c; off */
 	size_t max_receive_size;          /* of one message after inflation; 128 MiB */
 	const struct rpc_header *headers; /* sent with every call */
 	size_t n_headers;

@@ -5,6 +5,8 @@
 #ifndef RPC_CLIENT_SESSION_H
 #define RPC_CLIENT_SESSION_H
 
+#include <string.h>
+
 #include "rpc/frame.h"
 #include "rpc/gzip.h"
 #include "rpc/h2.h"
@@ -36,7 +38,7 @@ struct rpc_client_events {
 		struct rpc_client_stream *stream, const char *name, const char *value, size_t len);
 };
 
-/* A stream, embedded in what it serves; zeroed but for `events` before it is opened. */
+/* A stream, embedded in what it serves; rpc_client_stream_init before it is opened. */
 struct rpc_client_stream {
 	const struct rpc_client_events *events;
 	struct rpc_client_session *session;    /* NULL: not open */
@@ -53,8 +55,18 @@ struct rpc_client_stream {
 	char *message;
 	uint8_t *details;
 	size_t details_len;
-	struct temporal_error error; /* what we found wrong with the reply; code OK: nothing */
+	struct temporal_error
+		error; /* last: what we found wrong with the reply; code OK: nothing */
 };
+
+static inline void rpc_client_stream_init(
+	struct rpc_client_stream *stream, const struct rpc_client_events *events)
+{
+	/* All but the error's text, which is large and cold. */
+	memset(stream, 0, offsetof(struct rpc_client_stream, error));
+	stream->error.code = TEMPORAL_OK;
+	stream->events = events;
+}
 
 struct rpc_client_opts {
 	size_t receive_max;    /* of one message; 0: RPC_CLIENT_RECEIVE_MAX */

@@ -467,6 +467,8 @@ static enum temporal_code copy_opts(
 	c->opts.keep_alive_timeout_ns =
 		duration_ns(opts->keep_alive_timeout_ms, RPC_KEEP_ALIVE_TIMEOUT_MS);
 	c->dns_refresh_ns = duration_ns(opts->dns_refresh_ms, RPC_DNS_REFRESH_MS);
+	c->opts.read_interval_ns = duration_ns(opts->read_interval_ms, 0);
+	c->opts.work = &c->channel.work;
 	c->opts.receive_max = opts->max_receive_size;
 	c->opts.compress = !opts->no_compression;
 	c->opts.compress_always = opts->compress_always;

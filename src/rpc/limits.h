@@ -39,11 +39,15 @@
 /* Fewer bytes are no reason to wake up while all replies are lazy: a short reply has about 40, a
  * task at least 300. */
 #define RPC_LAZY_BYTES 192
+/* Reading at an interval (pace.c): with so much open work; so many bytes are read at once. */
+#define RPC_TICK_WORK  2
+#define RPC_TICK_BYTES 16384
 #define RPC_LINKS_MAX  16U /* connections of one channel, draining ones included */
 
 /* Durations. */
 #define RPC_CALL_TIMEOUT_MS       30000
 #define RPC_POLL_TIMEOUT_MS       70000
+#define RPC_TIMEOUT_ROUND_NS      (20 * RPC_MS_NS) /* so much less is still called all of it */
 #define RPC_CONNECT_TIMEOUT_MS    10000
 #define RPC_KEEP_ALIVE_MS         30000
 #define RPC_KEEP_ALIVE_TIMEOUT_MS 15000

@@ -47,7 +47,7 @@ static void shut(struct rpc_link *link, const char *reason)
 	struct rpc_client_session *session = link->session;
 
 	rpc_timer_stop(&link->timer);
-	rpc_timer_stop(&link->lazy);
+	rpc_pace_stop(link);
 	rpc_resolve_abandon(link->resolve);
 	link->resolve = NULL;
 	link->state = RPC_LINK_CLOSED;
@@ -261,54 +261,6 @@ static void open_session(struct rpc_link *link)
 	link->events->opened(link);
 }
 
-/*
- * What may be put off, for at most RPC_LAZY_MS: the answer to a measuring ping, and the replies to
- * lazy calls, which are small and say nothing but "taken". While only such calls and long polls are
- * open, the socket does not wake us for them alone; they are read with the next task.
- */
-
-static void read_all(struct rpc_link *link)
-{
-	if (!link->is_lazy)
-		return;
-	link->is_lazy = false;
-	rpc_socket_wake_at(&link->socket, 1);
-}
-
-static void on_lazy_over(struct rpc_timer *timer)
-{
-	struct rpc_link *link =
-		(struct rpc_link *)(void *)((char *)timer - offsetof(struct rpc_link, lazy));
-
-	read_all(link);
-	if (!rpc_client_owes_pong(link->session))
-		return;
-	rpc_client_pong(link->session);
-	rpc_socket_flush(&link->socket);
-}
-
-static void put_off(struct rpc_link *link)
-{
-	if (!link->lazy.armed)
-		rpc_timer_set(link->loop, &link->lazy, rpc_now_ns() + RPC_LAZY_MS * RPC_MS_NS,
-			on_lazy_over);
-}
-
-/* A call begins. */
-static void expect(struct rpc_link *link, struct rpc_call *call)
-{
-	call->http2.prompt = !call->lazy && call->policy != RPC_RETRY_LONG_POLL;
-	if (call->http2.prompt) {
-		link->n_prompt++;
-		read_all(link);
-	} else if (call->lazy && link->n_prompt == 0 && !link->is_lazy && !link->socket.tls &&
-		   !rpc_client_draining(link->session)) {
-		link->is_lazy = true;
-		rpc_socket_wake_at(&link->socket, RPC_LAZY_BYTES);
-		put_off(link);
-	}
-}
-
 /* Closes a drained link. Not from within the session's callbacks. */
 static void check_drained(struct rpc_link *link)
 {
@@ -439,8 +391,7 @@ static void on_received(struct rpc_socket *socket, const uint8_t *data, size_t l
 	}
 	link->served = true;
 	link->pinged = false;
-	if (rpc_client_owes_pong(link->session))
-		put_off(link);
+	rpc_pace_received(link);
 	if (rpc_client_wants_write(link->session))
 		rpc_socket_flush(socket);
 	if (rpc_client_over(link->session)) {
@@ -542,7 +493,7 @@ static void on_end(struct rpc_client_stream *stream, const struct rpc_end *end)
 
 	call->http2.link = NULL;
 	if (call->http2.prompt)
-		link->n_prompt--;
+		link->pace.n_prompt--;
 	if (call->http2.cancelling)
 		return;
 	if (is_gzip_refused(call, end)) {
@@ -584,12 +535,24 @@ static struct str body(struct rpc_link *link, struct rpc_call *call)
 	return (struct str){ (const char *)out, RPC_PREFIX_SIZE + packed };
 }
 
+/*
+ * What is left of the try's time. A call that has just begun says the whole: a text that is the
+ * same for all calls is a byte in HPACK, where each new one is 15 and puts another header out of
+ * the table.
+ */
+static int64_t timeout_of(const struct rpc_call *call)
+{
+	int64_t left_ns = call->try_deadline_ns - rpc_now_ns();
+
+	return left_ns > call->timeout_ns - RPC_TIMEOUT_ROUND_NS ? call->timeout_ns : left_ns;
+}
+
 static size_t fields_of(struct rpc_link *link, struct rpc_call *call, nghttp2_nv *fields)
 {
 	const char *scheme = link->opts->tls ? "https" : "http", *authority = link->opts->authority;
 	size_t n = 0, timeout_len;
 
-	timeout_len = rpc_timeout_format(call->try_deadline_ns - rpc_now_ns(), call->http2.timeout);
+	timeout_len = rpc_timeout_format(timeout_of(call), call->http2.timeout);
 	fields[n++] = RPC_NV(":method", "POST", 4);
 	fields[n++] = RPC_NV(":scheme", scheme, strlen(scheme));
 	fields[n++] = RPC_NV(":path", call->method->path, strlen(call->method->path));
@@ -626,8 +589,7 @@ enum temporal_code rpc_link_start(
 	struct str content = body(link, call);
 	size_t n = fields_of(link, call, fields);
 
-	memset(&call->http2.stream, 0, sizeof(call->http2.stream));
-	call->http2.stream.events = &stream_events;
+	rpc_client_stream_init(&call->http2.stream, &stream_events);
 	call->http2.cancelling = false;
 	call->http2.outgoing =
 		(struct rpc_outgoing){ .data = (const uint8_t *)content.ptr, .len = content.len };
@@ -636,7 +598,7 @@ enum temporal_code rpc_link_start(
 	if (code != TEMPORAL_OK)
 		return code;
 	call->http2.link = link;
-	expect(link, call);
+	rpc_pace_expect(link, call);
 	rpc_client_send(&call->http2.stream, &call->http2.outgoing);
 	rpc_client_send_end(&call->http2.stream);
 	rpc_socket_flush(&link->socket);

@@ -6,6 +6,7 @@
 #define RPC_LINK_H
 
 #include "rpc/call.h"
+#include "rpc/pace.h"
 #include "rpc/resolve.h"
 #include "rpc/socket.h"
 
@@ -29,6 +30,8 @@ struct rpc_link_opts {
 	const char *server_name;     /* of the certificate */
 	const char *authority;
 	int64_t connect_timeout_ns, keep_alive_ns, keep_alive_timeout_ns; /* keep_alive_ns 0: off */
+	int64_t read_interval_ns; /* 0: each reply is read when it comes */
+	const unsigned *work;     /* rpc_channel.work */
 	size_t receive_max;
 	bool compress, compress_always;
 };
@@ -62,9 +65,7 @@ struct rpc_link {
 	union rpc_address peer;
 	struct rpc_client_session *session;
 	struct rpc_timer timer; /* connect timeout, then keep-alive */
-	struct rpc_timer lazy;  /* ends what may be put off: an owed pong, small replies */
-	unsigned n_prompt;      /* calls whose reply is to be read at once */
-	bool is_lazy;           /* the socket keeps small replies to itself */
+	struct rpc_pace pace;   /* what of the reading may be put off */
 	bool begun, pinged;
 	bool counted_open; /* the owner's: `opened` came */
 	bool served;       /* the server has answered something: it is one */

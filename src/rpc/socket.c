@@ -298,6 +298,16 @@ static void read_some(struct rpc_socket *socket)
 	}
 }
 
+bool rpc_socket_read(struct rpc_socket *socket)
+{
+	int64_t before_ns = socket->last_read_ns;
+
+	if (socket->fd < 0 || socket->ended || socket->connecting)
+		return false;
+	read_some(socket);
+	return socket->ended || socket->last_read_ns != before_ns;
+}
+
 static void on_connected(struct rpc_socket *socket)
 {
 	int number = 0;

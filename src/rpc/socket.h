@@ -71,6 +71,10 @@ bool rpc_socket_is_flushed(const struct rpc_socket *socket);
 /* From now on, wakes up for no fewer than so many bytes (1: any), or for the connection's end. */
 void rpc_socket_wake_at(struct rpc_socket *socket, int bytes);
 
+/* Reads what there is, without waiting to be woken for it. False: there was nothing. The socket may
+ * have broken after it. */
+bool rpc_socket_read(struct rpc_socket *socket);
+
 /* Stops reading (while the peer does not take our answers), or goes on. */
 void rpc_socket_pause(struct rpc_socket *socket, bool paused);
 

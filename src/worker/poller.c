@@ -109,6 +109,24 @@ static const Workflowservice__PollActivityTaskQueueRequest *activity_request(
 	return request;
 }
 
+static bool requests_init(struct temporal_worker *worker, bool sticky)
+{
+	struct worker_poll_request *requests = worker->pollers.requests;
+
+	requests[WORKER_POLL_WORKFLOWS].method = &rpc_workflow_poll_workflow_task_queue;
+	requests[WORKER_POLL_WORKFLOWS].message = workflow_request(worker, false);
+	requests[WORKER_POLL_STICKY].method = &rpc_workflow_poll_workflow_task_queue;
+	requests[WORKER_POLL_STICKY].message = workflow_request(worker, sticky);
+	requests[WORKER_POLL_ACTIVITIES].method = &rpc_workflow_poll_activity_task_queue;
+	requests[WORKER_POLL_ACTIVITIES].message = activity_request(worker);
+	for (int i = 0; i < WORKER_POLL_KINDS; i++) {
+		if (!requests[i].message || rpc_encode(&worker->arena, requests[i].message,
+						    &requests[i].encoded, NULL) != TEMPORAL_OK)
+			return false;
+	}
+	return true;
+}
+
 enum temporal_code worker_pollers_init(struct temporal_worker *worker, struct temporal_error *err)
 {
 	struct worker_pollers *pollers = &worker->pollers;
@@ -124,11 +142,7 @@ enum temporal_code worker_pollers_init(struct temporal_worker *worker, struct te
 	pollers->n_polls = pollers->balance.wanted[0] + pollers->balance.wanted[1] +
 			   pollers->activities_wanted;
 	pollers->polls = mem_zalloc(pollers->n_polls * sizeof(pollers->polls[0]));
-	pollers->workflow_requests[WORKER_QUEUE_NORMAL] = workflow_request(worker, false);
-	pollers->workflow_requests[WORKER_QUEUE_STICKY] = workflow_request(worker, sticky);
-	pollers->activity_request = activity_request(worker);
-	if (!pollers->polls || !pollers->workflow_requests[0] || !pollers->workflow_requests[1] ||
-		!pollers->activity_request)
+	if (!pollers->polls || !requests_init(worker, sticky))
 		return error_no_memory(err, "worker: its polls");
 	for (size_t i = 0; i < pollers->n_polls; i++) {
 		pollers->polls[i] =
@@ -244,21 +258,15 @@ static bool start(struct temporal_worker *worker, enum worker_poll_kind kind)
 {
 	struct worker_pollers *pollers = &worker->pollers;
 	struct worker_poll *poll = pollers->unused;
-	struct rpc_request request = {
+	const struct rpc_request request = {
+		.method = pollers->requests[kind].method,
+		.message = pollers->requests[kind].message,
+		.encoded = pollers->requests[kind].encoded,
 		.retry = RPC_RETRY_LONG_POLL,
 		.done = poll_done,
 		.user = poll,
 	};
 
-	if (kind == WORKER_POLL_ACTIVITIES) {
-		request.method = &rpc_workflow_poll_activity_task_queue;
-		request.message = pollers->activity_request;
-	} else {
-		request.method = &rpc_workflow_poll_workflow_task_queue;
-		request.message = pollers->workflow_requests[kind == WORKER_POLL_STICKY
-								     ? WORKER_QUEUE_STICKY
-								     : WORKER_QUEUE_NORMAL];
-	}
 	poll->kind = kind;
 	worker_slots_take(slots_of(poll));
 	poll->call = rpc_start(worker->channel, &request, NULL);

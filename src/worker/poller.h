@@ -17,6 +17,14 @@ enum worker_poll_kind {
 	WORKER_POLL_STICKY,
 	WORKER_POLL_ACTIVITIES
 };
+#define WORKER_POLL_KINDS 3
+
+/* What a kind of poll sends: always the same, so encoded once; in the worker's arena. */
+struct worker_poll_request {
+	const struct rpc_method *method;
+	const void *message;
+	struct bytes encoded;
+};
 
 /* One of the polls that can wait at the server. */
 struct worker_poll {
@@ -34,10 +42,7 @@ struct worker_pollers {
 	struct worker_balance balance;
 	struct worker_rate rate;
 	struct rpc_timer again; /* when a poll has to wait for the rate, or for memory */
-	/* Always the same; in the worker's arena. */
-	const Workflowservice__PollWorkflowTaskQueueRequest
-		*workflow_requests[2]; /* by enum worker_queue */
-	const Workflowservice__PollActivityTaskQueueRequest *activity_request;
+	struct worker_poll_request requests[WORKER_POLL_KINDS];
 };
 
 /* Part of making the worker, on any thread. NO_MEMORY. */

@@ -134,6 +134,14 @@ static void post(struct worker_run *run, enum worker_run_job job)
 	worker_workflow_thread_post(run->thread, run, false);
 }
 
+/* Tells the channel that no reply drives this run any more. */
+static void close_work(struct worker_run *run)
+{
+	if (run->is_work)
+		rpc_channel_work(run->worker->channel, -1);
+	run->is_work = false;
+}
+
 /*
  * For what nobody waits for: the run has ended, or the cache drops it. With a task kept back in
  * `next` somebody does: the server may give out the next task before its answer to the last one.
@@ -142,6 +150,7 @@ static void post_quietly(struct worker_run *run, enum worker_run_job job)
 {
 	bool quiet = run->worker->phase == WORKER_RUNNING && !run->next.message;
 
+	close_work(run);
 	run->job = job;
 	worker_workflow_thread_post(run->thread, run, quiet);
 }
@@ -202,6 +211,7 @@ static void gone(struct worker_run *run)
 				.run_id = run->run_id });
 	release_slot(run);
 	worker_cache_remove(&worker->cache, &run->entry);
+	close_work(run);
 	run->thread->runs--;
 	engine_run_free(run->engine);
 	message_finish(&run->input);
@@ -386,6 +396,8 @@ static void start_run(struct temporal_worker *worker, struct worker_run_message 
 	}
 	run->thread->runs++;
 	worker_cache_add(&worker->cache, &run->entry);
+	run->is_work = true;
+	rpc_channel_work(worker->channel, 1);
 	begin(run, task);
 	trim(worker);
 }

@@ -36,6 +36,7 @@ struct worker_run {
 	struct temporal_worker *worker;
 	struct worker_workflow_thread *thread;
 	bool holds_slot;                /* a task is being worked on */
+	bool is_work;                   /* counted by rpc_channel_work */
 	struct worker_run_message next; /* a task that has come meanwhile (it holds a slot too) */
 	unsigned eager_slots; /* of activities, taken for those that the answer asks for */
 
