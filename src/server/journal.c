@@ -122,6 +122,17 @@ void journal_namespace(struct server *server, const struct server_namespace *spa
 	journal_submit_other(server, out);
 }
 
+void journal_namespace_renamed(
+	struct server *server, const struct server_namespace *space, const char *old_name)
+{
+	struct store_batch *out = store_batch_new();
+
+	store_batch_unset(out, SPACE_NAMESPACES, old_name);
+	journal_submit_other(server, out);
+	if (space)
+		journal_namespace(server, space);
+}
+
 void journal_time(struct server *server)
 {
 	struct store_batch *out = store_batch_new();

@@ -25,6 +25,9 @@ void journal_submit_other(struct server *server, struct store_batch *batch);
 
 /* A namespace was made or changed. */
 void journal_namespace(struct server *server, const struct server_namespace *space);
+/* It has another name now, or none (NULL: it is gone). */
+void journal_namespace_renamed(
+	struct server *server, const struct server_namespace *space, const char *old_name);
 
 /* The clock has been skipped ahead: from where it is a restart goes on. */
 void journal_time(struct server *server);

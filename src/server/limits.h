@@ -28,9 +28,11 @@
 #define SERVER_SIGNALS_MAX            10000
 #define SERVER_QUERIES_MAX            100
 #define SERVER_RESET_POINTS_MAX       20
+#define SERVER_BAD_BINARIES_MAX       10 /* of a namespace */
 
 /* Pages. */
 #define SERVER_HISTORY_PAGE_MAX 256
+#define SERVER_NAMESPACE_PAGE   100
 
 /* Durations. */
 #define SERVER_POLL_MS             60000 /* of a task poll that finds nothing */
@@ -45,6 +47,7 @@
 #define SERVER_RETRY_COEFFICIENT   2.0
 #define SERVER_RETRY_MAX_FACTOR    100
 #define SERVER_RETENTION_MS        INT64_C(86400000)
+#define SERVER_RETENTION_MIN_MS    INT64_C(3600000)
 #define SERVER_STOP_GRACE_MS       1000
 #define SERVER_SKIP_HOLD_MS        20 /* without a jump in time after a caller was told of an end */
 

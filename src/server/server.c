@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "proto/codec.h"
 #include "rpc/methods.h"
+#include "server/frontend/namespace.h"
 #include "server/journal.h"
 #include "server/limits.h"
 #include "temporal/api/common/v1/grpc_status.pb-c.h"
@@ -314,6 +315,7 @@ static enum temporal_code start(struct temporal_server *server,
 	server_uuid(&server->server.io, cluster);
 	state_set_text(&server->server, &server->server.cluster_id, cluster);
 	register_all(&server->server, opts);
+	namespace_resume(&server->server);
 	transition_end(&server->server);
 	if (server->server.failed)
 		return error_set(err, TEMPORAL_UNAVAILABLE, "%s", server->server.failure);

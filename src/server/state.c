@@ -26,6 +26,10 @@ static const struct record_field namespace_fields[] = {
 	RECORD_FIELD(4, TEXT, server_namespace, description),
 	RECORD_FIELD(5, TEXT, server_namespace, owner_email),
 	RECORD_FIELD(6, INT, server_namespace, retention_ms),
+	RECORD_FIELD(20, SMALL, server_namespace, state),
+	RECORD_FIELD(21, BYTES, server_namespace, info),
+	RECORD_FIELD(22, BYTES, server_namespace, config),
+	RECORD_FIELD(23, INT, server_namespace, delete_due_ns),
 };
 const struct record_type state_namespace_type = RECORD_TYPE(namespace_fields);
 
@@ -168,7 +172,7 @@ struct server_namespace *state_namespace(const struct server *server, const char
 {
 	struct server_namespace *space = server->namespaces;
 
-	while (space && !str_same(space->name, name))
+	while (space && (space->gone || !str_same(space->name, name)))
 		space = space->next;
 	return space;
 }

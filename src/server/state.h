@@ -55,6 +55,15 @@ struct server_namespace {
 	/* rebuilt */
 	struct server_namespace *next;
 	struct search_attributes search_attributes; /* settings of their own */
+	/* recorded; see frontend/namespace.c */
+	int32_t state;       /* Enums__NamespaceState; 0: registered */
+	struct bytes info;   /* Namespace__NamespaceInfo: the data alone */
+	struct bytes config; /* Namespace__NamespaceConfig: bad binaries, aliases */
+	int64_t delete_due_ns;
+	/* rebuilt */
+	struct server *server;            /* while it is being deleted */
+	struct timers_entry delete_timer; /* it goes away for good */
+	bool emptied, gone;               /* no run is left; it is there no more */
 };
 
 /* A workflow id of a namespace, and its runs, the current one first. */

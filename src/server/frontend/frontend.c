@@ -6,6 +6,7 @@
  * Loop's thread.
  */
 #include "server/frontend/frontend.h"
+#include "server/frontend/namespace.h"
 
 #include "proto/time.h"
 #include "rpc/methods.h"
@@ -18,6 +19,9 @@ const struct frontend_method frontend_methods[] = {
 	{ &rpc_workflow_describe_namespace, frontend_describe_namespace },
 	{ &rpc_workflow_list_namespaces, frontend_list_namespaces },
 	{ &rpc_workflow_register_namespace, frontend_register_namespace },
+	{ &rpc_workflow_update_namespace, frontend_update_namespace },
+	{ &rpc_workflow_deprecate_namespace, frontend_deprecate_namespace },
+	{ &rpc_operator_delete_namespace, frontend_delete_namespace },
 	{ &rpc_workflow_start_workflow_execution, frontend_start },
 	{ &rpc_workflow_signal_with_start_workflow_execution, frontend_signal_with_start },
 	{ &rpc_workflow_poll_workflow_task_queue, frontend_poll_workflow },
@@ -85,7 +89,7 @@ struct server_namespace *frontend_namespace(struct request *request, const char 
 		return NULL;
 	space = state_namespace(request->server, name);
 	if (space)
-		return space;
+		return namespace_usable(request, space, false) ? space : NULL;
 	detail.namespace_ = name;
 	request_fail(request, TEMPORAL_NOT_FOUND, &detail, "Namespace %s is not found.", name);
 	return NULL;

@@ -12,6 +12,7 @@
 #include "proto/codec.h"
 #include "proto/time.h"
 #include "server/frontend/frontend.h"
+#include "server/frontend/namespace.h"
 #include "server/limits.h"
 #include "temporal/api/errordetails/v1/message.pb-c.h"
 
@@ -203,7 +204,7 @@ void frontend_start(struct request *request)
 	struct server_namespace *space = frontend_namespace(request, in->namespace_);
 	struct execution *current;
 
-	if (!space || !check(request, in))
+	if (!space || !namespace_usable(request, space, true) || !check(request, in))
 		return;
 	current = state_execution(request->server, space, in->workflow_id, NULL);
 	enum verdict verdict = judge(request, current, in, in->workflow_id_conflict_policy);
@@ -282,7 +283,7 @@ void frontend_signal_with_start(struct request *request)
 	struct server_namespace *space = frontend_namespace(request, in->namespace_);
 	struct execution *current;
 
-	if (!space || !check(request, as) ||
+	if (!space || !namespace_usable(request, space, true) || !check(request, as) ||
 		!frontend_text(request, in->signal_name, "SignalName is not set on request."))
 		return;
 	if (conflict == CONFLICT(UNSPECIFIED))

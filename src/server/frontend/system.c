@@ -1,12 +1,11 @@
 /*
- * system.c: what the server is and can do, and its namespaces. A capability is true only once it
- * is. Loop's thread.
+ * system.c: what the server is and can do, as a whole and in a namespace. A capability is true only
+ * once it is. Loop's thread.
  */
 #include "proto/time.h"
 #include "server/frontend/frontend.h"
-#include "server/journal.h"
+#include "server/frontend/namespace.h"
 #include "server/limits.h"
-#include "temporal/api/errordetails/v1/message.pb-c.h"
 
 #define SERVER_VERSION "1.32.0" /* of the official server whose behaviour this is */
 
@@ -58,7 +57,7 @@ void frontend_get_cluster_info(struct request *request)
 	request_reply(request, response);
 }
 
-static Workflowservice__DescribeNamespaceResponse *describe(
+Workflowservice__DescribeNamespaceResponse *namespace_describe(
 	struct request *request, const struct server_namespace *space)
 {
 	Workflowservice__DescribeNamespaceResponse *response =
@@ -75,7 +74,7 @@ static Workflowservice__DescribeNamespaceResponse *describe(
 	info->id = request_text(request, space->id);
 	info->description = request_text(request, space->description);
 	info->owner_email = request_text(request, space->owner_email);
-	info->state = ENUMS__NAMESPACE_STATE__NAMESPACE_STATE_REGISTERED;
+	namespace_settings(request, space, info, config);
 	info->capabilities = REQUEST_NEW(request, Namespace__NamespaceInfo__Capabilities,
 		namespace__namespace_info__capabilities);
 	info->capabilities->eager_workflow_start = info->capabilities->worker_heartbeats = true;
@@ -91,80 +90,8 @@ static Workflowservice__DescribeNamespaceResponse *describe(
 	response->replication_config = REQUEST_NEW(request, Replication__NamespaceReplicationConfig,
 		replication__namespace_replication_config);
 	response->replication_config->active_cluster_name = "active";
+	response->replication_config->clusters = namespace_clusters(request);
+	response->replication_config->n_clusters = response->replication_config->clusters ? 1 : 0;
 	response->replication_config->state = ENUMS__REPLICATION_STATE__REPLICATION_STATE_NORMAL;
 	return response;
-}
-
-void frontend_describe_namespace(struct request *request)
-{
-	const Workflowservice__DescribeNamespaceRequest *in = request->message;
-	struct server_namespace *space = request->server->namespaces;
-
-	if (!str_empty(in->namespace_)) {
-		space = frontend_namespace(request, in->namespace_);
-		if (space)
-			request_reply(request, describe(request, space));
-		return;
-	}
-	while (space && !str_same(space->id, in->id))
-		space = space->next;
-	if (space)
-		request_reply(request, describe(request, space));
-	else
-		request_fail(
-			request, TEMPORAL_NOT_FOUND, NULL, "Namespace %s is not found.", in->id);
-}
-
-void frontend_list_namespaces(struct request *request)
-{
-	Workflowservice__ListNamespacesResponse *response = REQUEST_NEW(request,
-		Workflowservice__ListNamespacesResponse, workflowservice__list_namespaces_response);
-	size_t n = 0;
-
-	for (struct server_namespace *at = request->server->namespaces; at; at = at->next)
-		n++;
-	response->namespaces = arena_array(request->arena, n, sizeof(*response->namespaces));
-	for (struct server_namespace *at = request->server->namespaces; at && response->namespaces;
-		at = at->next)
-		response->namespaces[response->n_namespaces++] = describe(request, at);
-	request_reply(request, response);
-}
-
-void frontend_register_namespace(struct request *request)
-{
-	const Workflowservice__RegisterNamespaceRequest *in = request->message;
-	struct server *server = request->server;
-	Errordetails__NamespaceAlreadyExistsFailure exists =
-		ERRORDETAILS__NAMESPACE_ALREADY_EXISTS_FAILURE__INIT;
-	int64_t retention_ms = 0;
-
-	if (!frontend_text(request, in->namespace_, "Namespace not set on request.") ||
-		!frontend_length(request, in->namespace_, "Namespace") ||
-		!frontend_duration(request, in->workflow_execution_retention_period, &retention_ms,
-			"WorkflowExecutionRetentionPeriod"))
-		return;
-	if (state_namespace(server, in->namespace_)) {
-		request_fail(
-			request, TEMPORAL_ALREADY_EXISTS, &exists, "Namespace already exists.");
-		return;
-	}
-	namespace_register(server, in->namespace_, in->description, in->owner_email, retention_ms);
-	request_reply(request, REQUEST_NEW(request, Workflowservice__RegisterNamespaceResponse,
-				       workflowservice__register_namespace_response));
-}
-
-void namespace_register(struct server *server, const char *name, const char *description,
-	const char *owner_email, int64_t retention_ms)
-{
-	struct server_namespace *space = state_namespace_new(server, name);
-	char id[SERVER_UUID_SIZE];
-
-	if (!space)
-		return;
-	server_uuid(&server->io, id);
-	state_set_text(server, &space->id, id);
-	state_set_text(server, &space->description, description);
-	state_set_text(server, &space->owner_email, owner_email);
-	space->retention_ms = retention_ms ? retention_ms : SERVER_RETENTION_MS;
-	journal_namespace(server, space);
 }
