@@ -8,6 +8,7 @@
 #ifndef TEMPORAL_SERVER_H
 #define TEMPORAL_SERVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,13 @@ enum temporal_time_skipping {
 	TEMPORAL_TIME_SKIPPING_LOCKED,   /* one lock is, as the test kits of other SDKs expect */
 };
 
+/* Texts in PEM form, not paths. */
+struct temporal_server_tls_opts {
+	const char *cert_pem;      /* the server's certificate chain */
+	const char *key_pem;       /* and its private key */
+	const char *client_ca_pem; /* clients need a certificate that it signed; NULL: none */
+};
+
 /* Everything is copied before the call returns. */
 struct temporal_server_opts {
 	/* The database file, made if it is not there. NULL: everything is in memory and gone with
@@ -54,6 +62,19 @@ struct temporal_server_opts {
 	/* A database whose clock has been skipped goes on from there, and cannot be opened without
 	 * time skipping any more. */
 	enum temporal_time_skipping time_skipping;
+	/* The listener speaks TLS. NULL: cleartext, which on another address than loopback's is
+	 * refused unless allow_insecure. */
+	const struct temporal_server_tls_opts *tls;
+	bool allow_insecure;
+	/* Calls over the network have to show one of these as "authorization: Bearer KEY", all but
+	 * GetSystemInfo and the health check; NULL-terminated. NULL: none is asked for. */
+	const char *const *api_keys;
+	/* Limits under the official server's names, each "KEY=VALUE" with the value in JSON
+	 * ("limit.blobSize.error=10240"); NULL-terminated, or NULL. */
+	const char *const *dynamic_config;
+	/* Told during the start what is unusual and no error (dynamic_config without effect), on
+	 * the caller's thread. NULL: nobody is. */
+	void (*warn)(const char *message, void *user);
 	uint64_t reserved[4];
 };
 
@@ -77,6 +98,23 @@ TEMPORAL_API uint16_t temporal_server_port(const struct temporal_server *server)
  * this process have to be gone before. NULL is fine. Not on the server's own thread.
  */
 TEMPORAL_API void temporal_server_stop(struct temporal_server *server);
+
+/*
+ * Copies a database to a new file and checks the copy. A server may have the database open
+ * meanwhile, in whatever process, and goes on: the copy has what was committed when it began.
+ * ALREADY_EXISTS when the file is there; NOT_FOUND when the database is not; DATA_LOSS when it is
+ * damaged. Any thread.
+ */
+TEMPORAL_API enum temporal_code temporal_server_backup(
+	const char *db, const char *file, struct temporal_error *err) TEMPORAL_MUST_USE;
+
+/*
+ * Checks a database that no server has open: its pages, each record and each history by its
+ * checksum. NOT_FOUND when it is not there; FAILED_PRECONDITION when a server has it open, or it is
+ * no database of ours; DATA_LOSS with the first damage. Any thread.
+ */
+TEMPORAL_API enum temporal_code temporal_server_check(
+	const char *db, struct temporal_error *err) TEMPORAL_MUST_USE;
 
 /*
  * With time skipping: the server's time in ns since the epoch (0: it has failed); one more lock,

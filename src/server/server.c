@@ -9,12 +9,14 @@
 #include "server/server.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/mem.h"
 #include "proto/codec.h"
 #include "rpc/methods.h"
+#include "server/file.h"
 #include "server/frontend/namespace.h"
 #include "server/journal.h"
 #include "server/limits.h"
@@ -76,6 +78,11 @@ static void network_handle(struct rpc_server_call *call, const void *message, vo
 		rpc_server_fail(call, TEMPORAL_RESOURCE_EXHAUSTED, "out of memory", NULL);
 		return;
 	}
+	if (!access_allows(method->access, rpc_server_path(call),
+		    rpc_server_header(call, "authorization"))) {
+		rpc_server_fail(call, TEMPORAL_PERMISSION_DENIED, "Request unauthorized.", NULL);
+		return;
+	}
 	out->call = call;
 	out->request = (struct request){
 		.server = method->server,
@@ -127,7 +134,8 @@ static bool make_table(struct temporal_server *server)
 		const struct frontend_method *method =
 			i < frontend_methods_count ? &frontend_methods[i] : &health;
 
-		server->methods[i] = (struct server_method){ &server->server, method->handle };
+		server->methods[i] =
+			(struct server_method){ &server->server, &server->access, method->handle };
 		server->table[i] = (struct rpc_server_method){
 			.method = method->method,
 			.handle = network_handle,
@@ -205,7 +213,10 @@ static void wake_for_store(void *user)
 {
 	struct temporal_server *server = of_state(user);
 
-	rpc_loop_post(server->loop, &server->store_step);
+	pthread_mutex_lock(&server->lock);
+	if (!server->ending)
+		rpc_loop_post(server->loop, &server->store_step);
+	pthread_mutex_unlock(&server->lock);
 }
 
 /* ---- Start ---- */
@@ -223,6 +234,24 @@ static enum temporal_code check_opts(
 			"time_skipping %d is none of enum temporal_time_skipping",
 			(int)opts->time_skipping);
 	return TEMPORAL_OK;
+}
+
+static enum temporal_code configure(struct temporal_server *server,
+	const struct temporal_server_opts *opts, struct temporal_error *err)
+{
+	const char *const *line = opts->dynamic_config;
+	enum temporal_code code = access_init(&server->access, opts, err);
+	char text[256];
+
+	for (; code == TEMPORAL_OK && line && *line; line++) {
+		bool has_effect = true;
+
+		code = server_config_set(&server->server.config, *line, &has_effect, err);
+		snprintf(text, sizeof(text), "dynamic configuration %s has no effect", *line);
+		if (code == TEMPORAL_OK && !has_effect && opts->warn)
+			opts->warn(text, opts->user);
+	}
+	return code;
 }
 
 static void register_all(struct server *server, const struct temporal_server_opts *opts)
@@ -251,14 +280,22 @@ static enum temporal_code listen_on(struct temporal_server *server,
 {
 	if (opts->port == 0)
 		return TEMPORAL_OK;
-	server->listener = rpc_server_new(server->loop,
-		&(struct rpc_server_opts){
-			.host = opts->host,
-			.port = opts->port > 0 ? (uint16_t)opts->port : 0,
-			.methods = server->table,
-			.n_methods = frontend_methods_count + 1,
-		},
-		err);
+	struct rpc_server_opts listen = {
+		.host = opts->host,
+		.port = opts->port > 0 ? (uint16_t)opts->port : 0,
+		.methods = server->table,
+		.n_methods = frontend_methods_count + 1,
+	};
+	if (opts->tls) {
+		listen.cert_pem = opts->tls->cert_pem;
+		listen.cert_pem_len = strlen(opts->tls->cert_pem);
+		listen.key_pem = opts->tls->key_pem;
+		listen.key_pem_len = strlen(opts->tls->key_pem);
+		listen.client_ca_pem = opts->tls->client_ca_pem;
+		listen.client_ca_pem_len =
+			opts->tls->client_ca_pem ? strlen(opts->tls->client_ca_pem) : 0;
+	}
+	server->listener = rpc_server_new(server->loop, &listen, err);
 	if (!server->listener)
 		return err ? err->code : TEMPORAL_UNAVAILABLE;
 	server->port = rpc_server_port(server->listener);
@@ -282,25 +319,14 @@ static enum temporal_code start_time(
 	return TEMPORAL_OK;
 }
 
-/* Says which file it is about, unless the message does. */
-static enum temporal_code name_file(const char *db, struct temporal_error *err)
-{
-	char message[sizeof(err->message)];
-
-	if (!err)
-		return TEMPORAL_UNAVAILABLE;
-	if (!db || strstr(err->message, db))
-		return err->code;
-	memcpy(message, err->message, sizeof(message));
-	return error_set(err, err->code, "%s: %s", db, message);
-}
-
 static enum temporal_code start(struct temporal_server *server,
 	const struct temporal_server_opts *opts, struct temporal_error *err)
 {
 	char cluster[SERVER_UUID_SIZE];
-	enum temporal_code code;
+	enum temporal_code code = configure(server, opts, err);
 
+	if (code != TEMPORAL_OK)
+		return code;
 	server->loop = rpc_loop_new(err);
 	if (!server->loop)
 		return err ? err->code : TEMPORAL_UNAVAILABLE;
@@ -311,7 +337,7 @@ static enum temporal_code start(struct temporal_server *server,
 	if (code == TEMPORAL_OK)
 		code = start_time(&server->server, opts, err);
 	if (code != TEMPORAL_OK)
-		return name_file(opts->db, err);
+		return server_name_file(opts->db, err);
 	server_uuid(&server->server.io, cluster);
 	state_set_text(&server->server, &server->server.cluster_id, cluster);
 	register_all(&server->server, opts);
@@ -326,13 +352,18 @@ static enum temporal_code start(struct temporal_server *server,
 	return rpc_loop_start(server->loop, "temporal-server", err);
 }
 
-/* Nothing of it runs any more. */
+/* The loop ends before the store does, since steps of the store may be under way on it; the store
+ * then commits the rest on this thread. */
 static void server_free(struct temporal_server *server)
 {
+	pthread_mutex_lock(&server->lock);
+	server->ending = true;
+	pthread_mutex_unlock(&server->lock);
+	rpc_loop_free(server->loop);
 	if (server->server.store)
 		journal_close(&server->server);
-	rpc_loop_free(server->loop);
 	state_finish(&server->server);
+	access_finish(&server->access);
 	mem_free(server->methods);
 	mem_free(server->table);
 	pthread_cond_destroy(&server->changed);

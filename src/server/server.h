@@ -10,11 +10,13 @@
 #include <temporal/server.h>
 
 #include "rpc/server.h"
+#include "server/access.h"
 #include "server/frontend/frontend.h"
 
 /* A method with the server that serves it: the `user` of its line in rpc's table. */
 struct server_method {
 	struct server *server;
+	const struct access *access;
 	frontend_handler *handle;
 };
 
@@ -25,6 +27,7 @@ struct temporal_server {
 	struct rpc_timer wake;
 	struct rpc_task store_step, begin, drain;
 	struct rpc_server *listener; /* NULL: none */
+	struct access access;        /* of its callers */
 	uint16_t port;
 	struct server_method *methods;
 	struct rpc_server_method *table;
@@ -33,7 +36,7 @@ struct temporal_server {
 	bool told;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool stopped, drained; /* under the lock */
+	bool stopped, drained, ending; /* under the lock */
 };
 
 /* Channels of clients in this process; see struct rpc_transport. `user` is a struct

@@ -151,6 +151,7 @@ void server_no_memory(struct server *server)
 void state_init(struct server *server, const struct server_io *io)
 {
 	*server = (struct server){ .io = *io };
+	server_config_init(&server->config);
 	arena_init(&server->scratch, SCRATCH_FIRST, ARENA_NO_BUDGET);
 	server->answers_last = &server->answers;
 	server->held_last = &server->held;

@@ -19,6 +19,7 @@
 #include "base/str.h"
 #include "rpc/loop.h"
 #include "server/archive/archive.h"
+#include "server/config.h"
 #include "server/io.h"
 #include "server/matching/matching.h"
 #include "server/record.h"
@@ -227,6 +228,7 @@ struct execution {
 
 struct server {
 	struct server_io io;
+	struct server_config config;
 	struct virtual_time time;
 	int64_t now_ns;       /* of the input that is being worked on */
 	struct arena scratch; /* of this input */

@@ -124,7 +124,8 @@ class InstallTest(unittest.TestCase):
                 self.assertEqual(version, node if name.startswith(PRIVATE) else "TEMPORAL_1")
         self.assertIn("temporal_client_connect_", exported)
         server = self.symbols("libtemporal-server.so", "-D")
-        self.assertEqual(set(server), {"temporal_server_start_sized", "temporal_server_port", "temporal_server_stop"})
+        self.assertEqual([name for name in server if not name.startswith("temporal_server_")], [])
+        self.assertIn("temporal_server_start_sized", server)
         self.assertEqual(set(server.values()), {"TEMPORAL_1"})
 
     def test_sonames(self):

@@ -101,15 +101,16 @@ static void fail_for_size(struct activity *activity, const char *text, const cha
 	activity_failed(activity, &failure, identity);
 }
 
-static bool too_large(const Common__Payloads *payloads)
+static bool too_large(const struct activity *activity, const Common__Payloads *payloads)
 {
-	return payloads && proto_size(payloads) > SERVER_BLOB_MAX;
+	return payloads &&
+	       server_over(proto_size(payloads), activity->execution->server->config.blob_max);
 }
 
 static void complete(
 	struct activity *activity, const Common__Payloads *result, const char *identity)
 {
-	if (too_large(result))
+	if (too_large(activity, result))
 		fail_for_size(activity, "Complete result exceeds size limit.", identity);
 	else
 		activity_completed(activity, result, identity);
@@ -213,7 +214,7 @@ static bool beat(struct activity *activity, const Common__Payloads *details, con
 {
 	bool cancel_requested = activity->cancel_requested_id != 0;
 
-	if (!too_large(details)) {
+	if (!too_large(activity, details)) {
 		activity_heartbeat(activity, details);
 		return cancel_requested;
 	}

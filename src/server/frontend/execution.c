@@ -20,7 +20,7 @@ void frontend_signal(struct request *request)
 		!frontend_length(request, in->signal_name, "SignalName") ||
 		!frontend_length(request, in->request_id, "RequestId"))
 		return;
-	if (in->input && proto_size(in->input) > SERVER_BLOB_MAX) {
+	if (in->input && server_over(proto_size(in->input), request->server->config.blob_max)) {
 		request_fail(
 			request, TEMPORAL_INVALID_ARGUMENT, NULL, "Blob data size exceeds limit.");
 		return;
@@ -31,7 +31,7 @@ void frontend_signal(struct request *request)
 	bool repeated = execution_signal_seen(execution, in->request_id);
 	if (!repeated && !frontend_running(request, space, in->workflow_execution))
 		return;
-	if (!repeated && execution->signals >= SERVER_SIGNALS_MAX) {
+	if (!repeated && execution->signals >= request->server->config.signals_max) {
 		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL,
 			"exceeded workflow execution limit for signal events");
 		return;

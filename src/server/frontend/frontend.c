@@ -155,7 +155,7 @@ bool frontend_text(struct request *request, const char *value, const char *text)
 
 bool frontend_length(struct request *request, const char *value, const char *what)
 {
-	if (strlen(value ? value : "") <= SERVER_ID_MAX)
+	if (!server_over(strlen(value ? value : ""), request->server->config.id_max))
 		return true;
 	request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s exceeds length limit.", what);
 	return false;

@@ -45,9 +45,11 @@ static struct execution *find(struct request *request, const char *name,
 	return execution;
 }
 
-static int64_t page_size(int32_t asked)
+static int64_t page_size(const struct server *server, int32_t asked)
 {
-	return asked <= 0 || asked > SERVER_HISTORY_PAGE_MAX ? SERVER_HISTORY_PAGE_MAX : asked;
+	int64_t most = server->config.history_page_max;
+
+	return asked <= 0 || asked > most ? most : asked;
 }
 
 static Workflowservice__GetWorkflowExecutionHistoryResponse *response_new(struct request *request)
@@ -146,8 +148,8 @@ void frontend_get_history(struct request *request)
 		return;
 	}
 	response = response_new(request);
-	response->history = event_range(
-		execution, next, &end, page_size(in->maximum_page_size), request->arena);
+	response->history = event_range(execution, next, &end,
+		page_size(request->server, in->maximum_page_size), request->arena);
 	bool whole = end == execution->next_event_id;
 	if (!response->history)
 		server_no_memory(request->server);
@@ -173,7 +175,7 @@ void frontend_get_history_reverse(struct request *request)
 		return;
 	if (next == 0 || next >= execution->next_event_id)
 		next = execution->next_event_id - 1;
-	n = page_size(in->maximum_page_size);
+	n = page_size(request->server, in->maximum_page_size);
 	response->history = REQUEST_NEW(request, History__History, history__history);
 	response->history->events =
 		arena_array(request->arena, (size_t)n, sizeof(*response->history->events));

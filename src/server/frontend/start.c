@@ -96,12 +96,12 @@ static bool check_timeouts(
 static bool check_sizes(
 	struct request *request, const Workflowservice__StartWorkflowExecutionRequest *in)
 {
-	if (in->input && proto_size(in->input) > SERVER_BLOB_MAX) {
+	if (in->input && server_over(proto_size(in->input), request->server->config.blob_max)) {
 		request_fail(
 			request, TEMPORAL_INVALID_ARGUMENT, NULL, "Blob data size exceeds limit.");
 		return false;
 	}
-	if (in->memo && proto_size(in->memo) > SERVER_MEMO_MAX) {
+	if (in->memo && server_over(proto_size(in->memo), request->server->config.memo_max)) {
 		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "Memo size exceeds limit.");
 		return false;
 	}

@@ -80,8 +80,8 @@ Workflowservice__DescribeNamespaceResponse *namespace_describe(
 	info->capabilities->eager_workflow_start = info->capabilities->worker_heartbeats = true;
 	info->limits = REQUEST_NEW(
 		request, Namespace__NamespaceInfo__Limits, namespace__namespace_info__limits);
-	info->limits->blob_size_limit_error = SERVER_BLOB_MAX;
-	info->limits->memo_size_limit_error = SERVER_MEMO_MAX;
+	info->limits->blob_size_limit_error = request->server->config.blob_max;
+	info->limits->memo_size_limit_error = request->server->config.memo_max;
 	info->limits->workflow_task_completion_size_limit_error = SERVER_COMPLETION_MAX;
 	config->workflow_execution_retention_ttl =
 		proto_duration_new_ms(request->arena, space->retention_ms);

@@ -59,9 +59,9 @@ const char *execution_over_limit(struct execution *execution)
 {
 	const char *text = NULL;
 
-	if (execution->next_event_id > SERVER_HISTORY_COUNT_MAX)
+	if (execution->next_event_id > execution->server->config.history_count_max)
 		text = "Workflow history count exceeds limit.";
-	else if (execution->history_size > SERVER_HISTORY_SIZE_MAX)
+	else if (execution->history_size > execution->server->config.history_size_max)
 		text = "Workflow history size exceeds limit.";
 	if (text)
 		execution_terminate(execution, text, NULL, "history-service", NULL);

@@ -4,6 +4,7 @@
  *
  * Loop's thread.
  */
+#include <inttypes.h>
 #include <stdarg.h>
 
 #include "proto/codec.h"
@@ -47,6 +48,7 @@ static bool earlier_timer(
 
 static bool check_start_timer(struct decision *decision, size_t index)
 {
+	const struct server_config *config = &decision->execution->server->config;
 	const Command__StartTimerCommandAttributes *in =
 		decision->message->commands[index]->start_timer_command_attributes;
 	int64_t delay = 0;
@@ -54,11 +56,11 @@ static bool check_start_timer(struct decision *decision, size_t index)
 	if (str_empty(in->timer_id))
 		return command_refuse(decision, CAUSE(BAD_START_TIMER_ATTRIBUTES),
 			"TimerId is not set on StartTimerCommand.");
-	if (strlen(in->timer_id) > SERVER_ID_MAX)
+	if (server_over(strlen(in->timer_id), config->id_max))
 		return command_refuse(decision, CAUSE(BAD_START_TIMER_ATTRIBUTES),
 			"TimerId on StartTimerCommand exceeds length limit. TimerId=%.20s "
-			"Length=%zu Limit=%d",
-			in->timer_id, strlen(in->timer_id), SERVER_ID_MAX);
+			"Length=%zu Limit=%" PRId64,
+			in->timer_id, strlen(in->timer_id), config->id_max);
 	if (!proto_duration_ns(in->start_to_fire_timeout, &delay) || delay <= 0)
 		return command_refuse(decision, CAUSE(BAD_START_TIMER_ATTRIBUTES),
 			"An invalid StartToFireTimeout is set on StartTimerCommand.");
@@ -101,6 +103,7 @@ static bool earlier_activity(const struct decision *decision, size_t index, cons
 
 static bool check_activity(struct decision *decision, size_t index)
 {
+	const struct server_config *config = &decision->execution->server->config;
 	const Command__ScheduleActivityTaskCommandAttributes *in =
 		decision->message->commands[index]->schedule_activity_task_command_attributes;
 	const char *type = in->activity_type ? in->activity_type->name : "";
@@ -115,9 +118,11 @@ static bool check_activity(struct decision *decision, size_t index)
 		return command_refuse(decision, CAUSE(BAD_SCHEDULE_ACTIVITY_ATTRIBUTES),
 			"ActivityType is not set on ScheduleActivityTaskCommand. ActivityID=%s",
 			in->activity_id);
-	if (strlen(in->activity_id) > SERVER_ID_MAX || strlen(type) > SERVER_ID_MAX)
+	if (server_over(strlen(in->activity_id), config->id_max) ||
+		server_over(strlen(type), config->id_max))
 		return command_refuse(decision, CAUSE(BAD_SCHEDULE_ACTIVITY_ATTRIBUTES),
-			"ActivityID or ActivityType exceeds length limit. Limit=%d", SERVER_ID_MAX);
+			"ActivityID or ActivityType exceeds length limit. Limit=%" PRId64,
+			config->id_max);
 	if (policy)
 		return command_refuse(decision, CAUSE(BAD_SCHEDULE_ACTIVITY_ATTRIBUTES),
 			"Invalid ActivityRetryPolicy for SDK: %s ActivityType=%s ActivityID=%s",
@@ -131,11 +136,11 @@ static bool check_activity(struct decision *decision, size_t index)
 		earlier_activity(decision, index, in->activity_id))
 		return command_refuse(decision, CAUSE(SCHEDULE_ACTIVITY_DUPLICATE_ID),
 			"Activity id %s is in use.", in->activity_id);
-	if (decision->execution->n_activities >= SERVER_PENDING_ACTIVITIES_MAX)
+	if (decision->execution->n_activities >= config->pending_activities_max)
 		return command_refuse(decision, CAUSE(PENDING_ACTIVITIES_LIMIT_EXCEEDED),
 			"the number of pending activities, %u, has reached the per-workflow limit "
-			"of %d",
-			decision->execution->n_activities, SERVER_PENDING_ACTIVITIES_MAX);
+			"of %" PRId64,
+			decision->execution->n_activities, config->pending_activities_max);
 	return true;
 }
 

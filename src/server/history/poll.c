@@ -30,7 +30,7 @@ void history_poll(struct execution *execution, struct request *request)
 {
 	request->next = execution->history_polls;
 	execution->history_polls = request;
-	request_wait(request, SERVER_HISTORY_POLL_MS, expired, execution);
+	request_wait(request, request->server->config.history_poll_ms, expired, execution);
 }
 
 void history_wake(struct execution *execution)

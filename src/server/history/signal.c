@@ -20,7 +20,7 @@ void execution_signal(struct execution *execution,
 	transition_touch(execution);
 	transition_durable(execution->server);
 	/* A task that takes for ever must not hold back any number of events. */
-	if (execution->n_buffered > SERVER_BUFFERED_MAX)
+	if (execution->n_buffered > execution->server->config.buffered_max)
 		workflow_task_fail(execution, FORCE_CLOSE, NULL, "history-service");
 	workflow_task_wake(execution);
 }

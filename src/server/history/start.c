@@ -20,7 +20,7 @@ static void take_timeouts(struct execution *execution, const struct start_opts *
 	if (whole && (!run || run > whole))
 		run = whole;
 	if (!task)
-		task = SERVER_TASK_TIMEOUT_MS;
+		task = execution->server->config.task_timeout_ms;
 	if (task > SERVER_TASK_TIMEOUT_MAX_MS)
 		task = SERVER_TASK_TIMEOUT_MAX_MS;
 	if (run && task > run)

@@ -125,14 +125,16 @@ static void make_scheduled(const struct execution *execution, struct scheduled *
 static void make_started(
 	const struct execution *execution, History__WorkflowTaskStartedEventAttributes *out)
 {
+	const struct server_config *config = &execution->server->config;
+
 	*out = (History__WorkflowTaskStartedEventAttributes)
 		HISTORY__WORKFLOW_TASK_STARTED_EVENT_ATTRIBUTES__INIT;
 	out->scheduled_event_id = execution->task_scheduled_id;
 	out->identity = execution->task_identity;
 	out->request_id = execution->task_request_id;
 	out->history_size_bytes = execution->history_size;
-	out->suggest_continue_as_new = execution->history_size >= SERVER_HISTORY_SIZE_SUGGEST ||
-				       execution->next_event_id > SERVER_HISTORY_COUNT_SUGGEST;
+	out->suggest_continue_as_new = execution->history_size >= config->history_size_suggest ||
+				       execution->next_event_id > config->history_count_suggest;
 }
 
 static void add_scheduled(struct execution *execution)

@@ -122,7 +122,7 @@ void matching_poll(struct task_queue *queue, struct request *request, const char
 	*poller = (struct matching_poller){ request, queue, identity, NULL, queue->pollers_last };
 	*(queue->pollers_last ? &queue->pollers_last->next : &queue->pollers) = poller;
 	queue->pollers_last = poller;
-	request_wait(request, SERVER_POLL_MS, expired, poller);
+	request_wait(request, request->server->config.poll_ms, expired, poller);
 	mark_ready(queue);
 }
 

@@ -1,6 +1,7 @@
 /*
- * care.c: copies and checks. A copy is made by SQLite's backup on the writer's connection, within
- * one step, so it is one moment of the database; and it is checked before it is reported.
+ * care.c: copies and checks. A copy is made by SQLite's backup within one step, so it is one moment
+ * of the database; and it is checked before it is reported. The source is the writer's connection
+ * of an open store, or a file that another process may be writing.
  */
 #include <string.h>
 
@@ -135,9 +136,9 @@ enum temporal_code store_check(const char *path, const char *vfs, struct tempora
 }
 
 static enum temporal_code copy(
-	struct store *store, struct store_conn *to, struct temporal_error *err)
+	struct store_conn *from, struct store_conn *to, struct temporal_error *err)
 {
-	sqlite3_backup *backup = sqlite3_backup_init(to->db, "main", store->writer.db, "main");
+	sqlite3_backup *backup = sqlite3_backup_init(to->db, "main", from->db, "main");
 
 	if (!backup)
 		return store_sql_error(to, store_sql_code(to), "cannot write the backup", err);
@@ -149,26 +150,28 @@ static enum temporal_code copy(
 }
 
 static enum temporal_code write_backup(
-	struct store *store, const char *path, struct temporal_error *err)
+	struct store_conn *from, const char *name, const char *path, struct temporal_error *err)
 {
 	struct store_conn to = { 0 };
 	enum temporal_code result;
 	int code = sqlite3_open_v2(path, &to.db,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXRESCODE, store->vfs);
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXRESCODE, name);
 
 	if (code == SQLITE_OK)
 		code = store_sql_text(&to, "PRAGMA synchronous=FULL");
 	if (code != SQLITE_OK)
 		result = store_sql_error(&to, code, "cannot make the backup's file", err);
 	else
-		result = copy(store, &to, err);
+		result = copy(from, &to, err);
 	store_conn_close(&to);
 	return result;
 }
 
-enum temporal_code care_backup(struct store *store, const char *path, struct temporal_error *err)
+/* From an open database to a new file; `name` is the VFS's. */
+static enum temporal_code back_up(
+	struct store_conn *from, const char *name, const char *path, struct temporal_error *err)
 {
-	sqlite3_vfs *vfs = sqlite3_vfs_find(store->vfs);
+	sqlite3_vfs *vfs = sqlite3_vfs_find(name);
 	int exists = 0;
 
 	if (!vfs || vfs->xAccess(vfs, path, SQLITE_ACCESS_EXISTS, &exists) != SQLITE_OK)
@@ -176,10 +179,29 @@ enum temporal_code care_backup(struct store *store, const char *path, struct tem
 	if (exists)
 		return error_set(err, TEMPORAL_ALREADY_EXISTS,
 			"the backup's file %s is there already; expected a new name", path);
-	enum temporal_code code = write_backup(store, path, err);
+	enum temporal_code code = write_backup(from, name, path, err);
 	if (code == TEMPORAL_OK)
-		code = check_file(path, store->vfs, err);
+		code = check_file(path, name, err);
 	if (code != TEMPORAL_OK)
 		(void)vfs->xDelete(vfs, path, 1);
+	return code;
+}
+
+enum temporal_code care_backup(struct store *store, const char *path, struct temporal_error *err)
+{
+	return back_up(&store->writer, store->vfs, path, err);
+}
+
+enum temporal_code store_backup_file(const char *db, const char *path, struct temporal_error *err)
+{
+	struct store_conn from = { 0 };
+	enum temporal_code code = store_conn_open(&from, db, NULL, STORE_READER, err);
+
+	if (code != TEMPORAL_OK)
+		return code;
+	code = store_schema_check(&from, err);
+	if (code == TEMPORAL_OK)
+		code = back_up(&from, NULL, path, err);
+	store_conn_close(&from);
 	return code;
 }

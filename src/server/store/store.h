@@ -415,6 +415,13 @@ enum temporal_code store_backup(struct store *store, const char *path, store_don
 	void *user, struct temporal_error *err) __attribute__((warn_unused_result));
 
 /*
+ * The same from a file, which a store may have open in this or another process: the copy has what
+ * was committed when it began. Blocks; any thread.
+ */
+enum temporal_code store_backup_file(const char *db, const char *path, struct temporal_error *err)
+	__attribute__((warn_unused_result));
+
+/*
  * Checks a database that nobody has open: SQLite's integrity_check, and each record and history by
  * its checksum. OK; DATA_LOSS with the first problem. Blocks; any thread.
  */
