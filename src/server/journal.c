@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "server/history/history.h"
+#include "server/nexus/nexus.h"
 #include "server/store/store.h"
 
 #define SPACE_NAMESPACES 1 /* of the store's settings */
@@ -133,6 +134,18 @@ void journal_namespace_renamed(
 		journal_namespace(server, space);
 }
 
+void journal_setting(
+	struct server *server, uint32_t space, const char *key, const void *data, size_t size)
+{
+	struct store_batch *out = store_batch_new();
+
+	if (size)
+		store_batch_set(out, space, key, data, size);
+	else
+		store_batch_unset(out, space, key);
+	journal_submit_other(server, out);
+}
+
 void journal_time(struct server *server)
 {
 	struct store_batch *out = store_batch_new();
@@ -235,6 +248,10 @@ static bool apply_part(struct server *server, const struct batch_entry *entry)
 	case ENTITY_REQUEST_ID:
 		return execution_restore_request_id(
 			execution, (const char *)entry->data, entry->len);
+	case ENTITY_NEXUS_OPERATION:
+		return nexus_operation_restore(execution, entry->key.id, entry->data, entry->len);
+	case ENTITY_NEXUS_CALLBACK:
+		return nexus_callback_restore(execution, entry->key.id, entry->data, entry->len);
 	default:
 		return false;
 	}
@@ -287,6 +304,12 @@ static enum temporal_code on_setting(
 
 	if (setting->space == SPACE_TIME)
 		return on_time(server, setting, err);
+	if (setting->space == JOURNAL_NEXUS_ENDPOINTS)
+		return nexus_endpoint_restore(server, setting->data, setting->size)
+			       ? TEMPORAL_OK
+			       : error_set(err, TEMPORAL_DATA_LOSS,
+					 "the record of Nexus endpoint %s cannot be read",
+					 setting->key);
 	if (setting->space != SPACE_NAMESPACES)
 		return TEMPORAL_OK;
 	struct server_namespace *space = state_namespace_new(server, "");
@@ -324,6 +347,7 @@ static void on_failed(void *user, const struct temporal_error *why)
 
 static void revive(struct execution *execution)
 {
+	nexus_revive(execution);
 	if (!state_running(execution))
 		return;
 	start_arm(execution);

@@ -32,6 +32,11 @@ void journal_namespace_renamed(
 /* The clock has been skipped ahead: from where it is a restart goes on. */
 void journal_time(struct server *server);
 
+/* Sets a setting of the store, or (no bytes) deletes it. */
+#define JOURNAL_NEXUS_ENDPOINTS 11
+void journal_setting(
+	struct server *server, uint32_t space, const char *key, const void *data, size_t size);
+
 /* A number for a new run. */
 uint64_t journal_new_run(struct server *server);
 

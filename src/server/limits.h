@@ -30,6 +30,21 @@
 #define SERVER_RESET_POINTS_MAX       20
 #define SERVER_BAD_BINARIES_MAX       10 /* of a namespace */
 
+/* Nexus. */
+#define SERVER_NEXUS_PENDING_MAX       30
+#define SERVER_NEXUS_TOKEN_MAX         4096
+#define SERVER_NEXUS_HEADER_MAX        8192
+#define SERVER_NEXUS_ENDPOINT_NAME_MAX 200
+#define SERVER_NEXUS_ENDPOINT_URL_MAX  4096
+#define SERVER_NEXUS_DESCRIPTION_MAX   20000
+#define SERVER_NEXUS_PAGE              100
+#define SERVER_NEXUS_PAGE_MAX          1000
+#define SERVER_NEXUS_CALLBACKS_MAX     2000
+#define SERVER_NEXUS_CALLBACK_URL_MAX  1000
+#define SERVER_NEXUS_CALL_MS           10000 /* a request to a handler may take */
+#define SERVER_NEXUS_CALL_MIN_MS       1500  /* with less time left none is made */
+#define SERVER_NEXUS_CALL_SLACK_MS     1000  /* the handler gets less: its answer is in time */
+
 /* Pages. */
 #define SERVER_HISTORY_PAGE_MAX 256
 #define SERVER_NAMESPACE_PAGE   100

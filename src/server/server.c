@@ -429,6 +429,8 @@ static void on_drain(struct rpc_task *task)
 
 	transition_begin(state);
 	while ((entry = timers_pop(&state->waits, INT64_MAX - 1))) {
+		if (entry->fire) /* no request's */
+			continue;
 		struct request *request =
 			(struct request *)(void *)((char *)entry - offsetof(struct request, timer));
 

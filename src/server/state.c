@@ -16,6 +16,7 @@
 #include "proto/codec.h"
 #include "server/history/history.h"
 #include "server/journal.h"
+#include "server/nexus/nexus.h"
 
 #define SCRATCH_FIRST 4096
 
@@ -494,6 +495,7 @@ static void execution_free(struct execution *execution)
 		mem_free(execution->blocks[i]);
 	mem_free(execution->blocks);
 	request_ids_finish(execution);
+	nexus_execution_finish(execution);
 	record_finish(&state_execution_type, execution);
 	mem_free(execution);
 }
@@ -581,6 +583,7 @@ void state_finish(struct server *server)
 	map_finish(&server->workflow_ids);
 	map_finish(&server->runs);
 	map_finish(&server->numbers);
+	nexus_finish(server);
 	matching_finish(server);
 	while (server->namespaces) {
 		struct server_namespace *space = server->namespaces;

@@ -31,6 +31,8 @@
 struct batch;
 struct store;
 struct execution;
+struct nexus_due;
+struct nexus_endpoint;
 
 /* What a record of the store is about. The numbers are in database files. */
 enum entity_kind {
@@ -39,7 +41,9 @@ enum entity_kind {
 	ENTITY_ACTIVITY = 3,  /* id: its scheduled event */
 	ENTITY_TIMER = 4,     /* id: its started event */
 	ENTITY_BUFFERED = 5, /* id: counts up; an event that waits for the end of a workflow task */
-	ENTITY_REQUEST_ID = 6, /* id: counts up; a request id of a signal */
+	ENTITY_REQUEST_ID = 6,       /* id: counts up; a request id of a signal */
+	ENTITY_NEXUS_OPERATION = 10, /* id: its scheduled event; nexus/nexus.h */
+	ENTITY_NEXUS_CALLBACK = 12,  /* id: counts up */
 };
 
 struct entity_key {
@@ -178,7 +182,7 @@ struct execution {
 	int64_t sticky_timeout_ms;
 	int64_t signals;     /* received */
 	int64_t transitions; /* made */
-	int64_t records;     /* numbers given to ENTITY_BUFFERED and ENTITY_REQUEST_ID */
+	int64_t records;     /* numbers given to ENTITY_BUFFERED, ENTITY_REQUEST_ID, callbacks */
 	/* recorded: the workflow task; see history/workflow_task.h */
 	int64_t task_scheduled_id; /* 0: there is none */
 	int64_t task_started_id;   /* 0: it is not started */
@@ -224,6 +228,9 @@ struct execution {
 	struct timers_entry task_timer, run_timer;
 	struct execution *open_newer, *open_older; /* server.open_newest, while it is running */
 	struct archive_link archive;               /* after its end */
+	struct nexus_operation *nexus_operations;  /* see nexus/nexus.h */
+	unsigned n_nexus_operations;
+	struct nexus_callback *nexus_callbacks;
 };
 
 struct server {
@@ -244,6 +251,9 @@ struct server {
 	struct execution *open_newest; /* all that are running, by number */
 	struct archive archive;        /* those that have ended */
 	struct matching matching;
+	struct nexus_endpoint *nexus_endpoints; /* by id */
+	struct map nexus_calls;                 /* hash of the id to chain */
+	struct nexus_due *nexus_due, *nexus_due_last;
 	/* transitions */
 	struct execution *touched;
 	struct batch *batch;           /* what changed and is not yet with the store */

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "server/history/history.h"
 #include "server/journal.h"
+#include "server/nexus/nexus.h"
 
 #define BATCH_FIRST 4096
 
@@ -193,6 +194,7 @@ void transition_submit(struct server *server)
 
 void transition_end(struct server *server)
 {
+	nexus_run(server);
 	matching_run(server);
 	seal_all(server);
 	bool durable = server->batch_durable;
@@ -215,6 +217,10 @@ void transition_tick(struct server *server, int64_t wait_now_ns)
 	while ((entry = timers_pop(&server->timers, server->now_ns)))
 		entry->fire(entry);
 	while ((entry = timers_pop(&server->waits, wait_now_ns))) {
+		if (entry->fire) {
+			entry->fire(entry);
+			continue;
+		}
 		struct request *request =
 			(struct request *)(void *)((char *)entry - offsetof(struct request, timer));
 

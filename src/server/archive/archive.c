@@ -16,6 +16,7 @@
 #include "server/history/history.h"
 #include "server/journal.h"
 #include "server/limits.h"
+#include "server/nexus/nexus.h"
 #include "server/store/store.h"
 #include "server/visibility/closed_row.h"
 
@@ -107,6 +108,8 @@ void archive_use(struct execution *execution)
 void archive_note(struct execution *execution)
 {
 	state_open_remove(execution);
+	if (nexus_is_pending(execution) && !execution->archive.delete)
+		return; /* the journal keeps it until all are told of its end */
 	move(execution, ARCHIVE_DUE);
 }
 
@@ -129,6 +132,7 @@ bool archive_snapshot(struct execution *execution, const void **data, size_t *si
 	/* Records are written to the server's batch; for a moment that is another one. */
 	server->batch = &gathered;
 	transition_record(server, key, &state_execution_type, execution);
+	nexus_snapshot(execution);
 	server->batch = batch;
 	*data = arena_memdup(&server->scratch, gathered.data, gathered.len);
 	*size = gathered.len;

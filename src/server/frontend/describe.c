@@ -4,6 +4,7 @@
 #include "proto/codec.h"
 #include "proto/time.h"
 #include "server/frontend/frontend.h"
+#include "server/nexus/nexus.h"
 
 static void *decode(
 	struct request *request, const ProtobufCMessageDescriptor *type, const struct bytes *data)
@@ -149,5 +150,6 @@ void frontend_describe(struct request *request)
 	if (execution->is_reset)
 		out->workflow_extended_info->last_reset_time =
 			time_of(request, execution->start_ns);
+	nexus_describe(request, execution, out);
 	request_reply(request, out);
 }

@@ -11,6 +11,7 @@
 #include "proto/time.h"
 #include "rpc/methods.h"
 #include "server/limits.h"
+#include "server/nexus/nexus.h"
 #include "temporal/api/errordetails/v1/message.pb-c.h"
 
 const struct frontend_method frontend_methods[] = {
@@ -55,6 +56,14 @@ const struct frontend_method frontend_methods[] = {
 	{ &rpc_workflow_get_workflow_execution_history_reverse, frontend_get_history_reverse },
 	{ &rpc_workflow_describe_workflow_execution, frontend_describe },
 	{ &rpc_workflow_describe_task_queue, frontend_describe_task_queue },
+	{ &rpc_workflow_poll_nexus_task_queue, nexus_poll },
+	{ &rpc_workflow_respond_nexus_task_completed, nexus_task_completed },
+	{ &rpc_workflow_respond_nexus_task_failed, nexus_task_failed },
+	{ &rpc_operator_get_nexus_endpoint, nexus_get_endpoint },
+	{ &rpc_operator_create_nexus_endpoint, nexus_create_endpoint },
+	{ &rpc_operator_update_nexus_endpoint, nexus_update_endpoint },
+	{ &rpc_operator_delete_nexus_endpoint, nexus_delete_endpoint },
+	{ &rpc_operator_list_nexus_endpoints, nexus_list_endpoints },
 	{ &rpc_workflow_query_workflow, frontend_query },
 	{ &rpc_workflow_respond_query_task_completed, frontend_query_completed },
 	{ &rpc_test_lock_time_skipping, frontend_lock_time },

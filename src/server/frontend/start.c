@@ -14,6 +14,7 @@
 #include "server/frontend/frontend.h"
 #include "server/frontend/namespace.h"
 #include "server/limits.h"
+#include "server/nexus/nexus.h"
 #include "temporal/api/errordetails/v1/message.pb-c.h"
 
 #define REUSE(name_)    ENUMS__WORKFLOW_ID_REUSE_POLICY__WORKFLOW_ID_REUSE_POLICY_##name_
@@ -56,6 +57,8 @@ static enum verdict judge(struct request *request, const struct execution *curre
 		return VERDICT_START;
 	if (!str_empty(in->request_id) && str_same(current->create_request_id, in->request_id))
 		return VERDICT_REPEAT;
+	if (nexus_is_attached(current, in->request_id))
+		return VERDICT_USE;
 	if (reuse == REUSE(TERMINATE_IF_RUNNING))
 		conflict = CONFLICT(TERMINATE_EXISTING);
 	if (state_running(current)) {
@@ -132,7 +135,8 @@ static bool check(struct request *request, const Workflowservice__StartWorkflowE
 		       "TaskQueue is not set on request.") &&
 	       frontend_length(request, in->task_queue->name, "TaskQueue") &&
 	       frontend_length(request, in->request_id, "RequestId") &&
-	       check_timeouts(request, in) && check_retry(request, in) && check_sizes(request, in);
+	       nexus_attach_check(request, in) && check_timeouts(request, in) &&
+	       check_retry(request, in) && check_sizes(request, in);
 }
 
 static struct execution *start(struct request *request, struct server_namespace *space,
@@ -146,13 +150,14 @@ static struct execution *start(struct request *request, struct server_namespace 
 		.workflow_id = in->workflow_id,
 		.attributes = out,
 		.request_id = in->request_id,
-		.extras = { .user_metadata = in->user_metadata,
-			.links = in->links,
-			.n_links = in->n_links },
+		.extras = { .user_metadata = in->user_metadata, .links = NULL },
 		.no_task = no_task,
 	};
 
 	(void)!proto_duration_ms(in->workflow_start_delay, &opts.delay_ms);
+	opts.extras.links = nexus_links_without(request, in, &opts.extras.n_links);
+	out->completion_callbacks = in->completion_callbacks;
+	out->n_completion_callbacks = in->n_completion_callbacks;
 	out->workflow_type = in->workflow_type;
 	out->task_queue = in->task_queue;
 	if (out->task_queue->kind == ENUMS__TASK_QUEUE_KIND__TASK_QUEUE_KIND_UNSPECIFIED)
@@ -180,8 +185,8 @@ static void terminate_for(struct execution *current, const char *identity)
 		str_empty(identity) ? "history-service" : identity, NULL);
 }
 
-static void reply(struct request *request, const struct execution *execution, bool started,
-	Workflowservice__PollWorkflowTaskQueueResponse *eager)
+static void reply(struct request *request, const struct execution *execution,
+	const char *request_id, bool started, Workflowservice__PollWorkflowTaskQueueResponse *eager)
 {
 	Workflowservice__StartWorkflowExecutionResponse *response =
 		REQUEST_NEW(request, Workflowservice__StartWorkflowExecutionResponse,
@@ -190,6 +195,7 @@ static void reply(struct request *request, const struct execution *execution, bo
 	response->started = started;
 	response->eager_workflow_task = eager;
 	if (execution) {
+		response->link = nexus_run_link(execution, request_id, request->arena);
 		response->run_id = request_text(request, execution->run_id);
 		response->first_execution_run_id = request_text(request, execution->first_run_id);
 		response->status = (Enums__WorkflowExecutionStatus)execution->status;
@@ -211,7 +217,9 @@ void frontend_start(struct request *request)
 	if (verdict == VERDICT_REFUSED)
 		return;
 	if (verdict == VERDICT_USE || verdict == VERDICT_REPEAT) {
-		reply(request, current, verdict == VERDICT_REPEAT, NULL);
+		if (verdict == VERDICT_USE && state_running(current))
+			nexus_attach(request, current, in);
+		reply(request, current, in->request_id, verdict == VERDICT_REPEAT, NULL);
 		return;
 	}
 	if (verdict == VERDICT_TERMINATE)
@@ -220,7 +228,7 @@ void frontend_start(struct request *request)
 	current = start(request, space, in, eager);
 	if (current && eager)
 		task = workflow_task_start_inline(current, request, in->identity, false);
-	reply(request, current, true, task);
+	reply(request, current, in->request_id, true, task);
 }
 
 /* The part of the request that is a start. */

@@ -35,8 +35,12 @@ void frontend_describe_task_queue(struct request *request)
 	if (!space || !frontend_text(request, in->task_queue ? in->task_queue->name : NULL,
 			      "TaskQueue is not set on request."))
 		return;
-	queue = matching_queue(request->server, space, in->task_queue->name,
-		in->task_queue_type == ENUMS__TASK_QUEUE_TYPE__TASK_QUEUE_TYPE_ACTIVITY);
+	enum matching_queue_kind kind = MATCHING_QUEUE_WORKFLOW;
+	if (in->task_queue_type == ENUMS__TASK_QUEUE_TYPE__TASK_QUEUE_TYPE_ACTIVITY)
+		kind = MATCHING_QUEUE_ACTIVITY;
+	else if (in->task_queue_type == ENUMS__TASK_QUEUE_TYPE__TASK_QUEUE_TYPE_NEXUS)
+		kind = MATCHING_QUEUE_NEXUS;
+	queue = matching_queue(request->server, space, in->task_queue->name, kind);
 	response = REQUEST_NEW(request, Workflowservice__DescribeTaskQueueResponse,
 		workflowservice__describe_task_queue_response);
 	if (queue)

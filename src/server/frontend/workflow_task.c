@@ -105,6 +105,8 @@ static void fail_task(struct decision *decision)
 	info.non_retryable = true;
 	workflow_task_fail(
 		decision->execution, decision->cause, &failure, decision->message->identity);
+	if (decision->terminate)
+		execution_terminate(decision->execution, text, NULL, "history-service", NULL);
 	request_fail(decision->request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s", text);
 }
 

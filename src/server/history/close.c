@@ -7,6 +7,7 @@
 #include "proto/time.h"
 #include "server/history/history.h"
 #include "server/limits.h"
+#include "server/nexus/nexus.h"
 
 static void erase_all(struct execution *execution)
 {
@@ -31,6 +32,7 @@ void execution_close(struct execution *execution, Enums__WorkflowExecutionStatus
 	execution->status = (int32_t)status;
 	execution->close_ns = server->now_ns;
 	erase_all(execution);
+	nexus_closed(execution);
 	timers_stop(&server->timers, &execution->run_timer);
 	timers_stop(&server->timers, &execution->task_timer);
 	matching_withdraw(&execution->task);

@@ -12,6 +12,7 @@
 #include "proto/time.h"
 #include "server/history/history.h"
 #include "server/limits.h"
+#include "server/nexus/nexus.h"
 
 #define CAUSE(name_) ENUMS__WORKFLOW_TASK_FAILED_CAUSE__WORKFLOW_TASK_FAILED_CAUSE_##name_
 #define TYPE(name_)  ENUMS__COMMAND_TYPE__COMMAND_TYPE_##name_
@@ -179,6 +180,8 @@ bool command_check(struct decision *decision, size_t index)
 	const Command__Command *command = decision->message->commands[index];
 	char name[PROTO_ENUM_TEXT];
 
+	if (nexus_command_is(command->command_type))
+		return nexus_command_check(decision, index);
 	if (command->attributes_case == COMMAND__COMMAND__ATTRIBUTES__NOT_SET)
 		return command_refuse(decision, CAUSE(UNSPECIFIED), "Command %s has no attributes.",
 			proto_command_name((int)command->command_type, name));
@@ -285,6 +288,10 @@ void command_apply(struct decision *decision, const Command__Command *command)
 		break;
 	case TYPE(MODIFY_WORKFLOW_PROPERTIES):
 		modify_properties(decision, command);
+		break;
+	case TYPE(SCHEDULE_NEXUS_OPERATION):
+	case TYPE(REQUEST_CANCEL_NEXUS_OPERATION):
+		nexus_command_apply(decision, command);
 		break;
 	case TYPE(COMPLETE_WORKFLOW_EXECUTION):
 		command_complete(decision, command);

@@ -19,6 +19,7 @@
 #include "proto/codec.h"
 #include "proto/time.h"
 #include "server/limits.h"
+#include "server/nexus/nexus.h"
 
 #define EVENTS_TAG   0x0a /* field 1 of History, length-delimited */
 #define RANGE_SIZE   (4 * 1024 * 1024)
@@ -65,6 +66,9 @@ static bool is_buffered(const struct execution *execution, Enums__EventType type
 	case ENUMS__EVENT_TYPE__EVENT_TYPE_NEXUS_OPERATION_FAILED:
 	case ENUMS__EVENT_TYPE__EVENT_TYPE_NEXUS_OPERATION_CANCELED:
 	case ENUMS__EVENT_TYPE__EVENT_TYPE_NEXUS_OPERATION_TIMED_OUT:
+	case ENUMS__EVENT_TYPE__EVENT_TYPE_NEXUS_OPERATION_CANCEL_REQUEST_COMPLETED:
+	case ENUMS__EVENT_TYPE__EVENT_TYPE_NEXUS_OPERATION_CANCEL_REQUEST_FAILED:
+	case ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED:
 		return true;
 	default:
 		return false;
@@ -190,6 +194,7 @@ int64_t event_add_with(struct execution *execution, Enums__EventType type, void 
 		event.user_metadata = extras->user_metadata;
 		event.links = extras->links;
 		event.n_links = extras->n_links;
+		event.worker_may_ignore = extras->worker_may_ignore;
 	}
 	return is_buffered(execution, type) ? buffer(execution, &event) : append(execution, &event);
 }
@@ -227,7 +232,7 @@ static void resolve_started(History__HistoryEvent *event, int64_t started_id)
 bool event_flush(struct execution *execution)
 {
 	struct server *server = execution->server;
-	struct buffered_event *next = execution->buffered;
+	struct buffered_event *next = nexus_ends_last(server, execution->buffered);
 	bool any = next;
 	int64_t started_id = 0;
 
@@ -253,6 +258,7 @@ bool event_flush(struct execution *execution)
 		int64_t id = append(execution, event);
 		if (event->event_type == ENUMS__EVENT_TYPE__EVENT_TYPE_ACTIVITY_TASK_STARTED)
 			started_id = id;
+		nexus_flushed(execution, event, id);
 	}
 	return any;
 }

@@ -12,6 +12,7 @@ struct event_extras {
 	Common__Link **links;
 	size_t n_links;
 	int64_t time_ns; /* 0: now */
+	bool worker_may_ignore;
 };
 
 /*

@@ -95,6 +95,7 @@ struct decision {
 	/* why the task fails instead; cause 0: it does not */
 	Enums__WorkflowTaskFailedCause cause;
 	const char *text;
+	bool terminate; /* ... and the run with it */
 };
 /* Checks without effect, for all commands before the first is applied. False: decision.cause is
  * set. */

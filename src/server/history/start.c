@@ -8,6 +8,7 @@
 #include "proto/time.h"
 #include "server/history/history.h"
 #include "server/limits.h"
+#include "server/nexus/nexus.h"
 
 static void take_timeouts(struct execution *execution, const struct start_opts *opts)
 {
@@ -136,6 +137,8 @@ struct execution *start_execution(struct server *server, const struct start_opts
 		return NULL;
 	take(execution, opts);
 	add_event(execution, opts);
+	nexus_callbacks_add(execution, opts->request_id, opts->attributes->completion_callbacks,
+		opts->attributes->n_completion_callbacks);
 	start_arm(execution);
 	transition_touch(execution);
 	transition_durable(server);
@@ -174,6 +177,8 @@ struct execution *start_next(struct execution *execution,
 	opts.request_id = request_id;
 	attributes->continued_execution_run_id = execution->run_id;
 	attributes->prev_auto_reset_points = reset_points_hand_on(execution);
+	attributes->completion_callbacks = nexus_callbacks_of(
+		execution, &execution->server->scratch, &attributes->n_completion_callbacks);
 	if (execution->user_metadata.len)
 		opts.extras.user_metadata = proto_decode(&execution->server->scratch,
 			&sdk__user_metadata__descriptor, execution->user_metadata.ptr,

@@ -11,15 +11,16 @@
 #include "base/mem.h"
 #include "server/history/history.h"
 #include "server/limits.h"
+#include "server/nexus/nexus.h"
 
-struct task_queue *matching_queue(
-	struct server *server, struct server_namespace *space, const char *name, bool activity)
+struct task_queue *matching_queue(struct server *server, struct server_namespace *space,
+	const char *name, enum matching_queue_kind kind)
 {
-	uint64_t hash = state_hash(server, space->number * 2 + activity, name);
+	uint64_t hash = state_hash(server, space->number * 3 + (int64_t)kind, name);
 	struct task_queue *first = map_get(&server->matching.queues, hash), *queue = first;
 
-	while (queue && (queue->space != space || queue->activity != activity ||
-				!str_same(queue->name, name)))
+	while (queue &&
+		(queue->space != space || queue->kind != kind || !str_same(queue->name, name)))
 		queue = queue->next_hash;
 	if (queue)
 		return queue;
@@ -36,7 +37,7 @@ struct task_queue *matching_queue(
 	queue->next_hash = first;
 	queue->hash = hash;
 	queue->space = space;
-	queue->activity = activity;
+	queue->kind = kind;
 	return queue;
 }
 
@@ -88,7 +89,11 @@ static void remove_poller(struct matching_poller *poller)
 
 static void answer_empty(struct task_queue *queue, struct request *request)
 {
-	if (queue->activity)
+	if (queue->kind == MATCHING_QUEUE_NEXUS)
+		request_reply_now(
+			request, REQUEST_NEW(request, Workflowservice__PollNexusTaskQueueResponse,
+					 workflowservice__poll_nexus_task_queue_response));
+	else if (queue->kind == MATCHING_QUEUE_ACTIVITY)
 		request_reply_now(request,
 			REQUEST_NEW(request, Workflowservice__PollActivityTaskQueueResponse,
 				workflowservice__poll_activity_task_queue_response));
@@ -158,6 +163,9 @@ static void pair(struct task_queue *queue)
 		break;
 	case MATCHING_QUERY:
 		query_deliver(task->owner, poller->request, queue->sticky);
+		break;
+	case MATCHING_NEXUS:
+		nexus_call_deliver(task->owner, poller->request);
 		break;
 	}
 }

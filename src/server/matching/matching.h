@@ -22,6 +22,14 @@ enum matching_kind {
 	MATCHING_WORKFLOW, /* of an execution */
 	MATCHING_ACTIVITY, /* of an activity */
 	MATCHING_QUERY,    /* of a query */
+	MATCHING_NEXUS,    /* a request for a Nexus operation: nexus/call.c */
+};
+
+/* What a queue is of; a name may stand for one of each. */
+enum matching_queue_kind {
+	MATCHING_QUEUE_WORKFLOW,
+	MATCHING_QUEUE_ACTIVITY,
+	MATCHING_QUEUE_NEXUS,
 };
 
 /* A task, embedded in what it belongs to. Zeroed: it is in no queue. */
@@ -51,7 +59,7 @@ struct task_queue {
 	uint64_t hash;
 	struct server_namespace *space;
 	char *name;
-	bool activity; /* else of workflow tasks */
+	enum matching_queue_kind kind;
 	bool sticky, is_ready;
 	int64_t polled_ns; /* the last poll; 0: never */
 	struct matching_task *tasks, *tasks_last;
@@ -60,8 +68,8 @@ struct task_queue {
 };
 
 /* The queue of that name, made if it is new. NULL: memory is out (the server has failed). */
-struct task_queue *matching_queue(
-	struct server *server, struct server_namespace *space, const char *name, bool activity);
+struct task_queue *matching_queue(struct server *server, struct server_namespace *space,
+	const char *name, enum matching_queue_kind kind);
 
 /* Puts the task at the end of the queue; takes it out of the one that it is in. */
 void matching_offer(struct task_queue *queue, struct matching_task *task);
