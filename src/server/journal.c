@@ -13,7 +13,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "server/history/history.h"
+#include "server/history/update.h"
 #include "server/nexus/nexus.h"
 #include "server/store/store.h"
 
@@ -248,6 +248,8 @@ static bool apply_part(struct server *server, const struct batch_entry *entry)
 	case ENTITY_REQUEST_ID:
 		return execution_restore_request_id(
 			execution, (const char *)entry->data, entry->len);
+	case ENTITY_UPDATE:
+		return update_restore(execution, entry);
 	case ENTITY_NEXUS_OPERATION:
 		return nexus_operation_restore(execution, entry->key.id, entry->data, entry->len);
 	case ENTITY_NEXUS_CALLBACK:
@@ -350,6 +352,9 @@ static void revive(struct execution *execution)
 	nexus_revive(execution);
 	if (!state_running(execution))
 		return;
+	/* The updates that it was for are gone. */
+	if (execution->task_speculative)
+		speculative_discard(execution);
 	start_arm(execution);
 	for (struct activity *activity = execution->activities; activity;
 		activity = activity->next) {

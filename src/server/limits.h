@@ -29,6 +29,11 @@
 #define SERVER_QUERIES_MAX            100
 #define SERVER_RESET_POINTS_MAX       20
 #define SERVER_BAD_BINARIES_MAX       10 /* of a namespace */
+#define SERVER_UPDATES_OPEN_MAX       10
+#define SERVER_UPDATES_MAX            2000
+#define SERVER_UPDATES_SUGGEST        1800               /* from here on: continue as new */
+#define SERVER_UPDATES_SIZE_MAX       (20 * 1024 * 1024) /* bytes, of those without an outcome */
+#define SERVER_SPECULATIVE_EVENTS_MAX 10 /* that are sent out with a task and forgotten again */
 
 /* Nexus. */
 #define SERVER_NEXUS_PENDING_MAX       30
@@ -53,6 +58,8 @@
 #define SERVER_POLL_MS             60000 /* of a task poll that finds nothing */
 #define SERVER_POLL_SLACK_MS       1000  /* such a poll is answered before its caller gives up */
 #define SERVER_HISTORY_POLL_MS     20000
+#define SERVER_UPDATE_POLL_MS      20000
+#define SERVER_SPECULATIVE_MS      5000  /* until a task for an update has to be taken */
 #define SERVER_TASK_TIMEOUT_MS     10000 /* of a workflow task, by default */
 #define SERVER_TASK_TIMEOUT_MAX_MS 120000
 #define SERVER_TASK_RETRY_MS       5000 /* by which the timeout of a failing task grows at first */

@@ -15,6 +15,7 @@
 #include "base/siphash.h"
 #include "proto/codec.h"
 #include "server/history/history.h"
+#include "server/history/update.h"
 #include "server/journal.h"
 #include "server/nexus/nexus.h"
 
@@ -129,8 +130,19 @@ static const struct record_field execution_fields[] = {
 	RECORD_FIELD(91, TEXT, execution, reset_run_id),
 	RECORD_FIELD(92, BYTES, execution, reset_points),
 	RECORD_FIELD(93, BYTES, execution, versioning_override),
+	RECORD_FIELD(110, BOOL, execution, task_speculative),
+	RECORD_FIELD(111, INT, execution, task_history_size),
+	RECORD_FIELD(112, SMALL, execution, task_suggestions),
 };
 const struct record_type state_execution_type = RECORD_TYPE(execution_fields);
+
+static const struct record_field update_fields[] = {
+	RECORD_FIELD(1, TEXT, update, id),
+	RECORD_FIELD(2, INT, update, admitted_id),
+	RECORD_FIELD(3, INT, update, accepted_id),
+	RECORD_FIELD(4, INT, update, completed_id),
+};
+const struct record_type state_update_type = RECORD_TYPE(update_fields);
 
 void server_fail(struct server *server, const char *format, ...)
 {
@@ -495,6 +507,7 @@ static void execution_free(struct execution *execution)
 		mem_free(execution->blocks[i]);
 	mem_free(execution->blocks);
 	request_ids_finish(execution);
+	update_finish(execution);
 	nexus_execution_finish(execution);
 	record_finish(&state_execution_type, execution);
 	mem_free(execution);

@@ -42,6 +42,7 @@ enum entity_kind {
 	ENTITY_TIMER = 4,     /* id: its started event */
 	ENTITY_BUFFERED = 5, /* id: counts up; an event that waits for the end of a workflow task */
 	ENTITY_REQUEST_ID = 6,       /* id: counts up; a request id of a signal */
+	ENTITY_UPDATE = 7,           /* id: counts up; an update that is in the history */
 	ENTITY_NEXUS_OPERATION = 10, /* id: its scheduled event; nexus/nexus.h */
 	ENTITY_NEXUS_CALLBACK = 12,  /* id: counts up */
 };
@@ -158,6 +159,48 @@ struct query {
 	struct timers_entry sticky_timer;
 };
 
+enum update_state {
+	UPDATE_ADMITTED,  /* waits for a workflow task */
+	UPDATE_SENT,      /* went out with one */
+	UPDATE_ACCEPTED,  /* from here on it is in the history */
+	UPDATE_COMPLETED, /* its outcome is there too */
+	UPDATE_REJECTED,  /* for the rest of the input only: then it is forgotten */
+	UPDATE_ABORTED,   /* its run ended before it was accepted */
+};
+
+/* An update of a run; see history/update.h. */
+struct update {
+	/* recorded, once it is in the history */
+	char *id;
+	int64_t admitted_id; /* the events, 0: there is none */
+	int64_t accepted_id, completed_id;
+	/* rebuilt */
+	int64_t number; /* of its record; 0: it has none */
+	struct execution *execution;
+	struct update *next_hash;   /* same hash of the id */
+	struct update *next, *prev; /* execution.updates */
+	enum update_state state;
+	enum update_state planned; /* state after the messages that have been checked */
+	bool resurrected;          /* made by a worker's message that is being checked */
+	struct bytes request;      /* Update__Request, until it is accepted */
+	const void *outcome;       /* borrowed, for the rest of the input: Update__Outcome */
+	struct update_waiter *waiters;
+};
+
+/* Why a workflow task's Started event suggests to continue as new. */
+enum task_suggestion {
+	SUGGEST_SIZE = 1,
+	SUGGEST_COUNT = 2,
+	SUGGEST_UPDATES = 4,
+};
+
+/* The updates of a run. */
+struct updates {
+	struct map by_id;            /* hash to chain of struct update: all */
+	struct update *first, *last; /* those without an outcome, in the order of admission */
+	unsigned n_open, n_completed;
+};
+
 struct execution {
 	/* recorded */
 	uint64_t number; /* in the order of creation */
@@ -200,6 +243,9 @@ struct execution {
 	char *reset_run_id;               /* the run that took over by a reset */
 	struct bytes reset_points;        /* Workflow__ResetPoints */
 	struct bytes versioning_override; /* Workflow__VersioningOverride */
+	bool task_speculative;     /* only updates want it: history/speculative.c */
+	int64_t task_history_size; /* what its Started event says, even if that is written later */
+	int32_t task_suggestions;  /* likewise: bits of enum task_suggestion */
 	/* rebuilt */
 	struct server *server;
 	struct server_namespace *space;
@@ -222,6 +268,8 @@ struct execution {
 	struct user_timer *timers;
 	struct query *queries;
 	unsigned n_queries;
+	struct updates updates;
+	bool close_attempted; /* its last task tried to end the run, and had overlooked an event */
 	struct map request_ids;        /* of signals: hash to text */
 	struct request *history_polls; /* waiting for events */
 	struct matching_task task;     /* the workflow task in its queue */
@@ -270,7 +318,7 @@ struct server {
 };
 
 extern const struct record_type state_namespace_type, state_execution_type, state_activity_type,
-	state_timer_type;
+	state_timer_type, state_update_type;
 
 /* Fail-stop: from now on every call gets UNAVAILABLE; nothing is written any more. */
 void server_fail(struct server *server, const char *format, ...)

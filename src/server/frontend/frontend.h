@@ -6,7 +6,7 @@
 #define SERVER_FRONTEND_FRONTEND_H
 
 #include "rpc/channel.h"
-#include "server/history/history.h"
+#include "server/history/update.h"
 
 /* A handler owes exactly one answer, now or later. It runs between transition_begin and
  * transition_end. */
@@ -87,5 +87,17 @@ frontend_handler frontend_describe_task_queue;
 frontend_handler frontend_query, frontend_query_completed;
 frontend_handler frontend_lock_time, frontend_unlock_time, frontend_unlock_time_with_sleep,
 	frontend_sleep, frontend_sleep_until, frontend_get_time;
+frontend_handler frontend_update, frontend_poll_update;
+frontend_handler frontend_multi;
+/* False: answered, with what is wrong in a start. */
+bool frontend_start_valid(
+	struct request *request, const Workflowservice__StartWorkflowExecutionRequest *in);
+/* Likewise in an update; gives it an id if it has none. */
+bool frontend_update_valid(
+	struct request *request, const Workflowservice__UpdateWorkflowExecutionRequest *in);
+/* The response for an update of this run. `linked`: with a link to what came of it. */
+Workflowservice__UpdateWorkflowExecutionResponse *frontend_update_response(struct request *request,
+	const struct update *update, const Workflowservice__UpdateWorkflowExecutionRequest *in,
+	const struct update_status *status, bool linked);
 
 #endif

@@ -153,8 +153,7 @@ void frontend_get_history(struct request *request)
 	bool whole = end == execution->next_event_id;
 	if (!response->history)
 		server_no_memory(request->server);
-	else if (whole && execution->task_started_id && execution->task_transient &&
-		 !in->wait_new_event)
+	else if (whole && state_running(execution) && !in->wait_new_event)
 		workflow_task_transient_events(execution, response->history, request->arena);
 	if (!whole || (in->wait_new_event && state_running(execution)))
 		response->next_page_token = token_page(request, execution, end, 0);

@@ -139,6 +139,12 @@ static bool check(struct request *request, const Workflowservice__StartWorkflowE
 	       check_retry(request, in) && check_sizes(request, in);
 }
 
+bool frontend_start_valid(
+	struct request *request, const Workflowservice__StartWorkflowExecutionRequest *in)
+{
+	return check(request, in);
+}
+
 static struct execution *start(struct request *request, struct server_namespace *space,
 	const Workflowservice__StartWorkflowExecutionRequest *in, bool no_task)
 {

@@ -78,6 +78,7 @@ Workflowservice__DescribeNamespaceResponse *namespace_describe(
 	info->capabilities = REQUEST_NEW(request, Namespace__NamespaceInfo__Capabilities,
 		namespace__namespace_info__capabilities);
 	info->capabilities->eager_workflow_start = info->capabilities->worker_heartbeats = true;
+	info->capabilities->sync_update = info->capabilities->async_update = true;
 	info->limits = REQUEST_NEW(
 		request, Namespace__NamespaceInfo__Limits, namespace__namespace_info__limits);
 	info->limits->blob_size_limit_error = request->server->config.blob_max;

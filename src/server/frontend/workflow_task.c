@@ -5,7 +5,12 @@
 #include "proto/enum_name.h"
 #include "proto/time.h"
 #include "server/frontend/frontend.h"
+#include "server/history/update.h"
 #include "temporal/api/errordetails/v1/message.pb-c.h"
+
+#define NO_TASK "Workflow task not found."
+#define UNHANDLED_COMMAND \
+	ENUMS__WORKFLOW_TASK_FAILED_CAUSE__WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
 
 void frontend_poll_workflow(struct request *request)
 {
@@ -25,8 +30,10 @@ void frontend_poll_workflow(struct request *request)
 	matching_poll(queue, request, in->identity);
 }
 
-/* The execution whose workflow task this token is of, or NULL: answered. */
-static struct execution *find_task(struct request *request, ProtobufCBinaryData data)
+/* The execution whose workflow task this token is of, or NULL: answered; `closed` says it of a run
+ * that has ended. */
+static struct execution *find_task(
+	struct request *request, ProtobufCBinaryData data, const char *closed)
 {
 	Errordetails__NotFoundFailure detail = ERRORDETAILS__NOT_FOUND_FAILURE__INIT;
 	struct execution *execution = NULL;
@@ -40,15 +47,14 @@ static struct execution *find_task(struct request *request, ProtobufCBinaryData 
 		if (execution && !str_same(execution->run_id, token.run_id))
 			execution = NULL;
 		if (execution && !state_running(execution)) {
-			request_fail(request, TEMPORAL_NOT_FOUND, &detail,
-				"workflow execution already completed");
+			request_fail(request, TEMPORAL_NOT_FOUND, &detail, "%s", closed);
 			execution = NULL;
 		} else if (!execution || !execution->task_started_id ||
 			   execution->task_scheduled_id != token.scheduled_id ||
 			   execution->task_started_id != token.started_id ||
+			   execution->task_started_ns != token.starts ||
 			   execution->task_attempt != token.attempt) {
-			request_fail(
-				request, TEMPORAL_NOT_FOUND, &detail, "Workflow task not found.");
+			request_fail(request, TEMPORAL_NOT_FOUND, &detail, NO_TASK);
 			execution = NULL;
 		}
 	}
@@ -99,15 +105,62 @@ static void fail_task(struct decision *decision)
 							       "%s: %s", cause, decision->text);
 
 	failure.message = text;
-	failure.source = "Server";
 	failure.failure_info_case = FAILURE__FAILURE__FAILURE_INFO_SERVER_FAILURE_INFO;
 	failure.server_failure_info = &info;
-	info.non_retryable = true;
+	update_task_failed(decision->execution);
+	request_fail(decision->request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s", text);
+	/* One that fails and fails runs into its time-out, which slows it down. */
+	if (decision->execution->task_attempt > 1 && decision->cause != UNHANDLED_COMMAND)
+		return;
 	workflow_task_fail(
 		decision->execution, decision->cause, &failure, decision->message->identity);
 	if (decision->terminate)
 		execution_terminate(decision->execution, text, NULL, "history-service", NULL);
-	request_fail(decision->request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s", text);
+}
+
+/* A completion that makes no sense: its task goes on, but for one that only updates wanted, which
+ * is made anew. */
+static void refuse(struct decision *decision)
+{
+	struct execution *execution = decision->execution;
+
+	update_resend(execution);
+	if (execution->task_speculative) {
+		workflow_task_clear_sticky(execution);
+		speculative_discard(execution);
+		speculative_schedule(execution);
+	}
+	request_fail(decision->request, decision->refused, NULL, "%s", decision->text);
+}
+
+/* Nothing of it has any effect if one of its commands or messages is wrong. */
+static bool check_all(struct decision *decision)
+{
+	if (!update_check_begin(decision)) {
+		server_no_memory(decision->request->server);
+		decision->refused = TEMPORAL_UNAVAILABLE;
+		decision->text = "out of memory";
+		return false;
+	}
+	for (size_t i = 0; i < decision->message->n_commands; i++) {
+		if (!command_check(decision, i))
+			return false;
+	}
+	return update_check_rest(decision);
+}
+
+/* The next task goes back with the answer. */
+static void start_here(struct decision *decision, bool for_updates)
+{
+	const Workflowservice__RespondWorkflowTaskCompletedRequest *in = decision->message;
+	struct execution *execution = decision->execution;
+
+	execution->task_speculative = for_updates;
+	decision->response->workflow_task =
+		workflow_task_start_inline(execution, decision->request, in->identity, true);
+	/* A worker that is still at its task knows of what it was sent with it. */
+	update_send(execution, decision->request, !in->force_create_new_workflow_task,
+		decision->response->workflow_task);
 }
 
 /* After the commands: what was buffered, and the next task. */
@@ -122,10 +175,15 @@ static void go_on(struct decision *decision)
 	if (!state_running(execution))
 		return;
 	bool needed = news || execution->task_wanted || in->force_create_new_workflow_task;
-	if (needed && in->return_new_workflow_task && !str_empty(execution->sticky_queue))
-		decision->response->workflow_task = workflow_task_start_inline(
-			execution, decision->request, in->identity, true);
-	else if (needed)
+	bool here = in->return_new_workflow_task && !str_empty(execution->sticky_queue);
+	bool updates = update_pending(execution);
+	if (updates)
+		speculative_hasten(execution);
+	if (needed || updates)
+		transition_durable(execution->server);
+	if (here && (needed || updates))
+		start_here(decision, !needed);
+	else if (needed || updates)
 		workflow_task_schedule(execution);
 	query_again(execution);
 }
@@ -136,7 +194,7 @@ void frontend_workflow_completed(struct request *request)
 	struct decision decision = {
 		.request = request,
 		.message = in,
-		.execution = find_task(request, in->task_token),
+		.execution = find_task(request, in->task_token, NO_TASK),
 	};
 	struct execution *execution = decision.execution;
 
@@ -147,30 +205,38 @@ void frontend_workflow_completed(struct request *request)
 		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s", over);
 		return;
 	}
-	for (size_t i = 0; i < in->n_commands; i++) {
-		if (!command_check(&decision, i)) {
+	if (!check_all(&decision)) {
+		if (decision.refused)
+			refuse(&decision);
+		else
 			fail_task(&decision);
-			return;
-		}
+		return;
 	}
 	decision.response =
 		REQUEST_NEW(request, Workflowservice__RespondWorkflowTaskCompletedResponse,
 			workflowservice__respond_workflow_task_completed_response);
 	take_sticky(execution, in);
-	add_completed(&decision);
+	if (speculative_discards(execution, in)) {
+		decision.response->reset_history_event_id = execution->previous_started_id;
+		speculative_discard(execution);
+	} else {
+		add_completed(&decision);
+		transition_durable(request->server);
+	}
 	execution->completing = true;
 	execution->task_wanted = false;
 	for (size_t i = 0; i < in->n_commands && state_running(execution); i++)
 		command_apply(&decision, in->commands[i]);
+	update_apply_rest(&decision);
 	go_on(&decision);
-	transition_durable(request->server);
 	request_reply(request, decision.response);
 }
 
 void frontend_workflow_failed(struct request *request)
 {
 	const Workflowservice__RespondWorkflowTaskFailedRequest *in = request->message;
-	struct execution *execution = find_task(request, in->task_token);
+	struct execution *execution =
+		find_task(request, in->task_token, "workflow execution already completed");
 
 	if (!execution)
 		return;

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "proto/codec.h"
 #include "proto/time.h"
-#include "server/history/history.h"
+#include "server/history/update.h"
 #include "server/limits.h"
 #include "server/nexus/nexus.h"
 
@@ -39,6 +39,8 @@ void execution_close(struct execution *execution, Enums__WorkflowExecutionStatus
 	transition_touch(execution);
 	transition_durable(server);
 	query_again(execution);
+	if (!execution->completing)
+		update_close(execution);
 }
 
 void execution_terminate(struct execution *execution, const char *reason,

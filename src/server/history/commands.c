@@ -10,7 +10,7 @@
 #include "proto/codec.h"
 #include "proto/enum_name.h"
 #include "proto/time.h"
-#include "server/history/history.h"
+#include "server/history/update.h"
 #include "server/limits.h"
 #include "server/nexus/nexus.h"
 
@@ -185,8 +185,10 @@ bool command_check(struct decision *decision, size_t index)
 	if (command->attributes_case == COMMAND__COMMAND__ATTRIBUTES__NOT_SET)
 		return command_refuse(decision, CAUSE(UNSPECIFIED), "Command %s has no attributes.",
 			proto_command_name((int)command->command_type, name));
-	if (is_close(command->command_type))
+	if (is_close(command->command_type)) {
+		decision->closes = true;
 		return check_close(decision, index);
+	}
 	switch (command->command_type) {
 	case TYPE(SCHEDULE_ACTIVITY_TASK):
 		return check_activity(decision, index);
@@ -196,6 +198,8 @@ bool command_check(struct decision *decision, size_t index)
 		return check_start_timer(decision, index);
 	case TYPE(CANCEL_TIMER):
 		return check_cancel_timer(decision, index);
+	case TYPE(PROTOCOL_MESSAGE):
+		return update_check_command(decision, command);
 	case TYPE(RECORD_MARKER):
 	case TYPE(UPSERT_WORKFLOW_SEARCH_ATTRIBUTES):
 	case TYPE(MODIFY_WORKFLOW_PROPERTIES):
@@ -282,6 +286,9 @@ void command_apply(struct decision *decision, const Command__Command *command)
 		break;
 	case TYPE(RECORD_MARKER):
 		record_marker(decision, command);
+		break;
+	case TYPE(PROTOCOL_MESSAGE):
+		update_apply_command(decision, command);
 		break;
 	case TYPE(UPSERT_WORKFLOW_SEARCH_ATTRIBUTES):
 		upsert_attributes(decision, command);

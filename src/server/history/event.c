@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "proto/codec.h"
 #include "proto/time.h"
+#include "server/history/update.h"
 #include "server/limits.h"
 #include "server/nexus/nexus.h"
 
@@ -181,6 +182,7 @@ int64_t event_add_with(struct execution *execution, Enums__EventType type, void 
 	Google__Timestamp time = GOOGLE__TIMESTAMP__INIT;
 	int64_t now = extras && extras->time_ns ? extras->time_ns : execution->server->now_ns;
 
+	speculative_settle(execution);
 	time.seconds = now / PROTO_NS_PER_SECOND;
 	time.nanos = (int32_t)(now % PROTO_NS_PER_SECOND);
 	event.event_time = &time;

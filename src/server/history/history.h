@@ -58,8 +58,13 @@ void workflow_task_subject(struct execution *execution, struct request *request,
 	Workflowservice__PollWorkflowTaskQueueResponse *response);
 void workflow_task_history(struct execution *execution, struct request *request, int64_t first,
 	Workflowservice__PollWorkflowTaskQueueResponse *response);
+/* The events of a pending task that are not in the history yet, for its end. */
 bool workflow_task_transient_events(
 	const struct execution *execution, History__History *history, struct arena *arena);
+/* ... into the history after all: the task becomes an ordinary one, started by that worker. */
+void workflow_task_write(struct execution *execution, const char *identity);
+/* The pending task was never there. */
+void workflow_task_forget(struct execution *execution);
 /* Scheduled and started at once, for the worker that has just completed one, or starts a run. */
 Workflowservice__PollWorkflowTaskQueueResponse *workflow_task_start_inline(
 	struct execution *execution, struct request *request, const char *identity, bool sticky);
@@ -92,10 +97,14 @@ struct decision {
 	const Workflowservice__RespondWorkflowTaskCompletedRequest *message;
 	Workflowservice__RespondWorkflowTaskCompletedResponse *response;
 	int64_t completed_id;
+	struct update_plan *plan; /* its messages; see update_message.c */
+	bool closes;              /* a command that ends the run has been checked */
 	/* why the task fails instead; cause 0: it does not */
 	Enums__WorkflowTaskFailedCause cause;
 	const char *text;
 	bool terminate; /* ... and the run with it */
+	/* ... or the completion alone is refused, and the task goes on */
+	enum temporal_code refused;
 };
 /* Checks without effect, for all commands before the first is applied. False: decision.cause is
  * set. */

@@ -13,7 +13,8 @@
  *
  * From the second attempt on the task is transient: its Scheduled and Started events have numbers,
  * but come into the history only with its completion, so that a task that fails for ever costs no
- * history. If other events have come meanwhile, it turns into a first attempt again.
+ * history. If other events have come meanwhile, it turns into a first attempt again. A task for
+ * updates alone is kept out of the history too: speculative.c.
  *
  * A start is recorded, but does not wait for the disk: after a crash the task is handed out again,
  * and who has it from before is refused (NOT_FOUND) since nothing of it was started.
@@ -22,12 +23,13 @@
  */
 #include "proto/codec.h"
 #include "proto/time.h"
-#include "server/history/history.h"
+#include "server/history/update.h"
 #include "server/limits.h"
 
-#define CAUSE(name_) ENUMS__WORKFLOW_TASK_FAILED_CAUSE__WORKFLOW_TASK_FAILED_CAUSE_##name_
-#define KIND_NORMAL  ENUMS__TASK_QUEUE_KIND__TASK_QUEUE_KIND_NORMAL
-#define KIND_STICKY  ENUMS__TASK_QUEUE_KIND__TASK_QUEUE_KIND_STICKY
+#define CAUSE(name_)  ENUMS__WORKFLOW_TASK_FAILED_CAUSE__WORKFLOW_TASK_FAILED_CAUSE_##name_
+#define REASON(name_) ENUMS__SUGGEST_CONTINUE_AS_NEW_REASON__SUGGEST_CONTINUE_AS_NEW_REASON_##name_
+#define KIND_NORMAL   ENUMS__TASK_QUEUE_KIND__TASK_QUEUE_KIND_NORMAL
+#define KIND_STICKY   ENUMS__TASK_QUEUE_KIND__TASK_QUEUE_KIND_STICKY
 
 static bool is_sticky(const struct execution *execution)
 {
@@ -65,6 +67,8 @@ void workflow_task_arm(struct execution *execution)
 		due = execution->task_started_ns + execution->task_timeout_now_ms * PROTO_NS_PER_MS;
 	else if (execution->task.queue && execution->task.queue->sticky)
 		due = execution->task_scheduled_ns + execution->sticky_timeout_ms * PROTO_NS_PER_MS;
+	else if (execution->task_speculative)
+		due = execution->task_scheduled_ns + SERVER_SPECULATIVE_MS * PROTO_NS_PER_MS;
 	else
 		return;
 	if (!timers_set(&server->timers, &execution->task_timer, due, timed_out))
@@ -122,19 +126,51 @@ static void make_scheduled(const struct execution *execution, struct scheduled *
 	out->attributes.attempt = execution->task_attempt;
 }
 
-static void make_started(
-	const struct execution *execution, History__WorkflowTaskStartedEventAttributes *out)
+/* What the Started event is to say, even if it is written only when the task has ended: a workflow
+ * may have asked for it. */
+static void weigh(struct execution *execution)
 {
 	const struct server_config *config = &execution->server->config;
 
-	*out = (History__WorkflowTaskStartedEventAttributes)
+	execution->task_history_size = execution->history_size;
+	execution->task_suggestions = 0;
+	if (execution->history_size >= config->history_size_suggest)
+		execution->task_suggestions |= SUGGEST_SIZE;
+	if (execution->next_event_id > config->history_count_suggest)
+		execution->task_suggestions |= SUGGEST_COUNT;
+	if (update_many(execution))
+		execution->task_suggestions |= SUGGEST_UPDATES;
+}
+
+/* The attributes of the Started event, with what they point to. */
+struct started {
+	History__WorkflowTaskStartedEventAttributes attributes;
+	Enums__SuggestContinueAsNewReason reasons[3];
+};
+
+static void make_started(const struct execution *execution, struct started *out)
+{
+	static const struct {
+		int32_t bit;
+		Enums__SuggestContinueAsNewReason reason;
+	} suggestions[] = { { SUGGEST_SIZE, REASON(HISTORY_SIZE_TOO_LARGE) },
+		{ SUGGEST_COUNT, REASON(TOO_MANY_HISTORY_EVENTS) },
+		{ SUGGEST_UPDATES, REASON(TOO_MANY_UPDATES) } };
+	History__WorkflowTaskStartedEventAttributes *in = &out->attributes;
+
+	*in = (History__WorkflowTaskStartedEventAttributes)
 		HISTORY__WORKFLOW_TASK_STARTED_EVENT_ATTRIBUTES__INIT;
-	out->scheduled_event_id = execution->task_scheduled_id;
-	out->identity = execution->task_identity;
-	out->request_id = execution->task_request_id;
-	out->history_size_bytes = execution->history_size;
-	out->suggest_continue_as_new = execution->history_size >= config->history_size_suggest ||
-				       execution->next_event_id > config->history_count_suggest;
+	in->scheduled_event_id = execution->task_scheduled_id;
+	in->identity = execution->task_identity;
+	in->request_id = execution->task_request_id;
+	in->history_size_bytes = execution->task_history_size;
+	in->suggest_continue_as_new = execution->task_suggestions != 0;
+	in->suggest_continue_as_new_reasons = out->reasons;
+	for (size_t i = 0; i < sizeof(suggestions) / sizeof(suggestions[0]); i++) {
+		if (execution->task_suggestions & suggestions[i].bit)
+			out->reasons[in->n_suggest_continue_as_new_reasons++] =
+				suggestions[i].reason;
+	}
 }
 
 static void add_scheduled(struct execution *execution)
@@ -150,12 +186,31 @@ static void add_scheduled(struct execution *execution)
 
 static void add_started(struct execution *execution)
 {
-	History__WorkflowTaskStartedEventAttributes started;
+	struct started started;
 	struct event_extras extras = { .time_ns = execution->task_started_ns };
 
 	make_started(execution, &started);
-	execution->task_started_id = event_add_with(
-		execution, ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_STARTED, &started, &extras);
+	execution->task_started_id = event_add_with(execution,
+		ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_STARTED, &started.attributes, &extras);
+}
+
+static bool is_unwritten(const struct execution *execution)
+{
+	return execution->task_transient || execution->task_speculative;
+}
+
+void workflow_task_write(struct execution *execution, const char *identity)
+{
+	bool started = execution->task_started_id;
+
+	if (!is_unwritten(execution))
+		return;
+	execution->task_transient = execution->task_speculative = false;
+	add_scheduled(execution);
+	if (!started)
+		return;
+	state_set_text(execution->server, &execution->task_identity, identity);
+	add_started(execution);
 }
 
 static void schedule_quietly(struct execution *execution)
@@ -167,11 +222,14 @@ static void schedule_quietly(struct execution *execution)
 	execution->task_scheduled_ns = execution->server->now_ns;
 	if (!execution->task_transient)
 		execution->task_original_scheduled_ns = execution->task_scheduled_ns;
-	if (execution->task_transient)
+	if (execution->n_buffered || execution->task_transient)
+		execution->task_speculative = false;
+	if (is_unwritten(execution))
 		execution->task_scheduled_id = execution->next_event_id;
 	else
 		add_scheduled(execution);
-	transition_touch(execution);
+	if (!execution->task_speculative)
+		transition_touch(execution);
 }
 
 void workflow_task_schedule(struct execution *execution)
@@ -208,22 +266,25 @@ static void begin(struct execution *execution, const char *identity, bool sticky
 	state_set_text(server, &execution->task_request_id, request_id);
 	state_set_text(server, &execution->task_identity, identity);
 	execution->task_started_ns = server->now_ns;
-	if (execution->task_transient)
+	weigh(execution);
+	if (is_unwritten(execution))
 		execution->task_started_id = execution->task_scheduled_id + 1;
 	else
 		add_started(execution);
 	workflow_task_arm(execution);
-	transition_touch(execution);
+	if (!execution->task_speculative)
+		transition_touch(execution);
 }
 
-/* The events of a transient task, for the end of the history that its worker sees. */
 bool workflow_task_transient_events(
 	const struct execution *execution, History__History *history, struct arena *arena)
 {
 	History__HistoryEvent event = HISTORY__HISTORY_EVENT__INIT;
-	History__WorkflowTaskStartedEventAttributes started;
+	struct started started;
 	struct scheduled scheduled;
 
+	if (!is_unwritten(execution) || execution->task_scheduled_id != execution->next_event_id)
+		return true;
 	make_scheduled(execution, &scheduled);
 	event.event_id = execution->task_scheduled_id;
 	event.event_type = ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_SCHEDULED;
@@ -233,13 +294,15 @@ bool workflow_task_transient_events(
 	event.workflow_task_scheduled_event_attributes = &scheduled.attributes;
 	if (!event_append(history, &event, arena))
 		return false;
+	if (!execution->task_started_id)
+		return true;
 	make_started(execution, &started);
 	event.event_id = execution->task_started_id;
 	event.event_type = ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_STARTED;
 	event.event_time = proto_timestamp_new(arena, execution->task_started_ns);
 	event.attributes_case =
 		HISTORY__HISTORY_EVENT__ATTRIBUTES_WORKFLOW_TASK_STARTED_EVENT_ATTRIBUTES;
-	event.workflow_task_started_event_attributes = &started;
+	event.workflow_task_started_event_attributes = &started.attributes;
 	return event_append(history, &event, arena);
 }
 
@@ -252,6 +315,7 @@ void workflow_task_describe(struct execution *execution, struct request *request
 		.scheduled_id = execution->task_scheduled_id,
 		.started_id = execution->task_started_id,
 		.attempt = execution->task_attempt,
+		.starts = execution->task_started_ns,
 		.run_id = execution->run_id,
 	};
 
@@ -287,14 +351,13 @@ void workflow_task_history(struct execution *execution, struct request *request,
 	Workflowservice__PollWorkflowTaskQueueResponse *response)
 {
 	int64_t end = execution->next_event_id, last = end;
-	bool transient = execution->task_started_id && execution->task_transient;
 
 	response->history = event_range(execution, first, &end, INT64_MAX, request->arena);
 	if (!response->history)
 		server_no_memory(execution->server);
 	else if (end < last)
 		response->next_page_token = token_page(request, execution, end, last);
-	else if (transient &&
+	else if (execution->task_started_id &&
 		 !workflow_task_transient_events(execution, response->history, request->arena))
 		server_no_memory(execution->server);
 }
@@ -308,6 +371,7 @@ void workflow_task_start(
 
 	begin(execution, identity, sticky);
 	workflow_task_describe(execution, request, sticky, response);
+	update_send(execution, request, true, response);
 	request_reply_now(request, response);
 }
 
@@ -327,18 +391,27 @@ Workflowservice__PollWorkflowTaskQueueResponse *workflow_task_start_inline(
 
 static void clear(struct execution *execution)
 {
+	if (execution->task_started_id)
+		execution->close_attempted = false;
 	execution->task_scheduled_id = execution->task_started_id = 0;
-	execution->task_transient = false;
+	execution->task_transient = execution->task_speculative = false;
 	execution->task_started_ns = 0;
 	matching_withdraw(&execution->task);
 	timers_stop(&execution->server->timers, &execution->task_timer);
-	transition_touch(execution);
+}
+
+void workflow_task_forget(struct execution *execution)
+{
+	clear(execution);
+	execution->task_attempt = 1;
 }
 
 void workflow_task_drop(struct execution *execution)
 {
 	if (!execution->task_scheduled_id)
 		return;
+	if (execution->task_started_id && execution->task_speculative)
+		workflow_task_write(execution, "history-service");
 	if (execution->task_started_id && !execution->task_transient) {
 		History__WorkflowTaskFailedEventAttributes failed =
 			HISTORY__WORKFLOW_TASK_FAILED_EVENT_ATTRIBUTES__INIT;
@@ -350,20 +423,19 @@ void workflow_task_drop(struct execution *execution)
 		event_add(execution, ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_FAILED, &failed);
 	}
 	clear(execution);
+	transition_touch(execution);
 	event_flush(execution);
 }
 
 void workflow_task_complete(
 	struct execution *execution, History__WorkflowTaskCompletedEventAttributes *attributes)
 {
-	if (execution->task_transient) {
-		add_scheduled(execution);
-		add_started(execution);
-	}
+	workflow_task_write(execution, attributes->identity);
 	attributes->scheduled_event_id = execution->task_scheduled_id;
 	attributes->started_event_id = execution->task_started_id;
 	execution->previous_started_id = execution->task_started_id;
 	clear(execution);
+	transition_touch(execution);
 	execution->task_attempt = 1;
 	execution->last_completed_id = event_add(
 		execution, ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_COMPLETED, attributes);
@@ -373,12 +445,13 @@ void workflow_task_complete(
 /* After a failure: the normal queue first, then the next attempt. */
 static void again(struct execution *execution)
 {
-	bool sticky = is_sticky(execution);
+	bool sticky = is_sticky(execution), started = execution->task_started_id;
 
 	clear(execution);
+	transition_touch(execution);
 	if (sticky)
 		workflow_task_clear_sticky(execution);
-	else
+	else if (started)
 		execution->task_attempt++;
 	if (event_flush(execution))
 		execution->task_attempt = 1;
@@ -390,6 +463,8 @@ static void again(struct execution *execution)
 void workflow_task_fail(struct execution *execution, Enums__WorkflowTaskFailedCause cause,
 	Failure__Failure *failure, const char *identity)
 {
+	if (execution->task_speculative)
+		workflow_task_write(execution, identity);
 	if (!execution->task_transient) {
 		History__WorkflowTaskFailedEventAttributes failed =
 			HISTORY__WORKFLOW_TASK_FAILED_EVENT_ATTRIBUTES__INIT;
@@ -402,6 +477,7 @@ void workflow_task_fail(struct execution *execution, Enums__WorkflowTaskFailedCa
 		event_add(execution, ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_FAILED, &failed);
 	}
 	again(execution);
+	execution->close_attempted = cause == CAUSE(UNHANDLED_COMMAND);
 }
 
 static void timed_out(struct timers_entry *timer)
@@ -410,6 +486,8 @@ static void timed_out(struct timers_entry *timer)
 		(struct execution *)(void *)((char *)timer -
 					     offsetof(struct execution, task_timer));
 
+	if (execution->task_speculative)
+		workflow_task_write(execution, "");
 	if (!execution->task_transient) {
 		History__WorkflowTaskTimedOutEventAttributes out =
 			HISTORY__WORKFLOW_TASK_TIMED_OUT_EVENT_ATTRIBUTES__INIT;
