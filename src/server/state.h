@@ -243,7 +243,7 @@ struct execution {
 	char *reset_run_id;               /* the run that took over by a reset */
 	struct bytes reset_points;        /* Workflow__ResetPoints */
 	struct bytes versioning_override; /* Workflow__VersioningOverride */
-	bool task_speculative;     /* only updates want it: history/speculative.c */
+	bool task_speculative;            /* only updates want it: history/speculative.c */
 	int64_t task_history_size; /* what its Started event says, even if that is written later */
 	int32_t task_suggestions;  /* likewise: bits of enum task_suggestion */
 	/* rebuilt */

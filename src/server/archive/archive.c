@@ -13,7 +13,7 @@
 #include "server/archive/archive.h"
 
 #include "base/mem.h"
-#include "server/history/history.h"
+#include "server/history/update.h"
 #include "server/journal.h"
 #include "server/limits.h"
 #include "server/nexus/nexus.h"
@@ -84,6 +84,8 @@ static size_t cost(const struct execution *execution)
 	size_t size = sizeof(*execution) + record_size(&state_execution_type, execution) +
 		      execution->blocks_capacity * sizeof(struct event_block *);
 
+	size += map_memory(&execution->updates.by_id) +
+		execution->updates.n_completed * sizeof(struct update);
 	for (uint32_t i = 0; i < execution->n_blocks; i++)
 		size += sizeof(struct event_block) + execution->blocks[i]->capacity;
 	return size;
@@ -133,6 +135,7 @@ bool archive_snapshot(struct execution *execution, const void **data, size_t *si
 	server->batch = &gathered;
 	transition_record(server, key, &state_execution_type, execution);
 	nexus_snapshot(execution);
+	update_record_all(execution);
 	server->batch = batch;
 	*data = arena_memdup(&server->scratch, gathered.data, gathered.len);
 	*size = gathered.len;

@@ -10,7 +10,7 @@
  */
 #include "proto/codec.h"
 #include "proto/time.h"
-#include "server/history/history.h"
+#include "server/history/update.h"
 
 #define EVENT(name_) ENUMS__EVENT_TYPE__EVENT_TYPE_##name_
 
@@ -227,6 +227,9 @@ static const struct rebuild_row {
 	{ EVENT(UPSERT_WORKFLOW_SEARCH_ATTRIBUTES), attributes_upserted },
 	{ EVENT(WORKFLOW_PROPERTIES_MODIFIED), properties_modified },
 	{ EVENT(WORKFLOW_EXECUTION_OPTIONS_UPDATED), options_updated },
+	{ EVENT(WORKFLOW_EXECUTION_UPDATE_ADMITTED), update_rebuild },
+	{ EVENT(WORKFLOW_EXECUTION_UPDATE_ACCEPTED), update_rebuild },
+	{ EVENT(WORKFLOW_EXECUTION_UPDATE_COMPLETED), update_rebuild },
 };
 
 void rebuild_apply(struct execution *execution, const History__HistoryEvent *event)

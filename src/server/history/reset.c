@@ -14,7 +14,7 @@
  */
 #include "proto/codec.h"
 #include "proto/time.h"
-#include "server/history/history.h"
+#include "server/history/update.h"
 
 #define EVENT(name_) ENUMS__EVENT_TYPE__EVENT_TYPE_##name_
 #define CHUNK        256
@@ -144,6 +144,11 @@ static void reapply(
 		execution_signal_seen(
 			run, event->workflow_execution_signaled_event_attributes->request_id);
 		execution_signal(run, event->workflow_execution_signaled_event_attributes, &extras);
+		break;
+	case EVENT(WORKFLOW_EXECUTION_UPDATE_ADMITTED):
+	case EVENT(WORKFLOW_EXECUTION_UPDATE_ACCEPTED):
+		if (!opts->without_updates)
+			update_reapply(run, event);
 		break;
 	case EVENT(WORKFLOW_EXECUTION_OPTIONS_UPDATED):
 		execution_take_options(

@@ -26,6 +26,7 @@
 
 #define CAUSE(name_)     ENUMS__RESOURCE_EXHAUSTED_CAUSE__RESOURCE_EXHAUSTED_CAUSE_##name_
 #define SCOPE_NAMESPACE  ENUMS__RESOURCE_EXHAUSTED_SCOPE__RESOURCE_EXHAUSTED_SCOPE_NAMESPACE
+#define EVENT(name_)     ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_##name_
 #define FAILING_ATTEMPTS 3 /* of a workflow task, from which on an update fails at once */
 
 #define ANY_SIZE 57 /* of the message that a request travels in, beside it */
@@ -168,16 +169,47 @@ void update_record(struct update *update)
 	transition_touch(execution);
 }
 
-static struct update *by_number(const struct execution *execution, int64_t number)
+void update_record_all(const struct execution *execution)
 {
-	struct update *update = execution->updates.first;
+	const struct map *by_id = &execution->updates.by_id;
 
-	while (update && update->number != number)
-		update = update->next;
-	return update;
+	for (uint32_t i = 0; i < by_id->capacity; i++) {
+		for (const struct update *at = by_id->slots[i].value; at; at = at->next_hash) {
+			struct entity_key key = { ENTITY_UPDATE, execution->number, at->number };
+
+			if (at->number)
+				transition_record(execution->server, key, &state_update_type, at);
+		}
+	}
 }
 
-static bool restore_new(struct execution *execution, const struct batch_entry *entry)
+/* Its place among the open ones follows from its state. */
+static void place(struct update *update)
+{
+	update->state = UPDATE_ADMITTED;
+	if (update->accepted_id)
+		update->state = UPDATE_ACCEPTED;
+	if (update->completed_id)
+		update->state = UPDATE_COMPLETED;
+	if (is_open(update))
+		link_open(update);
+	else
+		update->execution->updates.n_completed++;
+}
+
+/* A record comes once for each step: the last one counts. */
+static void replace(struct execution *execution, const char *id)
+{
+	struct update *before = update_find(execution, id);
+
+	if (!before)
+		return;
+	if (!is_open(before))
+		execution->updates.n_completed--;
+	update_free(before);
+}
+
+bool update_restore(struct execution *execution, const struct batch_entry *entry)
 {
 	struct update *update = mem_zalloc(sizeof(*update));
 
@@ -185,29 +217,72 @@ static bool restore_new(struct execution *execution, const struct batch_entry *e
 		return false;
 	update->execution = execution;
 	update->number = entry->key.id;
-	if (!record_read(&state_update_type, update, entry->data, entry->len) || !update->id ||
-		!link_id(update)) {
+	if (!record_read(&state_update_type, update, entry->data, entry->len) || !update->id) {
 		release(update);
 		return false;
 	}
-	update->state = UPDATE_COMPLETED;
-	if (update->completed_id) {
-		execution->updates.n_completed++;
-		return true;
+	replace(execution, update->id);
+	if (!link_id(update)) {
+		release(update);
+		return false;
 	}
-	update->state = update->accepted_id ? UPDATE_ACCEPTED : UPDATE_ADMITTED;
-	link_open(update);
+	place(update);
 	return true;
 }
 
-/* A record comes once for each step; all but the completion are of an open update. */
-bool update_restore(struct execution *execution, const struct batch_entry *entry)
-{
-	struct update *before = by_number(execution, entry->key.id);
+/* ---- Reset: updates of the history that a run begins with ---- */
 
-	if (before)
-		update_free(before);
-	return entry->len == 0 || restore_new(execution, entry);
+static const char *id_of(const History__HistoryEvent *event)
+{
+	const Update__Request *request;
+	const Update__Meta *meta;
+
+	switch (event->event_type) {
+	case EVENT(ADMITTED):
+		request = event->workflow_execution_update_admitted_event_attributes->request;
+		meta = request ? request->meta : NULL;
+		break;
+	case EVENT(ACCEPTED):
+		return event->workflow_execution_update_accepted_event_attributes
+			->protocol_instance_id;
+	default:
+		meta = event->workflow_execution_update_completed_event_attributes->meta;
+	}
+	return meta ? meta->update_id : "";
+}
+
+void update_rebuild(struct execution *execution, const History__HistoryEvent *event)
+{
+	struct update *update = update_find(execution, id_of(event));
+
+	if (!update)
+		update = update_new(execution, id_of(event), NULL);
+	if (!update)
+		return;
+	unlink_open(update);
+	if (event->event_type == EVENT(ADMITTED))
+		update->admitted_id = event->event_id;
+	else if (event->event_type == EVENT(ACCEPTED))
+		update->accepted_id = event->event_id;
+	else
+		update->completed_id = event->event_id;
+	place(update);
+	update_record(update);
+}
+
+void update_reapply(struct execution *execution, const History__HistoryEvent *event)
+{
+	const History__WorkflowExecutionUpdateAdmittedEventAttributes *admitted =
+		event->workflow_execution_update_admitted_event_attributes;
+	const History__WorkflowExecutionUpdateAcceptedEventAttributes *accepted =
+		event->workflow_execution_update_accepted_event_attributes;
+
+	if (event->event_type == EVENT(ADMITTED))
+		update_admit_event(execution, admitted->request, admitted->origin);
+	/* Without a request it was admitted by an event before. */
+	else if (accepted->accepted_request)
+		update_admit_event(execution, accepted->accepted_request,
+			ENUMS__UPDATE_ADMITTED_EVENT_ORIGIN__UPDATE_ADMITTED_EVENT_ORIGIN_REAPPLY);
 }
 
 /* ---- Asking ---- */
@@ -340,15 +415,14 @@ void update_admit_event(struct execution *execution, Update__Request *request,
 		HISTORY__WORKFLOW_EXECUTION_UPDATE_ADMITTED_EVENT_ATTRIBUTES__INIT;
 	struct update *update;
 
-	if (!request->meta || update_find(execution, request->meta->update_id))
+	if (!request || !request->meta || update_find(execution, request->meta->update_id))
 		return;
 	attributes.request = request;
 	attributes.origin = origin;
 	update = update_new(execution, request->meta->update_id, NULL);
 	if (!update)
 		return;
-	update->admitted_id = event_add(execution,
-		ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED, &attributes);
+	update->admitted_id = event_add(execution, EVENT(ADMITTED), &attributes);
 	update_record(update);
 }
 

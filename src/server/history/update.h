@@ -57,6 +57,11 @@ struct update *update_admit(struct execution *execution, struct request *request
 void update_admit_event(struct execution *execution, Update__Request *request,
 	Enums__UpdateAdmittedEventOrigin origin);
 
+/* Reset: an Admitted, Accepted or Completed event of the history that the run begins with, and one
+ * of the first two of those that are applied to it anew. */
+void update_rebuild(struct execution *execution, const History__HistoryEvent *event);
+void update_reapply(struct execution *execution, const History__HistoryEvent *event);
+
 /* Answers at once if the stage is reached, else when it is, or when the time is up. */
 void update_wait(struct update *update, struct update_waiter *waiter);
 
@@ -88,6 +93,8 @@ bool update_many(const struct execution *execution);
 /* NULL, or what limit would be passed by one more. */
 const char *update_over_total(const struct execution *execution);
 
+/* All that are in the history, once more: for a run that leaves memory. */
+void update_record_all(const struct execution *execution);
 bool update_restore(struct execution *execution, const struct batch_entry *entry);
 void update_finish(struct execution *execution);
 
