@@ -283,7 +283,7 @@ static void late_completion_is_refused(void **state)
 	start_and_complete(&poll);
 	const Workflowservice__PollWorkflowTaskQueueResponse *task = poll.message;
 	assert_int_equal(complete(task->task_token, &answer), TEMPORAL_NOT_FOUND);
-	assert_string_equal(answer.text, "workflow execution already completed");
+	assert_string_equal(answer.text, "Workflow task not found.");
 	forget(&poll);
 	forget(&answer);
 }
