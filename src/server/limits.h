@@ -53,6 +53,9 @@
 /* Pages. */
 #define SERVER_HISTORY_PAGE_MAX 256
 #define SERVER_NAMESPACE_PAGE   100
+#define SERVER_HISTORY_PAGE_MAX  256
+#define SERVER_LIST_PAGE_MAX     1000
+#define SERVER_ARCHIVED_PAGE_MAX 10000
 
 /* Durations. */
 #define SERVER_POLL_MS             60000 /* of a task poll that finds nothing */

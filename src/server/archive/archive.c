@@ -317,8 +317,7 @@ void archive_open(struct server *server)
 /* ---- Waiting for the store ---- */
 
 struct flush {
-	struct server *server;
-	void (*done)(void *user, bool ok);
+	void (*done)(void *user);
 	void *user;
 };
 
@@ -326,31 +325,32 @@ static void flushed(void *user, const struct store_done *done)
 {
 	struct flush *flush = user;
 
-	flush->done(flush->user, done->code == TEMPORAL_OK);
+	flush->done(flush->user);
 	mem_free(flush);
 }
 
-void archive_flush(struct server *server, void (*done)(void *user, bool ok), void *user)
+bool archive_flush(struct server *server, void (*done)(void *user), void *user)
 {
-	struct flush *flush = NULL;
 	struct temporal_error err;
 
-	if (!server->archive.due.first && !server->archive.leaving.first) {
-		done(user, true);
-		return;
-	}
+	if (!server->archive.due.first && !server->archive.leaving.first)
+		return true;
 	transition_submit(server);
 	if (server->archive.due.first)
 		submit_due(server);
-	flush = mem_alloc(sizeof(*flush));
-	if (flush)
-		*flush = (struct flush){ server, done, user };
+	struct flush *flush = mem_alloc(sizeof(*flush));
+	if (!flush) {
+		server_no_memory(server);
+		return true;
+	}
+	*flush = (struct flush){ done, user };
 	/* An empty batch: batches are committed in the order of their submission. */
-	if (flush && store_submit(server->store, store_batch_new(), STORE_DURABLE, flushed, flush,
-			     &err) == TEMPORAL_OK)
-		return;
+	if (store_submit(server->store, store_batch_new(), STORE_DURABLE, flushed, flush, &err) ==
+		TEMPORAL_OK)
+		return false;
+	server_fail(server, "%s", err.message);
 	mem_free(flush);
-	done(user, false);
+	return true;
 }
 
 /* ---- Retention ---- */

@@ -90,10 +90,11 @@ void archive_use(struct execution *execution);
 bool archive_history(const struct execution *execution, struct temporal_error *err);
 
 /*
- * Calls back once all runs that have ended until now are among the store's closed runs: at once,
- * or from a later journal_step. `done` runs outside of an input.
+ * True: all runs that have ended until now are among the store's closed runs. Else `done` is called
+ * once they are, from a later journal_step, outside of an input.
  */
-void archive_flush(struct server *server, void (*done)(void *user, bool ok), void *user);
+bool archive_flush(struct server *server, void (*done)(void *user), void *user)
+	__attribute__((warn_unused_result));
 
 /* Deletes an ended run for good, in memory and in the store, at the end of this input. The answer
  * waits for the commit. */

@@ -34,7 +34,7 @@ static Common__WorkflowExecution *name_of(
 	return name;
 }
 
-static Workflow__WorkflowExecutionInfo *info_of(
+Workflow__WorkflowExecutionInfo *execution_info(
 	struct request *request, const struct execution *execution)
 {
 	Workflow__WorkflowExecutionInfo *info = REQUEST_NEW(
@@ -128,7 +128,7 @@ void frontend_describe(struct request *request)
 		return;
 	out = REQUEST_NEW(request, Workflowservice__DescribeWorkflowExecutionResponse,
 		workflowservice__describe_workflow_execution_response);
-	out->workflow_execution_info = info_of(request, execution);
+	out->workflow_execution_info = execution_info(request, execution);
 	out->execution_config = config_of(request, execution);
 	out->pending_workflow_task = task_of(request, execution);
 	out->pending_activities = arena_array(

@@ -79,7 +79,11 @@ Workflow__PendingActivityInfo *pending_activity_describe(
 Activity__ActivityOptions *activity_options_describe(
 	struct request *request, const struct activity *activity);
 frontend_handler frontend_signal, frontend_cancel, frontend_terminate;
-frontend_handler frontend_delete;
+/* What DescribeWorkflowExecution and lists say of a run. */
+Workflow__WorkflowExecutionInfo *execution_info(
+	struct request *request, const struct execution *execution);
+frontend_handler frontend_delete, frontend_list, frontend_scan, frontend_count, frontend_list_open,
+	frontend_list_closed, frontend_list_archived;
 frontend_handler frontend_get_history, frontend_get_history_reverse, frontend_describe;
 /* A wait for events has found none: an empty page and the token to go on with. */
 void frontend_history_expired(struct request *request, struct execution *execution);

@@ -48,16 +48,34 @@ static const char *const indexes[] = {
 	[STORE_BY_TASK_QUEUE] = " INDEXED BY closed_run_by_task_queue",
 	[STORE_BY_STATUS] = " INDEXED BY closed_run_by_status",
 	[STORE_BY_RUN_ID] = " INDEXED BY closed_run_by_run_id",
-	[STORE_BY_START] = " INDEXED BY closed_run_by_start",
-	[STORE_ANY_INDEX] = " NOT INDEXED",
+};
+
+/* By kind of struct store_narrow: the index, and the condition; its parameters come last. */
+static const struct {
+	const char *index, *condition, *probe;
+} narrows[] = {
+	[STORE_NARROW_ID] = { " INDEXED BY closed_run_by_id",
+		" AND workflow_id >= ? AND workflow_id < ?",
+		"SELECT count(*) FROM (SELECT 1 FROM closed_run INDEXED BY closed_run_by_id"
+		" WHERE name_space = ? AND workflow_id >= ? AND workflow_id < ? LIMIT ?)" },
+	[STORE_NARROW_START] = { " INDEXED BY closed_run_by_start",
+		" AND start_ns >= ? AND start_ns <= ?",
+		"SELECT count(*) FROM (SELECT 1 FROM closed_run INDEXED BY closed_run_by_start"
+		" WHERE name_space = ? AND start_ns >= ? AND start_ns <= ? LIMIT ?)" },
+	[STORE_NARROW_ATTRIBUTE] = { " NOT INDEXED",
+		" AND run IN (SELECT run FROM closed_attribute WHERE name = ? AND value = ?)",
+		"SELECT count(*) FROM (SELECT 1 FROM closed_attribute"
+		" WHERE ?1 = ?1 AND name = ?2 AND value = ?3 LIMIT ?4)" },
 };
 
 /* Parameter i of the statement is value i of the terms: an attribute has two. */
-static void write_terms(sqlite3_str *sql, const struct store_query *query)
+static void write_terms(sqlite3_str *sql, const struct store_query *query, bool narrow)
 {
+	const char *index = narrow ? narrows[query->narrow.kind].index : indexes[query->index];
+
 	/* Without statistics SQLite cannot know which condition is the narrow one; the caller does.
 	 */
-	sqlite3_str_appendf(sql, " FROM closed_run%s WHERE name_space = ?1", indexes[query->index]);
+	sqlite3_str_appendf(sql, " FROM closed_run%s WHERE name_space = ?1", index);
 	if (query->condition)
 		sqlite3_str_appendf(sql, " AND (%s)", query->condition);
 	for (size_t i = 0; i < query->n_terms; i++) {
@@ -108,35 +126,99 @@ static int bind_value(sqlite3_stmt *stmt, int at, const struct store_value *valu
 		stmt, at, value->text, value->length, SQLITE_STATIC, SQLITE_UTF8);
 }
 
-static int bind_cursor(sqlite3_stmt *stmt, int *at, const struct store_cursor *after)
+static int bind_narrow(sqlite3_stmt *stmt, int *at, const struct store_narrow *narrow)
 {
-	int code = sqlite3_bind_int64(stmt, (*at)++, after->close_ns);
+	if (narrow->kind == STORE_NARROW_START) {
+		int code = sqlite3_bind_int64(stmt, (*at)++, narrow->first);
 
+		return code == SQLITE_OK ? sqlite3_bind_int64(stmt, (*at)++, narrow->last) : code;
+	}
+	bool id = narrow->kind == STORE_NARROW_ID;
+	int code = sqlite3_bind_text(
+		stmt, (*at)++, id ? narrow->text : narrow->name, -1, SQLITE_STATIC);
 	if (code == SQLITE_OK)
-		code = sqlite3_bind_int64(stmt, (*at)++, after->start_ns);
-	if (code == SQLITE_OK)
-		code = sqlite3_bind_int64(stmt, (*at)++, (int64_t)after->run);
+		code = sqlite3_bind_text(
+			stmt, (*at)++, id ? narrow->end : narrow->text, -1, SQLITE_STATIC);
 	return code;
 }
 
-static bool at_beginning(const struct store_cursor *after)
+/* Are there few rows behind the narrow condition? An error shows when the query is made. */
+static bool is_narrow(struct store_conn *conn, const struct store_query *query)
 {
-	return !after->close_ns && !after->start_ns && !after->run;
+	const struct store_narrow *narrow = &query->narrow;
+	sqlite3_stmt *stmt = NULL;
+	bool few = false;
+	int at = 2;
+
+	if (narrow->kind == STORE_NO_NARROW)
+		return false;
+	if (sqlite3_prepare_v2(conn->db, narrows[narrow->kind].probe, -1, &stmt, NULL) ==
+			SQLITE_OK &&
+		sqlite3_bind_int64(stmt, 1, (int64_t)query->name_space) == SQLITE_OK &&
+		bind_narrow(stmt, &at, narrow) == SQLITE_OK &&
+		sqlite3_bind_int(stmt, at, STORE_NARROW_MAX + 1) == SQLITE_OK &&
+		sqlite3_step(stmt) == SQLITE_ROW)
+		few = sqlite3_column_int(stmt, 0) <= STORE_NARROW_MAX;
+	sqlite3_finalize(stmt);
+	return few;
+}
+
+enum cursor_kind {
+	CURSOR_NONE,
+	CURSOR_TIME, /* close_ns alone */
+	CURSOR_ROW,
+};
+
+static enum cursor_kind cursor_of(const struct store_cursor *after)
+{
+	if (after->start_ns || after->run)
+		return CURSOR_ROW;
+	return after->close_ns ? CURSOR_TIME : CURSOR_NONE;
+}
+
+static int bind_cursor(sqlite3_stmt *stmt, int *at, const struct store_cursor *after)
+{
+	enum cursor_kind kind = cursor_of(after);
+	int code = SQLITE_OK;
+
+	if (kind != CURSOR_NONE)
+		code = sqlite3_bind_int64(stmt, (*at)++, after->close_ns);
+	if (kind != CURSOR_ROW || code != SQLITE_OK)
+		return code;
+	code = sqlite3_bind_int64(stmt, (*at)++, after->start_ns);
+	return code == SQLITE_OK ? sqlite3_bind_int64(stmt, (*at)++, (int64_t)after->run) : code;
+}
+
+static int bind_all(sqlite3_stmt *stmt, const struct store_query *query, bool narrow)
+{
+	int at = 1, code = sqlite3_bind_int64(stmt, at++, (int64_t)query->name_space);
+
+	for (size_t i = 0; i < query->n_values && code == SQLITE_OK; i++)
+		code = bind_value(stmt, at++, &query->values[i]);
+	for (size_t i = 0; i < query->n_terms && code == SQLITE_OK; i++)
+		code = bind_term(stmt, &at, &query->terms[i]);
+	if (code == SQLITE_OK)
+		code = bind_cursor(stmt, &at, &query->after);
+	if (code == SQLITE_OK && narrow)
+		code = bind_narrow(stmt, &at, &query->narrow);
+	return code;
 }
 
 /* Prepares and binds. NULL on failure. */
 static sqlite3_stmt *prepare(struct store_conn *conn, const struct store_query *query,
 	const char *head, const char *tail)
 {
-	bool from_cursor = !at_beginning(&query->after);
+	static const char *const cursors[] = { "", " AND close_ns < ?",
+		" AND (close_ns, start_ns, run) < (?, ?, ?)" };
+	bool narrow = is_narrow(conn, query);
 	sqlite3_str *sql = sqlite3_str_new(conn->db);
 	sqlite3_stmt *stmt = NULL;
-	int at = 1;
 
 	sqlite3_str_appendall(sql, head);
-	write_terms(sql, query);
-	if (from_cursor)
-		sqlite3_str_appendall(sql, " AND (close_ns, start_ns, run) < (?, ?, ?)");
+	write_terms(sql, query, narrow);
+	sqlite3_str_appendall(sql, cursors[cursor_of(&query->after)]);
+	if (narrow)
+		sqlite3_str_appendall(sql, narrows[query->narrow.kind].condition);
 	sqlite3_str_appendall(sql, tail);
 	char *text = sqlite3_str_finish(sql);
 	if (!text)
@@ -144,13 +226,7 @@ static sqlite3_stmt *prepare(struct store_conn *conn, const struct store_query *
 	int code = sqlite3_prepare_v2(conn->db, text, -1, &stmt, NULL);
 	sqlite3_free(text);
 	if (code == SQLITE_OK)
-		code = sqlite3_bind_int64(stmt, at++, (int64_t)query->name_space);
-	for (size_t i = 0; i < query->n_values && code == SQLITE_OK; i++)
-		code = bind_value(stmt, at++, &query->values[i]);
-	for (size_t i = 0; i < query->n_terms && code == SQLITE_OK; i++)
-		code = bind_term(stmt, &at, &query->terms[i]);
-	if (code == SQLITE_OK && from_cursor)
-		code = bind_cursor(stmt, &at, &query->after);
+		code = bind_all(stmt, query, narrow);
 	if (code == SQLITE_OK)
 		return stmt;
 	sqlite3_finalize(stmt);

@@ -202,6 +202,14 @@ static enum temporal_code check_query(const struct store_query *query, struct te
 	return code;
 }
 
+static bool keep_text(struct store_read *read, const char **text)
+{
+	const char *given = *text;
+
+	*text = arena_strdup(&read->arena, given);
+	return *text || !given;
+}
+
 static bool keep_condition(struct store_read *read, const struct store_query *query)
 {
 	struct store_value *values = arena_array(&read->arena, query->n_values, sizeof(*values));
@@ -216,7 +224,10 @@ static bool keep_condition(struct store_read *read, const struct store_query *qu
 		kept = values[i].kind != STORE_TEXT || values[i].text;
 	}
 	read->query.values = values;
-	return kept && (read->query.condition || !query->condition);
+	return kept && (read->query.condition || !query->condition) &&
+	       keep_text(read, &read->query.narrow.name) &&
+	       keep_text(read, &read->query.narrow.text) &&
+	       keep_text(read, &read->query.narrow.end);
 }
 
 /* The read's own copy of the terms. */

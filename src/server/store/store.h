@@ -295,7 +295,10 @@ struct store_term {
 	int64_t number;   /* of integer columns */
 };
 
-/* Where a page ended; all zero is the beginning. Opaque, but may be carried over the wire. */
+/*
+ * Where a page ended; all zero is the beginning. Opaque, but may be carried over the wire. With
+ * close_ns alone: before all that was closed at that time or later.
+ */
 struct store_cursor {
 	int64_t close_ns, start_ns;
 	uint64_t run;
@@ -317,8 +320,8 @@ struct store_value {
 };
 
 /*
- * Which index a query is to walk. All but the last three give the rows in the order of a list; the
- * caller knows best which of its conditions leaves the fewest rows.
+ * Which index a query is to walk: the caller knows best which of its conditions leaves the fewest
+ * rows. These give the rows in the order of a list (BY_RUN_ID: there is one).
  */
 enum store_index {
 	STORE_BY_CHOICE, /* SQLite's */
@@ -328,8 +331,23 @@ enum store_index {
 	STORE_BY_TASK_QUEUE,
 	STORE_BY_STATUS,
 	STORE_BY_RUN_ID,
-	STORE_BY_START,  /* starts between two times */
-	STORE_ANY_INDEX, /* by number: run IN (...) */
+};
+
+/*
+ * A condition with an index that gives the rows in another order: it is walked, and what it gives
+ * sorted, if it gives few (STORE_NARROW_MAX); else the query's own index is. The query's condition
+ * has to imply it.
+ */
+#define STORE_NARROW_MAX 5000
+struct store_narrow {
+	enum {
+		STORE_NO_NARROW,
+		STORE_NARROW_ID,        /* workflow ids from `text` up to, but not, `end` */
+		STORE_NARROW_START,     /* start_ns from `first` to `last` */
+		STORE_NARROW_ATTRIBUTE, /* the search attribute `name` has the value `text` */
+	} kind;
+	const char *name, *text, *end;
+	int64_t first, last;
 };
 
 /*
@@ -351,6 +369,7 @@ struct store_query {
 	const struct store_value *values;
 	size_t n_values;
 	enum store_index index;
+	struct store_narrow narrow;
 	bool (*match)(void *user, const struct store_closed *closed);
 	void (*match_free)(void *user);
 	void *user;
