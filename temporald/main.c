@@ -22,12 +22,15 @@
 #include <temporal/server.h>
 
 #define NAMESPACES_MAX 64
+#define ATTRIBUTES_MAX 128
 #define DEFAULT_PORT   7233
 
 struct flags {
 	struct temporal_server_opts opts;
 	const char *namespaces[NAMESPACES_MAX + 1];
 	size_t n_namespaces;
+	const char *attributes[ATTRIBUTES_MAX + 1];
+	size_t n_attributes;
 	bool quiet, help;
 };
 
@@ -35,6 +38,7 @@ enum flag_kind {
 	FLAG_TEXT,
 	FLAG_PORT,
 	FLAG_NAMESPACE,
+	FLAG_ATTRIBUTE,
 	FLAG_DYNAMIC,
 	FLAG_LEVEL,
 	FLAG_ACCEPTED,
@@ -56,7 +60,8 @@ static const struct flag known[] = {
 	{ "log-level", "LEVEL", FLAG_LEVEL, "debug, info, warn, error or never (warn)" },
 	{ "dynamic-config-value", "KEY=VALUE", FLAG_DYNAMIC,
 		"accepted; unknown keys with a warning" },
-	{ "search-attribute", "NAME=TYPE", FLAG_ACCEPTED, "accepted" },
+	{ "search-attribute", "NAME=TYPE", FLAG_ATTRIBUTE,
+		"a search attribute of all these namespaces; may be given again" },
 	{ "log-format", "FORMAT", FLAG_ACCEPTED, "accepted" },
 	{ "ui-port", "PORT", FLAG_ACCEPTED, "accepted; there is no page yet" },
 	{ "ui-ip", "ADDRESS", FLAG_ACCEPTED, "accepted" },
@@ -126,6 +131,14 @@ static bool take(struct flags *flags, const struct flag *flag, const char *value
 			return false;
 		}
 		flags->namespaces[flags->n_namespaces++] = value;
+		return true;
+	case FLAG_ATTRIBUTE:
+		if (flags->n_attributes == ATTRIBUTES_MAX) {
+			fprintf(stderr, "temporald: more than %d search attributes\n",
+				ATTRIBUTES_MAX);
+			return false;
+		}
+		flags->attributes[flags->n_attributes++] = value;
 		return true;
 	case FLAG_DYNAMIC:
 		if (!flags->quiet)
@@ -222,6 +235,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	flags.opts.namespaces = flags.namespaces;
+	flags.opts.search_attributes = flags.attributes;
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);

@@ -54,6 +54,9 @@ struct temporal_server_opts {
 	int32_t port;
 	/* Namespaces to register besides "default", NULL-terminated; NULL: none. */
 	const char *const *namespaces;
+	/* Search attributes of all these namespaces, each as "NAME=TYPE", NULL-terminated; NULL:
+	 * none. */
+	const char *const *search_attributes;
 	/* Called when the server can no longer do what it promises (the disk failed, memory is
 	 * out). Every call gets UNAVAILABLE from then on. Comes once, on the server's thread, no
 	 * lock held; it must not call back in. */

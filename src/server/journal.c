@@ -10,6 +10,8 @@
 #include "server/journal.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -299,6 +301,30 @@ static enum temporal_code on_time(
 	return TEMPORAL_OK;
 }
 
+/* Namespaces come before, since their space has a lower number. */
+static enum temporal_code restore_alias(
+	struct server *server, const struct store_setting *setting, struct temporal_error *err)
+{
+	struct server_namespace *space = server->namespaces;
+	const char *column = strchr(setting->key, '/');
+	char alias[STORE_TEXT_MAX + 1];
+	char *end;
+
+	long long number = strtoll(setting->key, &end, 10);
+	while (space && space->number != number)
+		space = space->next;
+	if (!space && end == column)
+		return TEMPORAL_OK; /* of a namespace that is gone */
+	if (space && end == column && setting->size < sizeof(alias)) {
+		memcpy(alias, setting->data, setting->size);
+		alias[setting->size] = '\0';
+		if (search_attributes_restore(&space->search_attributes, column + 1, alias))
+			return TEMPORAL_OK;
+	}
+	return error_set(err, TEMPORAL_DATA_LOSS,
+		"the record of search attribute \"%s\" cannot be read", setting->key);
+}
+
 static enum temporal_code on_setting(
 	void *user, const struct store_setting *setting, struct temporal_error *err)
 {
@@ -312,6 +338,8 @@ static enum temporal_code on_setting(
 			       : error_set(err, TEMPORAL_DATA_LOSS,
 					 "the record of Nexus endpoint %s cannot be read",
 					 setting->key);
+	if (setting->space == JOURNAL_SEARCH_ATTRIBUTES)
+		return restore_alias(server, setting, err);
 	if (setting->space != SPACE_NAMESPACES)
 		return TEMPORAL_OK;
 	struct server_namespace *space = state_namespace_new(server, "");

@@ -19,6 +19,9 @@ enum temporal_code journal_open(struct server *server, const char *path, void (*
 void journal_step(struct server *server);
 void journal_close(struct server *server);
 
+/* Spaces of the store's settings. The numbers are in database files. */
+#define JOURNAL_SEARCH_ATTRIBUTES 13 /* key: namespace's number, '/', column; the alias */
+
 /* Hands another batch to the store; answers of this input wait for its commit too. */
 struct store_batch;
 void journal_submit_other(struct server *server, struct store_batch *batch);

@@ -66,6 +66,7 @@
 #define SERVER_TASK_TIMEOUT_MS     10000 /* of a workflow task, by default */
 #define SERVER_TASK_TIMEOUT_MAX_MS 120000
 #define SERVER_TASK_RETRY_MS       5000 /* by which the timeout of a failing task grows at first */
+#define SERVER_TASK_PROBLEMS       5    /* failures in a row that are reported */
 #define SERVER_TASK_RETRY_MAX_MS   600000
 #define SERVER_STICKY_POLLER_MS    10000 /* a sticky queue without a poll for so long is dead */
 #define SERVER_RETRY_INTERVAL_MS   1000

@@ -264,6 +264,26 @@ static void register_all(struct server *server, const struct temporal_server_opt
 	}
 }
 
+/* Of the namespaces that register_all knows. */
+static enum temporal_code add_attributes(
+	struct server *server, const struct temporal_server_opts *opts, struct temporal_error *err)
+{
+	enum temporal_code code = TEMPORAL_OK;
+
+	for (size_t i = 0; opts->search_attributes && opts->search_attributes[i]; i++) {
+		const char *const *name = opts->namespaces;
+
+		code = namespace_add_attribute(server, state_namespace(server, "default"),
+			opts->search_attributes[i], err);
+		for (; code == TEMPORAL_OK && name && *name; name++)
+			code = namespace_add_attribute(server, state_namespace(server, *name),
+				opts->search_attributes[i], err);
+		if (code != TEMPORAL_OK)
+			break;
+	}
+	return code;
+}
+
 /* The first input, on the loop's thread: what recovery armed is due from now on. */
 static void on_begin(struct rpc_task *task)
 {
@@ -342,9 +362,13 @@ static enum temporal_code start(struct temporal_server *server,
 	state_set_text(&server->server, &server->server.cluster_id, cluster);
 	register_all(&server->server, opts);
 	namespace_resume(&server->server);
+	if (!server->server.failed)
+		code = add_attributes(&server->server, opts, err);
 	transition_end(&server->server);
 	if (server->server.failed)
 		return error_set(err, TEMPORAL_UNAVAILABLE, "%s", server->server.failure);
+	if (code != TEMPORAL_OK)
+		return code;
 	code = listen_on(server, opts, err);
 	if (code != TEMPORAL_OK)
 		return code;

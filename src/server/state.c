@@ -133,6 +133,8 @@ static const struct record_field execution_fields[] = {
 	RECORD_FIELD(110, BOOL, execution, task_speculative),
 	RECORD_FIELD(111, INT, execution, task_history_size),
 	RECORD_FIELD(112, SMALL, execution, task_suggestions),
+	RECORD_FIELD(113, INT, execution, task_problems),
+	RECORD_FIELD(114, INT, execution, task_problem),
 };
 const struct record_type state_execution_type = RECORD_TYPE(execution_fields);
 

@@ -52,8 +52,14 @@ Workflow__WorkflowExecutionInfo *execution_info(
 	info->history_size_bytes = execution->history_size;
 	info->state_transition_count = execution->transitions;
 	info->memo = decode(request, &common__memo__descriptor, &execution->memo);
-	info->search_attributes = decode(
-		request, &common__search_attributes__descriptor, &execution->search_attributes);
+	if (!info->memo)
+		info->memo = REQUEST_NEW(request, Common__Memo, common__memo);
+	/* What has lost its alias since is not shown. */
+	info->search_attributes =
+		search_attributes_merge(request->arena, &execution->space->search_attributes,
+			decode(request, &common__search_attributes__descriptor,
+				&execution->search_attributes),
+			NULL);
 	info->task_queue = request_text(request, execution->task_queue);
 	info->first_run_id = request_text(request, execution->first_run_id);
 	info->priority = decode(request, &common__priority__descriptor, &execution->priority);

@@ -79,6 +79,14 @@ Workflow__PendingActivityInfo *pending_activity_describe(
 Activity__ActivityOptions *activity_options_describe(
 	struct request *request, const struct activity *activity);
 frontend_handler frontend_signal, frontend_cancel, frontend_terminate;
+frontend_handler frontend_add_search_attributes, frontend_remove_search_attributes,
+	frontend_list_search_attributes, frontend_get_search_attributes;
+/* The aliases of a namespace into its description. */
+void namespace_describe_aliases(struct request *request, const struct server_namespace *space,
+	Namespace__NamespaceConfig *out);
+/* One of "NAME=TYPE"; nothing changes if it is there. INVALID_ARGUMENT, NO_MEMORY. */
+enum temporal_code namespace_add_attribute(struct server *server, struct server_namespace *space,
+	const char *definition, struct temporal_error *err) __attribute__((warn_unused_result));
 /* What DescribeWorkflowExecution and lists say of a run. */
 Workflow__WorkflowExecutionInfo *execution_info(
 	struct request *request, const struct execution *execution);

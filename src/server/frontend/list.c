@@ -19,6 +19,11 @@
 #include "server/store/store.h"
 #include "server/visibility/listing.h"
 
+#define OPEN(name_) WORKFLOWSERVICE__LIST_OPEN_WORKFLOW_EXECUTIONS_REQUEST__FILTERS_##name_##_FILTER
+#define CLOSED(name_) \
+	WORKFLOWSERVICE__LIST_CLOSED_WORKFLOW_EXECUTIONS_REQUEST__FILTERS_##name_##_FILTER
+#define RUNNING ENUMS__WORKFLOW_EXECUTION_STATUS__WORKFLOW_EXECUTION_STATUS_RUNNING
+
 #define WAIT_MS 3600000 /* the caller's deadline ends it before */
 
 /* Where a page ended, as the caller carries it. */
@@ -480,9 +485,9 @@ void frontend_list_open(struct request *request)
 
 	if (!space || !add_times(request, in->start_time_filter, "StartTime", &text))
 		return;
-	if (in->execution_filter)
+	if (in->filters_case == OPEN(EXECUTION))
 		text = add_name(request, text, "WorkflowId", in->execution_filter->workflow_id);
-	else if (in->type_filter)
+	else if (in->filters_case == OPEN(TYPE))
 		text = add_name(request, text, "WorkflowType", in->type_filter->name);
 	begin(request, space, text, ANSWER_OPEN, page_limit(in->maximum_page_size),
 		in->next_page_token);
@@ -496,17 +501,19 @@ void frontend_list_closed(struct request *request)
 
 	if (!space || !add_times(request, in->start_time_filter, "CloseTime", &text))
 		return;
-	int status = in->status_filter ? (int)in->status_filter->status : 0;
-	if (in->execution_filter) {
+	if (in->filters_case == CLOSED(EXECUTION)) {
 		text = add_name(request, text, "WorkflowId", in->execution_filter->workflow_id);
-	} else if (in->type_filter) {
+	} else if (in->filters_case == CLOSED(TYPE)) {
 		text = add_name(request, text, "WorkflowType", in->type_filter->name);
-	} else if (in->status_filter && (status <= 1 || !visibility_status_name(status))) {
-		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL,
-			"StatusFilter must be specified and must be not Running.");
-		return;
-	} else if (in->status_filter) {
-		text = add_name(request, text, "ExecutionStatus", visibility_status_name(status));
+	} else if (in->filters_case == CLOSED(STATUS)) {
+		const char *status = visibility_status_name((int64_t)in->status_filter->status);
+
+		if (!status || in->status_filter->status <= RUNNING) {
+			request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL,
+				"StatusFilter must be specified and must be not Running.");
+			return;
+		}
+		text = add_name(request, text, "ExecutionStatus", status);
 	}
 	begin(request, space, text, ANSWER_CLOSED, page_limit(in->maximum_page_size),
 		in->next_page_token);

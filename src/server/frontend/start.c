@@ -124,6 +124,19 @@ static bool check_retry(
 	return !wrong && str_empty(in->cron_schedule);
 }
 
+static bool check_attributes(
+	struct request *request, const Workflowservice__StartWorkflowExecutionRequest *in)
+{
+	const struct server_namespace *space = state_namespace(request->server, in->namespace_);
+	struct temporal_error err;
+
+	if (search_attributes_check(&space->search_attributes, space->name, in->search_attributes,
+		    &err) == TEMPORAL_OK)
+		return true;
+	request_fail(request, err.code, NULL, "%s", err.message);
+	return false;
+}
+
 static bool check(struct request *request, const Workflowservice__StartWorkflowExecutionRequest *in)
 {
 	return frontend_text(request, in->workflow_id, "WorkflowId is not set on request.") &&
@@ -136,7 +149,8 @@ static bool check(struct request *request, const Workflowservice__StartWorkflowE
 	       frontend_length(request, in->task_queue->name, "TaskQueue") &&
 	       frontend_length(request, in->request_id, "RequestId") &&
 	       nexus_attach_check(request, in) && check_timeouts(request, in) &&
-	       check_retry(request, in) && check_sizes(request, in);
+	       check_retry(request, in) && check_sizes(request, in) &&
+	       check_attributes(request, in);
 }
 
 bool frontend_start_valid(
@@ -176,7 +190,8 @@ static struct execution *start(struct request *request, struct server_namespace 
 	out->retry_policy = in->retry_policy;
 	out->cron_schedule = in->cron_schedule;
 	out->memo = in->memo;
-	out->search_attributes = in->search_attributes;
+	out->search_attributes =
+		attributes_typed(&request->server->scratch, space, in->search_attributes);
 	out->header = in->header;
 	out->continued_failure = in->continued_failure;
 	out->last_completion_result = in->last_completion_result;

@@ -79,6 +79,8 @@ Workflowservice__DescribeNamespaceResponse *namespace_describe(
 		namespace__namespace_info__capabilities);
 	info->capabilities->eager_workflow_start = info->capabilities->worker_heartbeats = true;
 	info->capabilities->sync_update = info->capabilities->async_update = true;
+	info->capabilities->eager_workflow_start = info->capabilities->worker_heartbeats =
+		info->capabilities->reported_problems_search_attribute = true;
 	info->limits = REQUEST_NEW(
 		request, Namespace__NamespaceInfo__Limits, namespace__namespace_info__limits);
 	info->limits->blob_size_limit_error = request->server->config.blob_max;
@@ -86,6 +88,7 @@ Workflowservice__DescribeNamespaceResponse *namespace_describe(
 	info->limits->workflow_task_completion_size_limit_error = SERVER_COMPLETION_MAX;
 	config->workflow_execution_retention_ttl =
 		proto_duration_new_ms(request->arena, space->retention_ms);
+	namespace_describe_aliases(request, space, config);
 	config->history_archival_state = config->visibility_archival_state =
 		ENUMS__ARCHIVAL_STATE__ARCHIVAL_STATE_DISABLED;
 	response->replication_config = REQUEST_NEW(request, Replication__NamespaceReplicationConfig,

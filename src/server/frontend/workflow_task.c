@@ -89,6 +89,7 @@ static void add_completed(struct decision *decision)
 	completed.worker_version = in->worker_version_stamp;
 	completed.versioning_behavior = in->versioning_behavior;
 	workflow_task_complete(decision->execution, &completed);
+	attributes_task_completed(decision->execution, in->worker_version_stamp);
 	decision->completed_id = decision->execution->last_completed_id;
 }
 

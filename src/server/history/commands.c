@@ -170,8 +170,13 @@ static bool is_close(Enums__CommandType type)
 
 static bool check_close(struct decision *decision, size_t index)
 {
+	const Command__Command *command = decision->message->commands[index];
+
 	if (decision->execution->n_buffered)
 		return command_refuse(decision, CAUSE(UNHANDLED_COMMAND), "%s", "");
+	if (command->command_type == TYPE(CONTINUE_AS_NEW_WORKFLOW_EXECUTION))
+		return attributes_check_continue(
+			decision, command->continue_as_new_workflow_execution_command_attributes);
 	return true;
 }
 
@@ -202,6 +207,9 @@ bool command_check(struct decision *decision, size_t index)
 		return update_check_command(decision, command);
 	case TYPE(RECORD_MARKER):
 	case TYPE(UPSERT_WORKFLOW_SEARCH_ATTRIBUTES):
+		return attributes_check_upsert(
+			decision, command->upsert_workflow_search_attributes_command_attributes);
+	case TYPE(RECORD_MARKER):
 	case TYPE(MODIFY_WORKFLOW_PROPERTIES):
 		return true;
 	default:
@@ -249,12 +257,12 @@ static void upsert_attributes(struct decision *decision, const Command__Command 
 	History__UpsertWorkflowSearchAttributesEventAttributes out =
 		HISTORY__UPSERT_WORKFLOW_SEARCH_ATTRIBUTES_EVENT_ATTRIBUTES__INIT;
 
-	out.search_attributes =
-		command->upsert_workflow_search_attributes_command_attributes->search_attributes;
+	out.search_attributes = search_attributes_typed(&execution->server->scratch,
+		&execution->space->search_attributes,
+		command->upsert_workflow_search_attributes_command_attributes->search_attributes);
 	out.workflow_task_completed_event_id = decision->completed_id;
 	event_add(execution, ENUMS__EVENT_TYPE__EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES, &out);
-	properties_merge(execution, &execution->search_attributes,
-		&common__search_attributes__descriptor, out.search_attributes);
+	attributes_merge(execution, out.search_attributes);
 }
 
 static void modify_properties(struct decision *decision, const Command__Command *command)

@@ -66,10 +66,9 @@ static void continue_with(History__WorkflowExecutionStartedEventAttributes *out,
 		out->workflow_task_timeout = in->workflow_task_timeout;
 	if (in->retry_policy)
 		out->retry_policy = in->retry_policy;
-	if (in->memo)
-		out->memo = in->memo;
-	if (in->search_attributes)
-		out->search_attributes = in->search_attributes;
+	/* Workers send what is to go on. */
+	out->memo = in->memo;
+	out->search_attributes = in->search_attributes;
 	out->initiator =
 		in->initiator
 			? in->initiator
@@ -92,6 +91,8 @@ void command_continue_as_new(struct decision *decision, const Command__Command *
 	if (!started)
 		return;
 	continue_with(started, in);
+	started->search_attributes = attributes_typed(
+		&execution->server->scratch, execution->space, started->search_attributes);
 	(void)!proto_duration_ms(in->backoff_start_interval, &delay_ms);
 	struct execution *next = start_next(execution, started, delay_ms);
 	if (!next)

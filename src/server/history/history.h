@@ -121,6 +121,25 @@ void command_cancel_activity(struct decision *decision, const Command__Command *
 void command_start_timer(struct decision *decision, const Command__Command *command);
 void command_cancel_timer(struct decision *decision, const Command__Command *command);
 
+/* attributes.c: search attributes. */
+void attributes_merge(struct execution *execution, const Common__SearchAttributes *changes);
+/* As the events of starts show them: each with its type, and none that is null. NULL for NULL, or
+ * when memory is out. */
+Common__SearchAttributes *attributes_typed(struct arena *arena,
+	const struct server_namespace *space, const Common__SearchAttributes *values);
+/* May a command have these? False: decision.cause is set. */
+bool attributes_check_upsert(struct decision *decision,
+	const Command__UpsertWorkflowSearchAttributesCommandAttributes *in);
+bool attributes_check_continue(struct decision *decision,
+	const Command__ContinueAsNewWorkflowExecutionCommandAttributes *in);
+bool attributes_check_child(
+	struct decision *decision, const Command__StartChildWorkflowExecutionCommandAttributes *in);
+/* The workflow task that is there fails, times out, is completed: before it is cleared. */
+void attributes_task_failed(struct execution *execution, Enums__WorkflowTaskFailedCause cause);
+void attributes_task_timed_out(struct execution *execution, Enums__TimeoutType type);
+void attributes_task_completed(
+	struct execution *execution, const Common__WorkerVersionStamp *stamp);
+
 /* properties.c: changes of memo or search attributes into the recorded ones. */
 void properties_merge(struct execution *execution, struct bytes *field,
 	const ProtobufCMessageDescriptor *type, const void *changes);

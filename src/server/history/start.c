@@ -51,7 +51,8 @@ static void take(struct execution *execution, const struct start_opts *opts)
 	state_set_text(server, &execution->create_request_id, opts->request_id);
 	state_set_text(server, &execution->cron, in->cron_schedule);
 	state_set_bytes(server, &execution->memo, in->memo);
-	state_set_bytes(server, &execution->search_attributes, in->search_attributes);
+	if (in->search_attributes)
+		attributes_merge(execution, in->search_attributes);
 	state_set_bytes(server, &execution->user_metadata, opts->extras.user_metadata);
 	state_set_bytes(server, &execution->priority, in->priority);
 	in->retry_policy = retry_defaults(&server->scratch, in->retry_policy);

@@ -476,6 +476,7 @@ void workflow_task_fail(struct execution *execution, Enums__WorkflowTaskFailedCa
 		failed.identity = identity;
 		event_add(execution, ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_FAILED, &failed);
 	}
+	attributes_task_failed(execution, cause);
 	again(execution);
 	execution->close_attempted = cause == CAUSE(UNHANDLED_COMMAND);
 }
@@ -499,5 +500,8 @@ static void timed_out(struct timers_entry *timer)
 					   : ENUMS__TIMEOUT_TYPE__TIMEOUT_TYPE_SCHEDULE_TO_START;
 		event_add(execution, ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT, &out);
 	}
+	if (execution->task_started_id)
+		attributes_task_timed_out(
+			execution, ENUMS__TIMEOUT_TYPE__TIMEOUT_TYPE_START_TO_CLOSE);
 	again(execution);
 }

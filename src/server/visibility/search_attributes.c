@@ -96,7 +96,8 @@ static enum temporal_code add_one(struct search_attributes *attributes,
 	enum visibility_type type = (enum visibility_type)attribute->type;
 	size_t i = 0;
 
-	if (find(attributes, str_from(attribute->name)) < SEARCH_ATTRIBUTES_CUSTOM)
+	if (str_empty(attribute->name) ||
+		find(attributes, str_from(attribute->name)) < SEARCH_ATTRIBUTES_CUSTOM)
 		return TEMPORAL_OK;
 	while (i < SEARCH_ATTRIBUTES_CUSTOM &&
 		(custom_column(i)->type != type || attributes->aliases[i]))
@@ -110,7 +111,7 @@ static enum temporal_code add_one(struct search_attributes *attributes,
 	return attributes->aliases[i] ? TEMPORAL_OK : error_no_memory(err, "a search attribute");
 }
 
-static enum temporal_code check_definitions(
+enum temporal_code search_attributes_validate(
 	const struct search_attribute *list, size_t n, struct temporal_error *err)
 {
 	if (!n)
@@ -131,7 +132,7 @@ enum temporal_code search_attributes_add(struct search_attributes *attributes,
 	const struct search_attribute *list, size_t n, struct temporal_error *err)
 {
 	struct search_attributes before = *attributes;
-	enum temporal_code code = check_definitions(list, n, err);
+	enum temporal_code code = search_attributes_validate(list, n, err);
 
 	for (size_t i = 0; code == TEMPORAL_OK && i < n; i++)
 		code = add_one(attributes, &list[i], err);
@@ -294,6 +295,50 @@ static bool apply(struct arena *arena, const struct search_attributes *attribute
 			return false;
 	}
 	return true;
+}
+
+/* What an alias or a system's name stands for; NULL: unknown. */
+static const struct visibility_column *column_of(
+	const struct search_attributes *attributes, const char *key)
+{
+	size_t i = find(attributes, str_from(key));
+	const struct visibility_column *column = i < SEARCH_ATTRIBUTES_CUSTOM
+							 ? custom_column(i)
+							 : visibility_column_find(str_from(key));
+
+	return column && column->custom && i == SEARCH_ATTRIBUTES_CUSTOM ? NULL : column;
+}
+
+const char *search_attributes_unknown(
+	const struct search_attributes *attributes, const Common__SearchAttributes *values)
+{
+	for (size_t i = 0; values && i < values->n_indexed_fields; i++) {
+		if (!column_of(attributes, values->indexed_fields[i]->key))
+			return values->indexed_fields[i]->key;
+	}
+	return NULL;
+}
+
+Common__SearchAttributes *search_attributes_typed(struct arena *arena,
+	const struct search_attributes *attributes, const Common__SearchAttributes *values)
+{
+	Common__SearchAttributes *out = proto_new(arena, &common__search_attributes__descriptor);
+
+	if (!out)
+		return NULL;
+	out->indexed_fields =
+		arena_array(arena, values->n_indexed_fields + 1, sizeof(*out->indexed_fields));
+	for (size_t i = 0; i < values->n_indexed_fields; i++) {
+		const Common__SearchAttributes__IndexedFieldsEntry *entry =
+			values->indexed_fields[i];
+		const struct visibility_column *column = column_of(attributes, entry->key);
+
+		if (column && entry->value &&
+			(!out->indexed_fields ||
+				!put(arena, out, entry->key, entry->value, column)))
+			return NULL;
+	}
+	return out;
 }
 
 Common__SearchAttributes *search_attributes_merge(struct arena *arena,

@@ -31,6 +31,10 @@ struct search_attribute {
 
 void search_attributes_finish(struct search_attributes *attributes);
 
+/* Is there anything to add, with names that are free to take, of types that exist? */
+enum temporal_code search_attributes_validate(const struct search_attribute *list, size_t n,
+	struct temporal_error *err) __attribute__((warn_unused_result));
+
 /*
  * Adds them all or, on failure, none: INVALID_ARGUMENT, with the official texts (nothing given, a
  * reserved name, no such type, no column left), NO_MEMORY. A name that is there already is left as
@@ -56,6 +60,16 @@ const char *search_attributes_alias(const struct search_attributes *attributes, 
 
 /* The column behind an alias; NULL for none. `attributes`, as void *: fits filter_resolver. */
 const struct visibility_column *search_attributes_find(void *attributes, struct str alias);
+
+/* The first of these that the namespace does not know; NULL: none. */
+const char *search_attributes_unknown(
+	const struct search_attributes *attributes, const Common__SearchAttributes *values);
+
+/* A copy in which each says its type; what is null stays (in a change it means "gone"). NULL when
+ * memory is out. */
+Common__SearchAttributes *search_attributes_typed(struct arena *arena,
+	const struct search_attributes *attributes, const Common__SearchAttributes *values)
+	__attribute__((warn_unused_result));
 
 /*
  * May a run of this namespace have these (NULL: yes)? INVALID_ARGUMENT with the official
