@@ -351,6 +351,20 @@ static enum temporal_code on_setting(
 	return TEMPORAL_OK;
 }
 
+/* Does the record begin a run, with its first event? */
+static bool begins_run(const struct store_record *record)
+{
+	struct batch_entry entry;
+	size_t at = 0;
+	bool bad;
+
+	while (batch_next(record->data, record->size, &at, &entry, &bad)) {
+		if (entry.key.kind == BATCH_EVENTS)
+			return entry.key.id == 1;
+	}
+	return false;
+}
+
 /* A run that changed after it had been moved to the closed ones: the change is one upon its row. */
 static bool bring_back(struct server *server, uint64_t run, struct temporal_error *err)
 {
@@ -364,7 +378,7 @@ static enum temporal_code on_record(
 {
 	struct server *server = user;
 
-	if (record->ordinal == 1 && !state_here(server, record->run) &&
+	if (record->ordinal == 1 && !begins_run(record) && !state_here(server, record->run) &&
 		!bring_back(server, record->run, err))
 		return err->code;
 	return journal_apply(user, record->data, record->size, err);

@@ -51,8 +51,8 @@
 #define SERVER_NEXUS_CALL_SLACK_MS     1000  /* the handler gets less: its answer is in time */
 
 /* Pages. */
-#define SERVER_HISTORY_PAGE_MAX 256
-#define SERVER_NAMESPACE_PAGE   100
+#define SERVER_HISTORY_PAGE_MAX  256
+#define SERVER_NAMESPACE_PAGE    100
 #define SERVER_HISTORY_PAGE_MAX  256
 #define SERVER_LIST_PAGE_MAX     1000
 #define SERVER_ARCHIVED_PAGE_MAX 10000

@@ -246,8 +246,8 @@ struct execution {
 	bool task_speculative;            /* only updates want it: history/speculative.c */
 	int64_t task_history_size; /* what its Started event says, even if that is written later */
 	int32_t task_suggestions;  /* likewise: bits of enum task_suggestion */
-	int64_t task_problems; /* workflow tasks that failed in a row */
-	int64_t task_problem;  /* attributes.c: why the last of them that has an event did */
+	int64_t task_problems;     /* workflow tasks that failed in a row */
+	int64_t task_problem;      /* attributes.c: why the last of them that has an event did */
 	/* rebuilt */
 	struct server *server;
 	struct server_namespace *space;

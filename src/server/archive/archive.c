@@ -110,17 +110,15 @@ void archive_use(struct execution *execution)
 void archive_note(struct execution *execution)
 {
 	state_open_remove(execution);
-	if (nexus_is_pending(execution) && !execution->archive.delete)
-		return; /* the journal keeps it until all are told of its end */
 	move(execution, ARCHIVE_DUE);
 }
 
 /* Does something in memory still refer to it, or wait at it? */
 static bool is_held(const struct execution *execution)
 {
-	return execution->touched || execution->queries || execution->history_polls ||
-	       execution->activities || execution->timers || execution->task.queue ||
-	       state_running(execution);
+	return nexus_is_pending(execution) || execution->touched || execution->queries ||
+	       execution->history_polls || execution->activities || execution->timers ||
+	       execution->task.queue || state_running(execution);
 }
 
 /* ---- Leaving ---- */
@@ -189,6 +187,8 @@ static void add_close(struct execution *execution, struct store_batch *out)
 		server_no_memory(server);
 		return;
 	}
+	/* The journal keeps it as well until all are told of its end. */
+	row.keep_records = nexus_is_pending(execution);
 	size_t n = make_parts(execution, parts, data);
 	store_batch_close(out, &row, parts, n);
 	if (row.expire_ns < server->archive.expiry_ns)

@@ -87,6 +87,8 @@ void namespace_describe_aliases(struct request *request, const struct server_nam
 /* One of "NAME=TYPE"; nothing changes if it is there. INVALID_ARGUMENT, NO_MEMORY. */
 enum temporal_code namespace_add_attribute(struct server *server, struct server_namespace *space,
 	const char *definition, struct temporal_error *err) __attribute__((warn_unused_result));
+/* The namespace goes; another one may get its number. */
+void namespace_forget_attributes(struct server *server, struct server_namespace *space);
 /* What DescribeWorkflowExecution and lists say of a run. */
 Workflow__WorkflowExecutionInfo *execution_info(
 	struct request *request, const struct execution *execution);

@@ -27,6 +27,7 @@ static void vanish(struct server_namespace *space)
 	if (space->gone || !space->emptied || space->delete_due_ns > space->server->now_ns)
 		return;
 	space->gone = true;
+	namespace_forget_attributes(space->server, space);
 	journal_namespace_renamed(space->server, NULL, space->name);
 }
 
@@ -85,10 +86,9 @@ static void list_closed(struct server_namespace *space)
 }
 
 /* What had ended before is in the store now. */
-static void flushed(void *user, bool ok)
+static void flushed(void *user)
 {
-	if (ok)
-		list_closed(user);
+	list_closed(user);
 }
 
 /* All of its runs that are in memory. */
@@ -123,7 +123,8 @@ static void go_on(struct server *server, struct server_namespace *space)
 	delete_runs(server, space);
 	if (!timers_set(&server->timers, &space->delete_timer, space->delete_due_ns, delay_is_over))
 		server_no_memory(server);
-	archive_flush(server, flushed, space);
+	if (archive_flush(server, flushed, space))
+		list_closed(space);
 }
 
 void namespace_resume(struct server *server)

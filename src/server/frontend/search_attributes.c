@@ -202,3 +202,15 @@ enum temporal_code namespace_add_attribute(struct server *server, struct server_
 		save(server, space);
 	return code;
 }
+
+void namespace_forget_attributes(struct server *server, struct server_namespace *space)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < SEARCH_ATTRIBUTES_CUSTOM; i++)
+		any = any || space->search_attributes.aliases[i];
+	if (!any)
+		return;
+	search_attributes_finish(&space->search_attributes);
+	save(server, space);
+}

@@ -53,7 +53,7 @@ static int apply_close(struct store *store, struct store_batch *batch, const str
 {
 	int code = reserve(store, op->run);
 
-	if (code == SQLITE_OK)
+	if (code == SQLITE_OK && !op->closed->keep_records)
 		code = journal_drop(&store->journal, &store->writer, op->run);
 	return code != SQLITE_OK ? code : closed_put(&store->writer, op);
 }

@@ -175,6 +175,8 @@ struct store_closed {
 	int64_t history_length, history_size, transitions;
 	const void *info; /* whatever else the server wants back with it: memo, ... */
 	size_t info_size;
+	/* The run's records stay in the journal too: it still has something to do. */
+	bool keep_records;
 	const struct store_attribute *attributes; /* not given back by reads */
 	size_t n_attributes;
 };
