@@ -79,8 +79,7 @@ Workflowservice__DescribeNamespaceResponse *namespace_describe(
 		namespace__namespace_info__capabilities);
 	info->capabilities->eager_workflow_start = info->capabilities->worker_heartbeats = true;
 	info->capabilities->sync_update = info->capabilities->async_update = true;
-	info->capabilities->eager_workflow_start = info->capabilities->worker_heartbeats =
-		info->capabilities->reported_problems_search_attribute = true;
+	info->capabilities->reported_problems_search_attribute = true;
 	info->limits = REQUEST_NEW(
 		request, Namespace__NamespaceInfo__Limits, namespace__namespace_info__limits);
 	info->limits->blob_size_limit_error = request->server->config.blob_max;

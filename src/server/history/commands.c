@@ -205,7 +205,6 @@ bool command_check(struct decision *decision, size_t index)
 		return check_cancel_timer(decision, index);
 	case TYPE(PROTOCOL_MESSAGE):
 		return update_check_command(decision, command);
-	case TYPE(RECORD_MARKER):
 	case TYPE(UPSERT_WORKFLOW_SEARCH_ATTRIBUTES):
 		return attributes_check_upsert(
 			decision, command->upsert_workflow_search_attributes_command_attributes);
