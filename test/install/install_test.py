@@ -99,6 +99,7 @@ class InstallTest(unittest.TestCase):
 
     def test_temporald(self):
         self.assertIn("--db-filename", run(self.path("bin/temporald"), "--help"))
+        self.assertTrue(glob.glob(f"{self.prefix}/share/man/man1/temporald.1"))
 
     def test_package_flags_refuse_an_ignored_result(self):
         done = subprocess.run([CC, "-c", f"{CONSUMER}/ignored.c", "-o", os.devnull, *self.cflags],
