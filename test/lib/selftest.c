@@ -64,7 +64,6 @@ static void shared_server_answers_the_cli(void **state)
 	static const char *const args[] = { "workflow", "count", NULL };
 	char *output;
 
-	TEST_NOT_SERVED("CountWorkflowExecutions");
 	assert_int_equal(test_server_run_cli(test_server_shared(), args, &output), 0);
 	assert_non_null(strstr(output, "Total:"));
 	free(output);
