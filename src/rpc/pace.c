@@ -8,8 +8,10 @@
  *   nothing but "taken". While only such calls and long polls are open, they are read together with
  *   the next task, or after RPC_LAZY_MS.
  * - At an interval, if the user wants it: while RPC_TICK_WORK pieces of work or more are open, and
- *   two readings were closer than the interval, the socket is read once an interval. The first
- *   interval without a byte ends that, so that a quiet connection has neither timers nor delay.
+ *   two readings were closer than the interval, the socket is read once an interval. It ends with
+ *   the first interval without a byte, so that a quiet connection has neither timers nor delay; and
+ *   with one whose replies all came at its beginning, since that server waits for us. Replies that
+ *   follow each other faster than an eighth of the interval do not begin it: they find us warm.
  */
 #include "rpc/pace.h"
 
@@ -89,15 +91,19 @@ static void on_tick(struct rpc_timer *timer)
 	struct rpc_link *link = link_of(
 		(struct rpc_pace *)(void *)((char *)timer - offsetof(struct rpc_pace, tick)));
 
+	bool waits_for_us =
+		rpc_socket_quiet_ns(&link->socket) > link->opts->read_interval_ns * 3 / 4;
+
 	/* What it reads arms the next tick, or ends the link. */
-	if (!rpc_socket_read(&link->socket))
+	if ((!rpc_socket_read(&link->socket) || waits_for_us) && link->state == RPC_LINK_OPEN)
 		stop_ticking(link);
 }
 
 static void received_at_interval(struct rpc_link *link)
 {
 	struct rpc_pace *pace = &link->pace;
-	int64_t before_ns = pace->last_read_ns;
+	int64_t gap_ns = link->socket.last_read_ns - pace->last_read_ns;
+	int64_t interval_ns = link->opts->read_interval_ns;
 
 	pace->last_read_ns = link->socket.last_read_ns;
 	if (*link->opts->work < RPC_TICK_WORK || rpc_client_draining(link->session)) {
@@ -105,7 +111,7 @@ static void received_at_interval(struct rpc_link *link)
 			stop_ticking(link);
 		return;
 	}
-	if (!pace->is_ticking && pace->last_read_ns - before_ns > link->opts->read_interval_ns)
+	if (!pace->is_ticking && (gap_ns > interval_ns || gap_ns < interval_ns / 8))
 		return;
 	pace->is_ticking = true;
 	settle(link);

@@ -308,6 +308,16 @@ bool rpc_socket_read(struct rpc_socket *socket)
 	return socket->ended || socket->last_read_ns != before_ns;
 }
 
+int64_t rpc_socket_quiet_ns(const struct rpc_socket *socket)
+{
+	struct tcp_info info = { 0 };
+	socklen_t size = sizeof(info);
+
+	if (getsockopt(socket->fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
+		return 0;
+	return info.tcpi_last_data_recv * RPC_MS_NS;
+}
+
 static void on_connected(struct rpc_socket *socket)
 {
 	int number = 0;

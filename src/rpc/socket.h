@@ -75,6 +75,9 @@ void rpc_socket_wake_at(struct rpc_socket *socket, int bytes);
  * have broken after it. */
 bool rpc_socket_read(struct rpc_socket *socket);
 
+/* How long ago the last bytes came, read or not, as exact as the system's ticks (some ms). */
+int64_t rpc_socket_quiet_ns(const struct rpc_socket *socket);
+
 /* Stops reading (while the peer does not take our answers), or goes on. */
 void rpc_socket_pause(struct rpc_socket *socket, bool paused);
 

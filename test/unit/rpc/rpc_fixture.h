@@ -99,14 +99,17 @@ static inline void on_describe(struct rpc_server_call *call, const void *message
 {
 	const Workflowservice__DescribeNamespaceRequest *request = message;
 	const char *what = request->namespace_;
-	int code, size;
+	int code, size, ms;
 
 	atomic_fetch_add(&fixture_now->calls, 1);
 	if (sscanf(what, "fail %d", &code) == 1)
 		rpc_server_fail(call, (enum temporal_code)code, "as you wish", NULL);
 	else if (sscanf(what, "size %d", &size) == 1)
 		reply_with(call, "sized", (size_t)size);
-	else if (strcmp(what, "details") == 0)
+	else if (sscanf(what, "slow %d", &ms) == 1) {
+		usleep((unsigned)ms * 1000);
+		reply_with(call, "slow", 0);
+	} else if (strcmp(what, "details") == 0)
 		fail_with_details(call);
 	else if (strcmp(what, "hold") == 0)
 		rpc_server_on_cancel(call, on_cancelled, NULL);
