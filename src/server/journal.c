@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "server/history/update.h"
+#include "server/matching/config.h"
 #include "server/nexus/nexus.h"
 #include "server/store/store.h"
 
@@ -340,6 +341,12 @@ static enum temporal_code on_setting(
 					 setting->key);
 	if (setting->space == JOURNAL_SEARCH_ATTRIBUTES)
 		return restore_alias(server, setting, err);
+	if (setting->space == CONFIG_SPACE)
+		return matching_config_restore(server, setting->key, setting->data, setting->size)
+			       ? TEMPORAL_OK
+			       : error_set(err, TEMPORAL_DATA_LOSS,
+					 "the record of task queue \"%s\" cannot be read",
+					 setting->key);
 	if (setting->space != SPACE_NAMESPACES)
 		return TEMPORAL_OK;
 	struct server_namespace *space = state_namespace_new(server, "");

@@ -21,7 +21,8 @@
 #define SERVER_BUFFERED_MAX 100
 #define SERVER_ID_MAX       1000
 
-#define SERVER_FAIRNESS_KEY_MAX 64
+#define SERVER_FAIRNESS_KEY_MAX     64
+#define SERVER_FAIRNESS_WEIGHTS_MAX 1000 /* of one task queue */
 
 /* Numbers, of one run. */
 #define SERVER_PENDING_ACTIVITIES_MAX 2000
@@ -68,14 +69,19 @@
 #define SERVER_TASK_RETRY_MS       5000 /* by which the timeout of a failing task grows at first */
 #define SERVER_TASK_PROBLEMS       5    /* failures in a row that are reported */
 #define SERVER_TASK_RETRY_MAX_MS   600000
-#define SERVER_STICKY_POLLER_MS    10000 /* a sticky queue without a poll for so long is dead */
-#define SERVER_RETRY_INTERVAL_MS   1000
-#define SERVER_RETRY_COEFFICIENT   2.0
-#define SERVER_RETRY_MAX_FACTOR    100
-#define SERVER_RETENTION_MS        INT64_C(86400000)
-#define SERVER_RETENTION_MIN_MS    INT64_C(3600000)
-#define SERVER_STOP_GRACE_MS       1000
-#define SERVER_SKIP_HOLD_MS        20 /* without a jump in time after a caller was told of an end */
+/* Advice on the number of pollers. */
+#define SERVER_POLLER_IDLE_NS    INT64_C(1000000000) /* one that waits so long is one too many */
+#define SERVER_POLLER_BACKLOG_NS INT64_C(200000000)  /* tasks that wait so long need one more */
+#define SERVER_POLLER_RATIO      1.2   /* ... as do more tasks that come than go, by so much */
+#define SERVER_POLLER_DECISIONS  10    /* a second and poller */
+#define SERVER_STICKY_POLLER_MS  10000 /* a sticky queue without a poll for so long is dead */
+#define SERVER_RETRY_INTERVAL_MS 1000
+#define SERVER_RETRY_COEFFICIENT 2.0
+#define SERVER_RETRY_MAX_FACTOR  100
+#define SERVER_RETENTION_MS      INT64_C(86400000)
+#define SERVER_RETENTION_MIN_MS  INT64_C(3600000)
+#define SERVER_STOP_GRACE_MS     1000
+#define SERVER_SKIP_HOLD_MS      20 /* without a jump in time after a caller was told of an end */
 
 /* Runs that have ended. */
 #define SERVER_CLOSED_CACHE_BYTES (4 * 1024 * 1024) /* of them in memory */

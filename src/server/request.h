@@ -15,6 +15,7 @@
 #include <temporal/error.h>
 
 #include "base/arena.h"
+#include "server/matching/matching.h"
 #include "server/timers.h"
 
 struct server;
@@ -39,8 +40,9 @@ struct request {
 	/* Set while it waits for something; called when the client has given up: it then has to be
 	 * answered (nobody gets it). */
 	void (*cancelled)(struct request *request);
-	void *waiting_for;         /* for the owner of `cancelled` */
-	struct timers_entry timer; /* of the wait; in server->waits */
+	void *waiting_for;             /* for the owner of `cancelled` */
+	struct timers_entry timer;     /* of the wait; in server->waits */
+	struct matching_advice advice; /* of a poll that gets a task */
 	/* held answer */
 	struct request *next;
 	uint64_t ticket; /* the batch that has to be durable first */

@@ -3,7 +3,7 @@
  * names of workflow and activity. Loop's thread.
  */
 #include "proto/codec.h"
-#include "server/frontend/frontend.h"
+#include "server/frontend/task_queue.h"
 #include "server/limits.h"
 #include "temporal/api/errordetails/v1/message.pb-c.h"
 
@@ -18,6 +18,11 @@ void frontend_poll_activity(struct request *request)
 		!frontend_length(request, in->task_queue->name, "TaskQueue") ||
 		!frontend_length(request, in->identity, "identity"))
 		return;
+	struct stats_poll poll = task_queue_poll(in->identity, in->worker_version_capabilities,
+		in->deployment_options, in->task_queue_metadata);
+	matching_seen(matching_queue(request->server, space, in->task_queue->name,
+			      MATCHING_QUEUE_ACTIVITY),
+		&poll);
 	matching_poll(matching_queue(request->server, space, in->task_queue->name, true), request,
 		in->identity);
 }

@@ -97,7 +97,8 @@ frontend_handler frontend_delete, frontend_list, frontend_scan, frontend_count, 
 frontend_handler frontend_get_history, frontend_get_history_reverse, frontend_describe;
 /* A wait for events has found none: an empty page and the token to go on with. */
 void frontend_history_expired(struct request *request, struct execution *execution);
-frontend_handler frontend_describe_task_queue;
+frontend_handler frontend_describe_task_queue, frontend_update_task_queue_config,
+	frontend_list_partitions, frontend_version_sets, frontend_version_rules;
 frontend_handler frontend_query, frontend_query_completed;
 frontend_handler frontend_lock_time, frontend_unlock_time, frontend_unlock_time_with_sleep,
 	frontend_sleep, frontend_sleep_until, frontend_get_time;

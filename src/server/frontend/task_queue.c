@@ -1,54 +1,275 @@
 /*
- * task_queue.c: DescribeTaskQueue: who polls a queue now, and how many tasks wait in it. Loop's
- * thread.
+ * task_queue.c: DescribeTaskQueue in both of its forms: of one kind of queue, or (enhanced) of
+ * several, by versions, of which there is the one without a name. Loop's thread.
  */
-#include "proto/time.h"
-#include "server/frontend/frontend.h"
+#include "server/frontend/task_queue.h"
 
-static void add_pollers(struct request *request, const struct task_queue *queue,
-	Workflowservice__DescribeTaskQueueResponse *response)
+#include "proto/codec.h"
+#include "proto/time.h"
+#include "server/limits.h"
+#include "server/matching/config.h"
+
+#define TYPE(name_)    ENUMS__TASK_QUEUE_TYPE__TASK_QUEUE_TYPE_##name_
+#define SOURCE(name_)  ENUMS__RATE_LIMIT_SOURCE__RATE_LIMIT_SOURCE_##name_
+#define REACH(name_)   ENUMS__BUILD_ID_TASK_REACHABILITY__BUILD_ID_TASK_REACHABILITY_##name_
+#define PRIORITY_ENTRY Workflowservice__DescribeTaskQueueResponse__StatsByPriorityKeyEntry
+#define PRIORITY_ENTRY_TYPE \
+	&workflowservice__describe_task_queue_response__stats_by_priority_key_entry__descriptor
+#define NO_RATE 100000.0              /* what a poller without a limit is told to have */
+#define NO_TIME INT64_C(-62135596800) /* seconds; the year 1: never */
+
+bool task_queue_named(struct request *request, const Taskqueue__TaskQueue *queue)
+{
+	if (!frontend_present(request, queue, "taskQueue is not set") ||
+		!frontend_text(request, queue->name, "missing task queue name"))
+		return false;
+	if (strlen(queue->name) <= SERVER_ID_MAX)
+		return true;
+	request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "taskQueue length exceeds limit");
+	return false;
+}
+
+enum matching_queue_kind task_queue_kind(Enums__TaskQueueType type)
+{
+	return type == TYPE(ACTIVITY) ? MATCHING_QUEUE_ACTIVITY
+	       : type == TYPE(NEXUS)  ? MATCHING_QUEUE_NEXUS
+				      : MATCHING_QUEUE_WORKFLOW;
+}
+
+struct stats_poll task_queue_poll(const char *identity,
+	const Common__WorkerVersionCapabilities *capabilities,
+	const Deployment__WorkerDeploymentOptions *options,
+	const Taskqueue__TaskQueueMetadata *metadata)
+{
+	struct stats_poll poll = { .identity = identity };
+
+	if (capabilities)
+		poll.build_id = capabilities->build_id;
+	else if (options)
+		poll.build_id = options->build_id;
+	poll.versioned = capabilities && capabilities->use_versioning;
+	if (metadata && metadata->max_tasks_per_second)
+		poll.rate = metadata->max_tasks_per_second->value;
+	return poll;
+}
+
+/* ---- Parts of the answer ---- */
+
+static Taskqueue__TaskQueueStats *stats_of(
+	struct request *request, struct task_queue *queue, int32_t priority)
+{
+	Taskqueue__TaskQueueStats *stats =
+		REQUEST_NEW(request, Taskqueue__TaskQueueStats, taskqueue__task_queue_stats);
+	int64_t now = request->server->now_ns, oldest_ns = 0, age_ns = 0;
+
+	if (queue) {
+		stats->approximate_backlog_count = lanes_count(&queue->lanes, priority, &oldest_ns);
+		age_ns = oldest_ns ? now - oldest_ns : 0;
+		stats->tasks_add_rate = (float)stats_level_rate(&queue->stats, priority, true, now);
+		stats->tasks_dispatch_rate =
+			(float)stats_level_rate(&queue->stats, priority, false, now);
+	}
+	stats->approximate_backlog_age = proto_duration_new_ns(request->arena, age_ns);
+	return stats;
+}
+
+/* How many have polled of late; they are put into `list`, which is made. */
+static size_t pollers_of(
+	struct request *request, struct task_queue *queue, Taskqueue__PollerInfo ***list)
 {
 	size_t n = 0;
 
-	for (const struct matching_poller *at = queue->pollers; at; at = at->next)
-		n++;
-	response->pollers = arena_array(request->arena, n, sizeof(*response->pollers));
-	for (const struct matching_poller *at = queue->pollers; at && response->pollers;
-		at = at->next) {
+	if (!queue)
+		return 0;
+	stats_forget(&queue->stats, request->server->now_ns);
+	*list = arena_array(request->arena, queue->stats.n_seen, sizeof(**list));
+	for (const struct stats_seen *at = queue->stats.seen; at && *list; at = at->next) {
 		Taskqueue__PollerInfo *info =
 			REQUEST_NEW(request, Taskqueue__PollerInfo, taskqueue__poller_info);
 
 		info->identity = request_text(request, at->identity);
-		info->last_access_time = proto_timestamp_new(request->arena, queue->polled_ns);
-		info->rate_per_second = 100000;
-		response->pollers[response->n_pollers++] = info;
+		info->last_access_time = proto_timestamp_new(request->arena, at->last_ns);
+		info->rate_per_second = at->rate > 0 ? at->rate : NO_RATE;
+		if (!str_empty(at->build_id)) {
+			info->worker_version_capabilities =
+				REQUEST_NEW(request, Common__WorkerVersionCapabilities,
+					common__worker_version_capabilities);
+			info->worker_version_capabilities->build_id =
+				request_text(request, at->build_id);
+			info->worker_version_capabilities->use_versioning = at->versioned;
+		}
+		(*list)[n++] = info;
 	}
+	return n;
+}
+
+/* ---- The plain form ---- */
+
+static void add_stats(struct request *request, struct task_queue *queue,
+	Workflowservice__DescribeTaskQueueResponse *response)
+{
+	PRIORITY_ENTRY **entries = arena_array(request->arena, LANES_PRIORITIES, sizeof(*entries));
+
+	response->stats = stats_of(request, queue, 0);
+	response->stats_by_priority_key = entries;
+	for (int32_t i = 1; entries && i <= LANES_PRIORITIES; i++) {
+		if (i != LANES_USUAL && !(queue && queue->stats.levels[i - 1]))
+			continue;
+		PRIORITY_ENTRY *entry = request_message(request, PRIORITY_ENTRY_TYPE);
+		entry->key = i;
+		entry->value = stats_of(request, queue, i);
+		entries[response->n_stats_by_priority_key++] = entry;
+	}
+}
+
+/* The rate in effect, and where it comes from. */
+static void add_rate(struct request *request, struct task_queue *queue,
+	Workflowservice__DescribeTaskQueueResponse *response)
+{
+	double set = 0;
+
+	if (!queue || !queue->rate.limited)
+		return;
+	response->effective_rate_limit =
+		REQUEST_NEW(request, Workflowservice__DescribeTaskQueueResponse__EffectiveRateLimit,
+			workflowservice__describe_task_queue_response__effective_rate_limit);
+	response->effective_rate_limit->requests_per_second = (float)queue->rate.per_second;
+	response->effective_rate_limit->rate_limit_source =
+		matching_config_rate(queue, &set) ? SOURCE(API) : SOURCE(WORKER);
+}
+
+static void add_status(struct request *request, struct task_queue *queue,
+	Workflowservice__DescribeTaskQueueResponse *response)
+{
+	Taskqueue__TaskQueueStatus *status =
+		REQUEST_NEW(request, Taskqueue__TaskQueueStatus, taskqueue__task_queue_status);
+
+	status->backlog_count_hint = queue ? queue->lanes.n_tasks : 0;
+	status->rate_per_second = queue && queue->rate.limited ? queue->rate.per_second : NO_RATE;
+	status->task_id_block =
+		REQUEST_NEW(request, Taskqueue__TaskIdBlock, taskqueue__task_id_block);
+	response->task_queue_status = status;
+}
+
+static void add_versioning(
+	struct request *request, Workflowservice__DescribeTaskQueueResponse *response)
+{
+	Google__Timestamp *never = REQUEST_NEW(request, Google__Timestamp, google__timestamp);
+
+	never->seconds = NO_TIME;
+	response->versioning_info = REQUEST_NEW(
+		request, Taskqueue__TaskQueueVersioningInfo, taskqueue__task_queue_versioning_info);
+	response->versioning_info->current_version = "__unversioned__";
+	response->versioning_info->update_time = never;
+}
+
+static void describe(struct request *request, struct task_queue *queue)
+{
+	const Workflowservice__DescribeTaskQueueRequest *in = request->message;
+	Workflowservice__DescribeTaskQueueResponse *response =
+		REQUEST_NEW(request, Workflowservice__DescribeTaskQueueResponse,
+			workflowservice__describe_task_queue_response);
+
+	response->n_pollers = pollers_of(request, queue, &response->pollers);
+	add_rate(request, queue, response);
+	add_versioning(request, response);
+	if (in->report_stats)
+		add_stats(request, queue, response);
+	if (in->include_task_queue_status)
+		add_status(request, queue, response);
+	if (in->report_config && queue && queue->config.len)
+		response->config = matching_config(queue, request->arena);
+	request_reply(request, response);
+}
+
+/* ---- The enhanced form ---- */
+
+static Taskqueue__TaskQueueVersionInfo__TypesInfoEntry *type_entry(struct request *request,
+	struct server_namespace *space, Enums__TaskQueueType type, bool unversioned)
+{
+	const Workflowservice__DescribeTaskQueueRequest *in = request->message;
+	Taskqueue__TaskQueueVersionInfo__TypesInfoEntry *entry =
+		REQUEST_NEW(request, Taskqueue__TaskQueueVersionInfo__TypesInfoEntry,
+			taskqueue__task_queue_version_info__types_info_entry);
+	struct task_queue *queue = unversioned
+					   ? matching_queue(request->server, space,
+						     in->task_queue->name, task_queue_kind(type))
+					   : NULL;
+
+	entry->key = (int32_t)type;
+	entry->value =
+		REQUEST_NEW(request, Taskqueue__TaskQueueTypeInfo, taskqueue__task_queue_type_info);
+	if (in->report_stats)
+		entry->value->stats = stats_of(request, queue, 0);
+	if (in->report_pollers)
+		entry->value->n_pollers = pollers_of(request, queue, &entry->value->pollers);
+	return entry;
+}
+
+/* A version's queues; the one without a name is what all workers here poll. */
+static Taskqueue__TaskQueueVersionInfo *version_info(
+	struct request *request, struct server_namespace *space, const char *build_id)
+{
+	static const Enums__TaskQueueType both[] = { TYPE(WORKFLOW), TYPE(ACTIVITY) };
+	const Workflowservice__DescribeTaskQueueRequest *in = request->message;
+	const Enums__TaskQueueType *types = in->n_task_queue_types ? in->task_queue_types : both;
+	size_t n = in->n_task_queue_types ? in->n_task_queue_types : 2;
+	bool unversioned = str_empty(build_id);
+	Taskqueue__TaskQueueVersionInfo *info = REQUEST_NEW(
+		request, Taskqueue__TaskQueueVersionInfo, taskqueue__task_queue_version_info);
+
+	info->types_info = arena_array(request->arena, n, sizeof(*info->types_info));
+	for (size_t i = 0; info->types_info && i < n; i++)
+		info->types_info[info->n_types_info++] =
+			type_entry(request, space, types[i], unversioned);
+	if (in->report_task_reachability)
+		info->task_reachability = unversioned ? REACH(REACHABLE) : REACH(UNREACHABLE);
+	return info;
+}
+
+static void describe_versions(struct request *request, struct server_namespace *space)
+{
+	const Workflowservice__DescribeTaskQueueRequest *in = request->message;
+	const Taskqueue__TaskQueueVersionSelection *versions = in->versions;
+	size_t n_named = versions ? versions->n_build_ids : 0;
+	bool unversioned = !n_named || versions->unversioned || versions->all_active;
+	Workflowservice__DescribeTaskQueueResponse *response =
+		REQUEST_NEW(request, Workflowservice__DescribeTaskQueueResponse,
+			workflowservice__describe_task_queue_response);
+	Workflowservice__DescribeTaskQueueResponse__VersionsInfoEntry **entries =
+		arena_array(request->arena, n_named + 1, sizeof(*entries));
+
+	response->versions_info = entries;
+	for (size_t i = unversioned ? 0 : 1; entries && i <= n_named; i++) {
+		Workflowservice__DescribeTaskQueueResponse__VersionsInfoEntry *entry = REQUEST_NEW(
+			request, Workflowservice__DescribeTaskQueueResponse__VersionsInfoEntry,
+			workflowservice__describe_task_queue_response__versions_info_entry);
+		entry->key = i ? versions->build_ids[i - 1] : "";
+		entry->value = version_info(request, space, entry->key);
+		entries[response->n_versions_info++] = entry;
+	}
+	request_reply(request, response);
 }
 
 void frontend_describe_task_queue(struct request *request)
 {
 	const Workflowservice__DescribeTaskQueueRequest *in = request->message;
-	Workflowservice__DescribeTaskQueueResponse *response;
-	struct server_namespace *space = frontend_namespace(request, in->namespace_);
-	struct task_queue *queue;
+	struct server_namespace *space;
 
-	if (!space || !frontend_text(request, in->task_queue ? in->task_queue->name : NULL,
-			      "TaskQueue is not set on request."))
+	if (!frontend_text(request, in->namespace_, "Namespace is empty."))
 		return;
-	enum matching_queue_kind kind = MATCHING_QUEUE_WORKFLOW;
-	if (in->task_queue_type == ENUMS__TASK_QUEUE_TYPE__TASK_QUEUE_TYPE_ACTIVITY)
-		kind = MATCHING_QUEUE_ACTIVITY;
-	else if (in->task_queue_type == ENUMS__TASK_QUEUE_TYPE__TASK_QUEUE_TYPE_NEXUS)
-		kind = MATCHING_QUEUE_NEXUS;
-	queue = matching_queue(request->server, space, in->task_queue->name, kind);
-	response = REQUEST_NEW(request, Workflowservice__DescribeTaskQueueResponse,
-		workflowservice__describe_task_queue_response);
-	if (queue)
-		add_pollers(request, queue, response);
-	if (queue && in->report_stats) {
-		response->stats = REQUEST_NEW(
-			request, Taskqueue__TaskQueueStats, taskqueue__task_queue_stats);
-		response->stats->approximate_backlog_count = queue->n_tasks;
+	space = frontend_namespace(request, in->namespace_);
+	if (!space || !task_queue_named(request, in->task_queue))
+		return;
+	if (in->api_mode != ENUMS__DESCRIBE_TASK_QUEUE_MODE__DESCRIBE_TASK_QUEUE_MODE_ENHANCED) {
+		describe(request, matching_queue(request->server, space, in->task_queue->name,
+					  task_queue_kind(in->task_queue_type)));
+		return;
 	}
-	request_reply(request, response);
+	if (in->task_queue->kind == ENUMS__TASK_QUEUE_KIND__TASK_QUEUE_KIND_STICKY)
+		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL,
+			"Enhanced DescribeTaskQueue is not valid for a sticky queue, use "
+			"api_mode=UNSPECIFIED or a normal queue.");
+	else
+		describe_versions(request, space);
 }

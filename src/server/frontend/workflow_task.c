@@ -4,7 +4,7 @@
 #include "proto/codec.h"
 #include "proto/enum_name.h"
 #include "proto/time.h"
-#include "server/frontend/frontend.h"
+#include "server/frontend/task_queue.h"
 #include "server/history/update.h"
 #include "temporal/api/errordetails/v1/message.pb-c.h"
 
@@ -27,6 +27,9 @@ void frontend_poll_workflow(struct request *request)
 		matching_queue(request->server, space, in->task_queue->name, false);
 	if (queue && in->task_queue->kind == ENUMS__TASK_QUEUE_KIND__TASK_QUEUE_KIND_STICKY)
 		queue->sticky = true;
+	struct stats_poll poll = task_queue_poll(
+		in->identity, in->worker_version_capabilities, in->deployment_options, NULL);
+	matching_seen(queue, &poll);
 	matching_poll(queue, request, in->identity);
 }
 

@@ -183,7 +183,11 @@ Workflowservice__PollActivityTaskQueueResponse *activity_begin(
 
 void activity_start(struct activity *activity, struct request *request, const char *identity)
 {
-	request_reply(request, activity_begin(activity, request, identity));
+	Workflowservice__PollActivityTaskQueueResponse *response =
+		activity_begin(activity, request, identity);
+
+	response->poller_scaling_decision = matching_decision(request);
+	request_reply(request, response);
 }
 
 /* ---- The end ---- */

@@ -140,6 +140,9 @@ void attributes_task_timed_out(struct execution *execution, Enums__TimeoutType t
 void attributes_task_completed(
 	struct execution *execution, const Common__WorkerVersionStamp *stamp);
 
+/* matching.c: the advice on pollers that goes with the task that this poll gets, or NULL. */
+Taskqueue__PollerScalingDecision *matching_decision(struct request *request);
+
 /* properties.c: changes of memo or search attributes into the recorded ones. */
 void properties_merge(struct execution *execution, struct bytes *field,
 	const ProtobufCMessageDescriptor *type, const void *changes);

@@ -372,6 +372,8 @@ void workflow_task_start(
 	begin(execution, identity, sticky);
 	workflow_task_describe(execution, request, sticky, response);
 	update_send(execution, request, true, response);
+	response->backlog_count_hint = request->advice.n_backlog;
+	response->poller_scaling_decision = matching_decision(request);
 	request_reply_now(request, response);
 }
 

@@ -1,16 +1,19 @@
 /*
- * matching.c: pairs of tasks and polls, first come, first served on both sides.
+ * matching.c: pairs of tasks and polls: tasks in the order of their lanes, polls first come, first
+ * served. A rate limit on the queue holds tasks back; a timer makes the next pair then.
  *
  * A queue lives as long as the server: its name may be polled again at any time, and it is small.
- * Invariant after matching_run: no queue has both a task and a poller.
+ * Invariant after matching_run: a queue with both a task and a poller waits for its rate.
  *
  * Loop's thread.
  */
 #include "server/matching/matching.h"
 
 #include "base/mem.h"
+#include "proto/codec.h"
 #include "server/history/history.h"
 #include "server/limits.h"
+#include "server/matching/config.h"
 #include "server/nexus/nexus.h"
 
 struct task_queue *matching_queue(struct server *server, struct server_namespace *space,
@@ -45,7 +48,7 @@ static void mark_ready(struct task_queue *queue)
 {
 	struct matching *matching = &queue->server->matching;
 
-	if (queue->is_ready || !queue->tasks || !queue->pollers)
+	if (queue->is_ready || !queue->lanes.n_tasks || !queue->pollers)
 		return;
 	queue->is_ready = true;
 	queue->next_ready = matching->ready;
@@ -58,11 +61,48 @@ void matching_withdraw(struct matching_task *task)
 
 	if (!queue)
 		return;
-	*(task->prev ? &task->prev->next : &queue->tasks) = task->next;
-	*(task->next ? &task->next->prev : &queue->tasks_last) = task->prev;
-	queue->n_tasks--;
+	lanes_remove(&queue->lanes, task);
 	task->queue = NULL;
-	task->next = task->prev = NULL;
+}
+
+static const Common__Priority *decode_priority(struct server *server, const struct bytes *data)
+{
+	return proto_decode(
+		&server->scratch, &common__priority__descriptor, data->ptr, data->len, NULL, NULL);
+}
+
+/* The priority that the task has been given, or NULL: the usual one, as almost always. */
+static const Common__Priority *priority_of(struct server *server, const struct matching_task *task)
+{
+	const struct activity *activity = task->owner;
+	const struct execution *execution = task->owner;
+
+	switch (task->kind) {
+	case MATCHING_WORKFLOW:
+		return execution->priority.len ? decode_priority(server, &execution->priority)
+					       : NULL;
+	case MATCHING_ACTIVITY:
+		return activity->priority.len || activity->execution->priority.len
+			       ? activity_priority(activity, &server->scratch)
+			       : NULL;
+	default:
+		return NULL;
+	}
+}
+
+static struct lanes_place place_of(struct task_queue *queue, const struct matching_task *task)
+{
+	const Common__Priority *priority = priority_of(queue->server, task);
+	struct lanes_place place = { 0 };
+
+	if (!priority)
+		return place;
+	place.priority = priority->priority_key;
+	place.key = priority->fairness_key;
+	place.weight = (double)priority->fairness_weight;
+	place.hash = str_empty(place.key) ? 0 : state_hash(queue->server, 0, place.key);
+	matching_config_weight(queue, place.key, &place.weight);
+	return place;
 }
 
 void matching_offer(struct task_queue *queue, struct matching_task *task)
@@ -70,11 +110,14 @@ void matching_offer(struct task_queue *queue, struct matching_task *task)
 	matching_withdraw(task);
 	if (!queue)
 		return;
+	struct lanes_place place = place_of(queue, task);
+	if (!lanes_add(&queue->lanes, task, &place)) {
+		server_no_memory(queue->server);
+		return;
+	}
 	task->queue = queue;
-	task->prev = queue->tasks_last;
-	*(queue->tasks_last ? &queue->tasks_last->next : &queue->tasks) = task;
-	queue->tasks_last = task;
-	queue->n_tasks++;
+	task->offered_ns = queue->server->now_ns;
+	stats_task(&queue->stats, task->lane->priority, true, task->offered_ns);
 	mark_ready(queue);
 }
 
@@ -124,7 +167,8 @@ void matching_poll(struct task_queue *queue, struct request *request, const char
 		return;
 	}
 	queue->polled_ns = request->server->now_ns;
-	*poller = (struct matching_poller){ request, queue, identity, NULL, queue->pollers_last };
+	*poller = (struct matching_poller){ request, queue, identity, NULL, queue->pollers_last,
+		queue->polled_ns };
 	*(queue->pollers_last ? &queue->pollers_last->next : &queue->pollers) = poller;
 	queue->pollers_last = poller;
 	request_wait(request, request->server->config.poll_ms, expired, poller);
@@ -146,28 +190,118 @@ void matching_unload(struct task_queue *queue)
 	queue->polled_ns = 0;
 }
 
-static void pair(struct task_queue *queue)
+void matching_seen(struct task_queue *queue, const struct stats_poll *poll)
 {
-	struct matching_task *task = queue->tasks;
-	struct matching_poller *poller = queue->pollers;
+	if (!queue)
+		return;
+	stats_poll(&queue->stats, poll, queue->server->now_ns);
+	if (poll->rate <= 0)
+		return;
+	queue->rate_by_worker = true;
+	queue->worker_rate = poll->rate;
+	matching_set_rate(queue);
+}
 
+/* By how many pollers there should be more (1), fewer (-1), or 0. */
+static int32_t advise(struct task_queue *queue, const struct matching_poller *poller,
+	const struct matching_task *task)
+{
+	int64_t now = queue->server->now_ns, oldest_ns;
+	bool from_backlog = task->offered_ns < poller->since_ns;
+
+	if (now - poller->since_ns >= SERVER_POLLER_IDLE_NS && !from_backlog)
+		return -1;
+	rate_set(&queue->stats.decisions,
+		SERVER_POLLER_DECISIONS * (double)(queue->stats.n_seen ? queue->stats.n_seen : 1));
+	if (rate_ready_ns(&queue->stats.decisions) > now || queue->rate.limited)
+		return 0;
+	rate_take(&queue->stats.decisions, now);
+	if (lanes_count(&queue->lanes, 0, &oldest_ns) > 1 &&
+		now - oldest_ns > SERVER_POLLER_BACKLOG_NS)
+		return 1;
+	double added = stats_level_rate(&queue->stats, 0, true, now);
+	double dispatched = stats_level_rate(&queue->stats, 0, false, now);
+	return added > dispatched * SERVER_POLLER_RATIO;
+}
+
+static void pair(struct task_queue *queue, struct matching_task *task)
+{
+	struct matching_poller *poller = queue->pollers;
+	struct request *request = poller->request;
+	int32_t priority = task->lane->priority;
+
+	request->advice.pollers = advise(queue, poller, task);
+	rate_take(&queue->rate, queue->server->now_ns);
+	lanes_take(&queue->lanes, task, queue->server->now_ns);
 	matching_withdraw(task);
 	remove_poller(poller);
 	queue->polled_ns = queue->server->now_ns;
+	stats_task(&queue->stats, priority, false, queue->polled_ns);
+	request->advice.n_backlog = queue->lanes.n_tasks;
 	switch (task->kind) {
 	case MATCHING_WORKFLOW:
-		workflow_task_start(task->owner, poller->request, poller->identity, queue->sticky);
+		workflow_task_start(task->owner, request, poller->identity, queue->sticky);
 		break;
 	case MATCHING_ACTIVITY:
-		activity_start(task->owner, poller->request, poller->identity);
+		activity_start(task->owner, request, poller->identity);
 		break;
 	case MATCHING_QUERY:
-		query_deliver(task->owner, poller->request, queue->sticky);
+		query_deliver(task->owner, request, queue->sticky);
 		break;
 	case MATCHING_NEXUS:
-		nexus_call_deliver(task->owner, poller->request);
+		nexus_call_deliver(task->owner, request);
 		break;
 	}
+}
+
+static void rate_allows(struct timers_entry *timer)
+{
+	mark_ready((struct task_queue *)(void *)((char *)timer -
+						 offsetof(struct task_queue, rate_timer)));
+}
+
+/* The task that goes next; NULL: none may go now. */
+static struct matching_task *next_task(struct task_queue *queue)
+{
+	struct server *server = queue->server;
+	int64_t ready_ns = rate_ready_ns(&queue->rate), lane_ns = 0;
+	struct matching_task *task = NULL;
+
+	if (ready_ns <= server->now_ns)
+		task = lanes_first(&queue->lanes, server->now_ns, &lane_ns);
+	if (task || !queue->lanes.n_tasks)
+		return task;
+	if (lane_ns > ready_ns)
+		ready_ns = lane_ns;
+	if (ready_ns != INT64_MAX &&
+		!timers_set(&server->timers, &queue->rate_timer, ready_ns, rate_allows))
+		server_no_memory(server);
+	return NULL;
+}
+
+void matching_set_rate(struct task_queue *queue)
+{
+	double set = 0;
+
+	if (matching_config_rate(queue, &set))
+		rate_set(&queue->rate, set);
+	else if (queue->rate_by_worker)
+		rate_set(&queue->rate, queue->worker_rate);
+	else
+		queue->rate = (struct matching_rate){ 0 };
+	mark_ready(queue);
+}
+
+Taskqueue__PollerScalingDecision *matching_decision(struct request *request)
+{
+	Taskqueue__PollerScalingDecision *decision;
+
+	if (!request->advice.pollers)
+		return NULL;
+	decision = REQUEST_NEW(
+		request, Taskqueue__PollerScalingDecision, taskqueue__poller_scaling_decision);
+	decision->poll_request_delta_suggestion = request->advice.pollers;
+	return decision;
 }
 
 void matching_run(struct server *server)
@@ -176,11 +310,12 @@ void matching_run(struct server *server)
 
 	while (matching->ready) {
 		struct task_queue *queue = matching->ready;
+		struct matching_task *task;
 
 		matching->ready = queue->next_ready;
 		queue->is_ready = false;
-		while (queue->tasks && queue->pollers)
-			pair(queue);
+		while (queue->pollers && (task = next_task(queue)))
+			pair(queue, task);
 	}
 }
 
@@ -194,6 +329,9 @@ void matching_finish(struct server *server)
 		while (queue) {
 			struct task_queue *next = queue->next_hash;
 
+			lanes_finish(&queue->lanes);
+			stats_finish(&queue->stats);
+			mem_free(queue->config.ptr);
 			mem_free(queue->name);
 			mem_free(queue);
 			queue = next;

@@ -1,6 +1,6 @@
 /*
  * matching.h: task queues: tasks wait for pollers, or pollers for tasks. In memory: tasks are
- * rebuilt from the executions after a restart.
+ * rebuilt from the executions after a restart; what operators have set of a queue is recorded.
  *
  * matching_offer() only queues; pairs are made by matching_run() at the end of each input, so that
  * a task's start is part of the transition that scheduled it if somebody waits for it.
@@ -12,6 +12,10 @@
 #include <stdint.h>
 
 #include "base/map.h"
+#include "base/str.h"
+#include "server/matching/lanes.h"
+#include "server/matching/stats.h"
+#include "server/timers.h"
 
 struct server;
 struct server_namespace;
@@ -37,7 +41,9 @@ struct matching_task {
 	enum matching_kind kind;
 	void *owner;
 	struct task_queue *queue;
-	struct matching_task *next, *prev;
+	struct matching_lane *lane;
+	struct matching_task *next, *prev; /* lane.tasks */
+	int64_t offered_ns;
 };
 
 /* A poll that waits; in its request's arena. */
@@ -46,6 +52,13 @@ struct matching_poller {
 	struct task_queue *queue;
 	const char *identity;
 	struct matching_poller *next, *prev;
+	int64_t since_ns;
+};
+
+/* What a poller is told besides its task. */
+struct matching_advice {
+	int32_t pollers;   /* by how many there should be more, or fewer */
+	int64_t n_backlog; /* tasks that are left */
 };
 
 struct matching {
@@ -62,9 +75,15 @@ struct task_queue {
 	enum matching_queue_kind kind;
 	bool sticky, is_ready;
 	int64_t polled_ns; /* the last poll; 0: never */
-	struct matching_task *tasks, *tasks_last;
-	unsigned n_tasks;
+	struct matching_lanes lanes;
 	struct matching_poller *pollers, *pollers_last;
+	struct matching_stats stats;
+	/* the limit on what goes out: what operators have set, else what the workers ask for */
+	struct matching_rate rate;
+	bool rate_by_worker;
+	double worker_rate;
+	struct timers_entry rate_timer; /* the limit lets another task through */
+	struct bytes config;            /* Taskqueue__TaskQueueConfig; recorded, see config.c */
 };
 
 /* The queue of that name, made if it is new. NULL: memory is out (the server has failed). */
@@ -77,6 +96,11 @@ void matching_withdraw(struct matching_task *task);
 
 /* A poll: it waits until there is a task, or its time is up. */
 void matching_poll(struct task_queue *queue, struct request *request, const char *identity);
+/* ... what it tells of its worker, before it: for the statistics, and the rate that it asks for. */
+void matching_seen(struct task_queue *queue, const struct stats_poll *poll);
+
+/* The rate at which tasks go out: what was set by operators goes before what workers ask for. */
+void matching_set_rate(struct task_queue *queue);
 
 /* Does somebody poll this sticky queue, or has until just now? */
 bool matching_alive(const struct task_queue *queue);

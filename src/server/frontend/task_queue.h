@@ -1,0 +1,20 @@
+/*
+ * task_queue.h: what the calls about task queues share.
+ */
+#ifndef SERVER_FRONTEND_TASK_QUEUE_H
+#define SERVER_FRONTEND_TASK_QUEUE_H
+
+#include "server/frontend/frontend.h"
+
+/* False: answered, the queue has no name, or one that is too long. */
+bool task_queue_named(struct request *request, const Taskqueue__TaskQueue *queue);
+
+enum matching_queue_kind task_queue_kind(Enums__TaskQueueType type);
+
+/* What a poll tells of its worker; each part may be missing (NULL). */
+struct stats_poll task_queue_poll(const char *identity,
+	const Common__WorkerVersionCapabilities *capabilities,
+	const Deployment__WorkerDeploymentOptions *options,
+	const Taskqueue__TaskQueueMetadata *metadata);
+
+#endif
