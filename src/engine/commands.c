@@ -120,6 +120,19 @@ struct machine *queue_pop(struct engine_run *run)
 	return NULL;
 }
 
+/* On the way, those that were cancelled leave; as in queue_pop(). */
+struct machine *queue_head(struct engine_run *run)
+{
+	struct command_queue *queue = &run->queue;
+
+	while (queue->head < queue->count &&
+		queue->items[queue->head].machine->cancelled_before_sent)
+		drop(run, queue->items[queue->head++].machine);
+	if (queue->head == queue->count)
+		queue->head = queue->count = 0;
+	return queue->head < queue->count ? queue->items[queue->head].machine : NULL;
+}
+
 /* Keeps the order of those that stay: it is the order in which their events will come. */
 void queue_remove_cancelled(struct engine_run *run)
 {
@@ -201,6 +214,30 @@ static bool apply_command(struct engine_run *run, const struct command *command)
 		return machine_activity_cancel(run, command->request_cancel_activity.seq);
 	case COMMAND_UPDATE_RESPONSE:
 		return machine_update_respond(run, command);
+	case COMMAND_START_CHILD:
+		return machine_child_start(run, command);
+	case COMMAND_CANCEL_CHILD:
+		run->cancel_reason = command->cancel_child.reason;
+		return machine_cancel_numbered(
+			run, MACHINE_CHILD, command->cancel_child.seq, CHILD_CANCEL);
+	case COMMAND_REQUEST_CANCEL_EXTERNAL:
+		return machine_cancel_external_request(run, command);
+	case COMMAND_SIGNAL_EXTERNAL:
+		return machine_signal_external_send(run, command);
+	case COMMAND_CANCEL_SIGNAL:
+		return machine_cancel_numbered(run, MACHINE_SIGNAL_EXTERNAL,
+			command->cancel_signal.seq, SIGNAL_EXTERNAL_CANCEL);
+	case COMMAND_SET_PATCH_MARKER:
+		return machine_patch_set(run, command);
+	case COMMAND_UPSERT_SEARCH_ATTRIBUTES:
+		return machine_upsert_set(run, command);
+	case COMMAND_MODIFY_PROPERTIES:
+		return machine_properties_modify(run, command);
+	case COMMAND_SCHEDULE_NEXUS:
+		return machine_nexus_schedule(run, command);
+	case COMMAND_REQUEST_CANCEL_NEXUS:
+		return machine_cancel_numbered(
+			run, MACHINE_NEXUS, command->request_cancel_nexus.seq, NEXUS_CANCEL);
 	case COMMAND_COMPLETE_WORKFLOW:
 		return machine_terminal_issue(run, MACHINE_COMPLETE, command);
 	case COMMAND_FAIL_WORKFLOW:

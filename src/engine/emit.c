@@ -8,10 +8,20 @@
  * would be the dearest part of it. Members that are left out keep protobuf's default, which the
  * server reads as "not set"; where 0 and "not set" differ, it is said below.
  */
+#include "engine/marker.h"
 #include "engine/run.h"
 
 /* Servers still read the fields of the older ways of versioning workers. */
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+/* Names of the generator, too long for a line of code. */
+#define JOIN_(a_, b_)      JOIN_IS_(a_, b_)
+#define JOIN_IS_(a_, b_)   a_##b_
+#define CASE_IS_           COMMAND__COMMAND__ATTRIBUTES_
+#define CASE_CANCEL_       JOIN_(CASE_IS_, REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_)
+#define CASE_CANCEL_EXTERN JOIN_(CASE_CANCEL_, COMMAND_ATTRIBUTES)
+#define NEXUS_HEADER_IS_   COMMAND__SCHEDULE_NEXUS_OPERATION_COMMAND_ATTRIBUTES__
+#define NEXUS_HEADER_INIT  JOIN_(NEXUS_HEADER_IS_, NEXUS_HEADER_ENTRY__INIT)
 
 #define NEW(arena_, Type_, INIT_) ((Type_ *)arena_memdup((arena_), &(Type_)INIT_, sizeof(Type_)))
 
@@ -312,6 +322,231 @@ static bool emit_protocol_message(struct engine_run *run, const struct queued_co
 	return to->message_id;
 }
 
+static bool emit_memo(struct arena *arena, struct command_memo memo, Common__Memo **out)
+{
+	if (!memo.count)
+		return true;
+	*out = NEW(arena, Common__Memo, COMMON__MEMO__INIT);
+	if (!*out)
+		return false;
+	(*out)->n_fields = memo.count;
+	(*out)->fields = unconst(memo.items);
+	return true;
+}
+
+static bool emit_execution(struct arena *arena, const char *workflow_id, const char *run_id,
+	Common__WorkflowExecution **out)
+{
+	*out = NEW(arena, Common__WorkflowExecution, COMMON__WORKFLOW_EXECUTION__INIT);
+	if (!*out)
+		return false;
+	(*out)->workflow_id = text_or_empty(workflow_id);
+	(*out)->run_id = text_or_empty(run_id);
+	return true;
+}
+
+/* Id, type and namespace are the machine's, which outlive the command. */
+static bool emit_child(struct engine_run *run, const struct queued_command *queued,
+	struct arena *arena, Command__Command *message)
+{
+	const struct command_start_child *from = &queued->source->start_child;
+	Command__StartChildWorkflowExecutionCommandAttributes *to =
+		NEW(arena, Command__StartChildWorkflowExecutionCommandAttributes,
+			COMMAND__START_CHILD_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES__INIT);
+
+	if (!to)
+		return false;
+	message->command_type = ENUMS__COMMAND_TYPE__COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION;
+	message->attributes_case =
+		COMMAND__COMMAND__ATTRIBUTES_START_CHILD_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES;
+	message->start_child_workflow_execution_command_attributes = to;
+	to->workflow_type = NEW(arena, Common__WorkflowType, COMMON__WORKFLOW_TYPE__INIT);
+	if (!to->workflow_type)
+		return false;
+	to->workflow_id = queued->machine->id;
+	to->workflow_type->name = machine_text(queued->machine, 1);
+	to->namespace_ = machine_text(queued->machine, 2);
+	to->parent_close_policy = from->parent_close_policy;
+	to->workflow_id_reuse_policy = from->workflow_id_reuse_policy;
+	to->retry_policy = unconst(from->retry_policy);
+	to->cron_schedule = text_or_empty(from->cron_schedule);
+	to->search_attributes = unconst(from->search_attributes);
+	to->priority = unconst(from->priority);
+	to->versioning_override = unconst(from->versioning_override);
+	to->inherit_build_id = use_compatible(run, from->versioning_intent, from->task_queue);
+	return emit_task_queue(arena,
+		       str_empty(from->task_queue) ? run->config->task_queue : from->task_queue,
+		       &to->task_queue) &&
+	       emit_header(arena, from->headers, &to->header) &&
+	       emit_memo(arena, from->memo, &to->memo) &&
+	       emit_payloads(arena, from->input, &to->input) &&
+	       emit_ms(arena, from->execution_timeout_ms, &to->workflow_execution_timeout) &&
+	       emit_ms(arena, from->run_timeout_ms, &to->workflow_run_timeout) &&
+	       emit_ms(arena, from->task_timeout_ms, &to->workflow_task_timeout);
+}
+
+/* The workflow's own, or a child's, which the server then looks for among the children alone. */
+static bool emit_cancel_external(struct engine_run *run, const struct queued_command *queued,
+	struct arena *arena, Command__Command *message)
+{
+	const struct activation_execution *execution = &queued->source->cancel_external.execution;
+	Command__RequestCancelExternalWorkflowExecutionCommandAttributes *to = NEW(arena,
+		Command__RequestCancelExternalWorkflowExecutionCommandAttributes,
+		COMMAND__REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES__INIT);
+
+	if (!to)
+		return false;
+	message->command_type =
+		ENUMS__COMMAND_TYPE__COMMAND_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION;
+	message->attributes_case = CASE_CANCEL_EXTERN;
+	message->request_cancel_external_workflow_execution_command_attributes = to;
+	to->namespace_ = str_empty(execution->namespace_) ? text_or_empty(run->config->namespace_)
+							  : execution->namespace_;
+	to->workflow_id = text_or_empty(execution->workflow_id);
+	to->run_id = text_or_empty(execution->run_id);
+	to->reason = text_or_empty(queued->source->cancel_external.reason);
+	to->child_workflow_only = queued->kind == COMMAND_CANCEL_CHILD;
+	return true;
+}
+
+static bool emit_signal_external(struct engine_run *run, const struct queued_command *queued,
+	struct arena *arena, Command__Command *message)
+{
+	const struct command_signal_external *from = &queued->source->signal_external;
+	bool child = !str_empty(from->child_workflow_id);
+	const char *namespace_ = child ? "" : from->execution.namespace_;
+	Command__SignalExternalWorkflowExecutionCommandAttributes *to =
+		NEW(arena, Command__SignalExternalWorkflowExecutionCommandAttributes,
+			COMMAND__SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES__INIT);
+
+	if (!to)
+		return false;
+	message->command_type =
+		ENUMS__COMMAND_TYPE__COMMAND_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION;
+	message->attributes_case =
+		COMMAND__COMMAND__ATTRIBUTES_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES;
+	message->signal_external_workflow_execution_command_attributes = to;
+	to->namespace_ =
+		str_empty(namespace_) ? text_or_empty(run->config->namespace_) : namespace_;
+	to->signal_name = text_or_empty(from->signal_name);
+	to->child_workflow_only = child;
+	return emit_execution(arena, child ? from->child_workflow_id : from->execution.workflow_id,
+		       child ? "" : from->execution.run_id, &to->execution) &&
+	       emit_header(arena, from->headers, &to->header) &&
+	       emit_payloads(arena, from->arguments, &to->input);
+}
+
+static bool emit_patch(struct engine_run *run, const struct queued_command *queued,
+	struct arena *arena, Command__Command *message)
+{
+	message->command_type = ENUMS__COMMAND_TYPE__COMMAND_TYPE_RECORD_MARKER;
+	message->attributes_case = COMMAND__COMMAND__ATTRIBUTES_RECORD_MARKER_COMMAND_ATTRIBUTES;
+	message->record_marker_command_attributes = marker_write_patch(
+		arena, queued->machine->id, queued->source->set_patch_marker.deprecated);
+	return message->record_marker_command_attributes;
+}
+
+/* The message is there even if it sets nothing: the command has its place. */
+static bool emit_upsert(struct engine_run *run, const struct queued_command *queued,
+	struct arena *arena, Command__Command *message)
+{
+	Command__UpsertWorkflowSearchAttributesCommandAttributes *to =
+		NEW(arena, Command__UpsertWorkflowSearchAttributesCommandAttributes,
+			COMMAND__UPSERT_WORKFLOW_SEARCH_ATTRIBUTES_COMMAND_ATTRIBUTES__INIT);
+
+	if (!to)
+		return false;
+	message->command_type = ENUMS__COMMAND_TYPE__COMMAND_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES;
+	message->attributes_case =
+		COMMAND__COMMAND__ATTRIBUTES_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES_COMMAND_ATTRIBUTES;
+	message->upsert_workflow_search_attributes_command_attributes = to;
+	to->search_attributes = unconst(queued->source->upsert_search_attributes.search_attributes);
+	if (!to->search_attributes)
+		to->search_attributes =
+			NEW(arena, Common__SearchAttributes, COMMON__SEARCH_ATTRIBUTES__INIT);
+	return to->search_attributes;
+}
+
+static bool emit_properties(struct engine_run *run, const struct queued_command *queued,
+	struct arena *arena, Command__Command *message)
+{
+	Command__ModifyWorkflowPropertiesCommandAttributes *to =
+		NEW(arena, Command__ModifyWorkflowPropertiesCommandAttributes,
+			COMMAND__MODIFY_WORKFLOW_PROPERTIES_COMMAND_ATTRIBUTES__INIT);
+
+	if (!to)
+		return false;
+	message->command_type = ENUMS__COMMAND_TYPE__COMMAND_TYPE_MODIFY_WORKFLOW_PROPERTIES;
+	message->attributes_case =
+		COMMAND__COMMAND__ATTRIBUTES_MODIFY_WORKFLOW_PROPERTIES_COMMAND_ATTRIBUTES;
+	message->modify_workflow_properties_command_attributes = to;
+	to->upserted_memo = unconst(queued->source->modify_properties.upserted_memo);
+	return true;
+}
+
+static bool emit_nexus_headers(struct arena *arena, const struct command_schedule_nexus *from,
+	Command__ScheduleNexusOperationCommandAttributes *to)
+{
+	if (!from->n_headers)
+		return true;
+	to->nexus_header = arena_array(arena, from->n_headers, sizeof(*to->nexus_header));
+	if (!to->nexus_header)
+		return false;
+	for (size_t i = 0; i < from->n_headers; i++) {
+		Command__ScheduleNexusOperationCommandAttributes__NexusHeaderEntry *entry = NEW(
+			arena, Command__ScheduleNexusOperationCommandAttributes__NexusHeaderEntry,
+			NEXUS_HEADER_INIT);
+
+		if (!entry)
+			return false;
+		entry->key = from->headers[i].key;
+		entry->value = from->headers[i].value;
+		to->nexus_header[to->n_nexus_header++] = entry;
+	}
+	return true;
+}
+
+static bool emit_nexus(struct engine_run *run, const struct queued_command *queued,
+	struct arena *arena, Command__Command *message)
+{
+	const struct command_schedule_nexus *from = &queued->source->schedule_nexus;
+	Command__ScheduleNexusOperationCommandAttributes *to =
+		NEW(arena, Command__ScheduleNexusOperationCommandAttributes,
+			COMMAND__SCHEDULE_NEXUS_OPERATION_COMMAND_ATTRIBUTES__INIT);
+
+	if (!to)
+		return false;
+	message->command_type = ENUMS__COMMAND_TYPE__COMMAND_TYPE_SCHEDULE_NEXUS_OPERATION;
+	message->attributes_case =
+		COMMAND__COMMAND__ATTRIBUTES_SCHEDULE_NEXUS_OPERATION_COMMAND_ATTRIBUTES;
+	message->schedule_nexus_operation_command_attributes = to;
+	to->endpoint = machine_text(queued->machine, 0);
+	to->service = machine_text(queued->machine, 1);
+	to->operation = machine_text(queued->machine, 2);
+	to->input = unconst(from->input);
+	return emit_nexus_headers(arena, from, to) &&
+	       emit_ms(arena, from->schedule_to_close_ms, &to->schedule_to_close_timeout) &&
+	       emit_ms(arena, from->schedule_to_start_ms, &to->schedule_to_start_timeout) &&
+	       emit_ms(arena, from->start_to_close_ms, &to->start_to_close_timeout);
+}
+
+static bool emit_cancel_nexus(struct engine_run *run, const struct queued_command *queued,
+	struct arena *arena, Command__Command *message)
+{
+	Command__RequestCancelNexusOperationCommandAttributes *to =
+		NEW(arena, Command__RequestCancelNexusOperationCommandAttributes,
+			COMMAND__REQUEST_CANCEL_NEXUS_OPERATION_COMMAND_ATTRIBUTES__INIT);
+
+	if (!to)
+		return false;
+	message->command_type = ENUMS__COMMAND_TYPE__COMMAND_TYPE_REQUEST_CANCEL_NEXUS_OPERATION;
+	message->attributes_case =
+		COMMAND__COMMAND__ATTRIBUTES_REQUEST_CANCEL_NEXUS_OPERATION_COMMAND_ATTRIBUTES;
+	message->request_cancel_nexus_operation_command_attributes = to;
+	to->scheduled_event_id = queued->machine->initial_event_id;
+	return true;
+}
+
 /*
  * One case a kind that commands_apply() lets in, and the cancellations that machines make
  * themselves, which have no source.
@@ -330,6 +565,23 @@ static bool emit_attributes(struct engine_run *run, const struct queued_command 
 		return emit_cancel_timer(run, queued, arena, message);
 	case COMMAND_UPDATE_RESPONSE:
 		return emit_protocol_message(run, queued, arena, message);
+	case COMMAND_START_CHILD:
+		return emit_child(run, queued, arena, message);
+	case COMMAND_CANCEL_CHILD:
+	case COMMAND_REQUEST_CANCEL_EXTERNAL:
+		return emit_cancel_external(run, queued, arena, message);
+	case COMMAND_SIGNAL_EXTERNAL:
+		return emit_signal_external(run, queued, arena, message);
+	case COMMAND_SET_PATCH_MARKER:
+		return emit_patch(run, queued, arena, message);
+	case COMMAND_UPSERT_SEARCH_ATTRIBUTES:
+		return emit_upsert(run, queued, arena, message);
+	case COMMAND_MODIFY_PROPERTIES:
+		return emit_properties(run, queued, arena, message);
+	case COMMAND_SCHEDULE_NEXUS:
+		return emit_nexus(run, queued, arena, message);
+	case COMMAND_REQUEST_CANCEL_NEXUS:
+		return emit_cancel_nexus(run, queued, arena, message);
 	case COMMAND_COMPLETE_WORKFLOW:
 		return emit_complete(run, queued, arena, message);
 	case COMMAND_FAIL_WORKFLOW:

@@ -15,8 +15,15 @@
 enum machine_type {
 	MACHINE_ACTIVITY,
 	MACHINE_TIMER,
+	MACHINE_CHILD,
+	MACHINE_SIGNAL_EXTERNAL,
+	MACHINE_CANCEL_EXTERNAL,
+	MACHINE_NEXUS,
 	MACHINE_NUMBERED, /* above: those that the workflow speaks of by its own number */
 	MACHINE_UPDATE = MACHINE_NUMBERED,
+	MACHINE_PATCH,
+	MACHINE_UPSERT,
+	MACHINE_PROPERTIES,
 	MACHINE_COMPLETE,
 	MACHINE_FAIL,
 	MACHINE_CANCEL,
@@ -34,6 +41,7 @@ enum event_flags {
 	EVENT_IGNORABLE = 4, /* may be passed by when the server says so */
 	EVENT_ENDS_TASK = 8, /* right behind WorkflowTaskStarted: that task has not completed */
 	EVENT_AHEAD = 16,    /* of a command, but the workflow must know of it one task earlier */
+	EVENT_MAY_BE_LATE = 32, /* may come when what it goes on with has ended */
 };
 
 struct event_info {

@@ -83,10 +83,8 @@ static bool keep_for_next_run(
 {
 	if (!started->memo && !started->retry_policy && !started->search_attributes)
 		return true;
-	run->started = mem_alloc(sizeof(*run->started));
-	if (!run->started)
-		return run_no_memory(run);
-	arena_init(run->started, 256, ARENA_NO_BUDGET);
+	if (!run_inherited_arena(run))
+		return false;
 	if (started->memo)
 		run->memo = proto_copy(run->started, started->memo);
 	if (started->retry_policy)

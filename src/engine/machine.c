@@ -30,7 +30,14 @@
 const struct machine_kind *const machine_kinds[MACHINE_KINDS] = {
 	[MACHINE_ACTIVITY] = &machine_activity,
 	[MACHINE_TIMER] = &machine_timer,
+	[MACHINE_CHILD] = &machine_child,
+	[MACHINE_SIGNAL_EXTERNAL] = &machine_signal_external,
+	[MACHINE_CANCEL_EXTERNAL] = &machine_cancel_external,
+	[MACHINE_NEXUS] = &machine_nexus,
 	[MACHINE_UPDATE] = &machine_update,
+	[MACHINE_PATCH] = &machine_patch,
+	[MACHINE_UPSERT] = &machine_upsert,
+	[MACHINE_PROPERTIES] = &machine_properties,
 	[MACHINE_COMPLETE] = &machine_complete,
 	[MACHINE_FAIL] = &machine_fail,
 	[MACHINE_CANCEL] = &machine_cancel,
@@ -39,6 +46,7 @@ const struct machine_kind *const machine_kinds[MACHINE_KINDS] = {
 };
 
 #define KEY_OF_EVENT (1ULL << 63)
+#define INTERNAL     (1U << 31)
 
 static uint64_t number_key(unsigned type, uint32_t seq)
 {
@@ -128,8 +136,18 @@ struct machine *machine_new(struct engine_run *run, enum machine_type type, uint
 		run_no_memory(run);
 		return NULL;
 	}
-	if (type < MACHINE_NUMBERED && seq > run->seq_max[type])
+	if (type < MACHINE_NUMBERED && seq > run->seq_max[type] && !(seq & INTERNAL))
 		run->seq_max[type] = seq;
+	return machine;
+}
+
+/* Numbers of the engine's own have the highest bit, which no workflow counts up to. */
+struct machine *machine_new_internal(struct engine_run *run, enum machine_type type)
+{
+	struct machine *machine = machine_new(run, type, INTERNAL | ++run->internal_seq);
+
+	if (machine)
+		machine->internal = true;
 	return machine;
 }
 
@@ -177,6 +195,21 @@ bool machine_step(struct engine_run *run, struct machine *machine, unsigned even
 		table->states[machine->state]);
 }
 
+bool machine_cancel_numbered(
+	struct engine_run *run, enum machine_type type, uint32_t seq, unsigned event)
+{
+	struct machine *machine = machine_find(run, type, seq);
+
+	if (!machine && seq && seq <= run->seq_max[type])
+		return true; /* it has ended */
+	if (!machine)
+		return run_nondeterminism(run, "the workflow cancels %s %u, which it has not begun",
+			machine_kinds[type]->name, seq);
+	if (machine->kind->final_states & 1U << machine->state)
+		return true;
+	return machine_step(run, machine, event);
+}
+
 /*
  * Two conditions: no event can change it any more, and no command of it waits in the queue, whose
  * entry points to it. Callers must not use the machine afterwards.
@@ -185,6 +218,11 @@ void machine_release_if_done(struct engine_run *run, struct machine *machine)
 {
 	if (!machine->n_queued && machine->kind->final_states & 1U << machine->state)
 		release(run, machine);
+}
+
+void machine_forget(struct engine_run *run, struct machine *machine)
+{
+	release(run, machine);
 }
 
 /* One allocation for all: they live and die together. NULL counts as "". */
@@ -252,8 +290,18 @@ const char *machine_describe(struct engine_run *run, const struct machine *machi
 	case MACHINE_TIMER:
 		text = arena_printf(arena, "the workflow's timer %u", machine->seq);
 		break;
+	case MACHINE_CHILD:
+		text = arena_printf(arena, "the workflow's child %s of type %s", machine->id,
+			machine_text(machine, 1));
+		break;
+	case MACHINE_NEXUS:
+		text = arena_printf(arena, "the workflow's Nexus operation %s of service %s",
+			machine_text(machine, 2), machine_text(machine, 1));
+		break;
 	case MACHINE_UPDATE:
-		text = arena_printf(arena, "the workflow's update %s", machine->id);
+	case MACHINE_PATCH:
+		text = arena_printf(
+			arena, "the workflow's %s %s", machine->kind->name, machine->id);
 		break;
 	default:
 		text = arena_printf(
@@ -285,6 +333,13 @@ static const char *event_detail(struct arena *arena, const History__HistoryEvent
 	case ENUMS__EVENT_TYPE__EVENT_TYPE_TIMER_CANCELED:
 		return arena_printf(
 			arena, "timer %s", event->timer_canceled_event_attributes->timer_id);
+	case ENUMS__EVENT_TYPE__EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED: {
+		const History__StartChildWorkflowExecutionInitiatedEventAttributes *initiated =
+			event->start_child_workflow_execution_initiated_event_attributes;
+
+		return arena_printf(arena, "child %s, type %s", initiated->workflow_id,
+			initiated->workflow_type ? initiated->workflow_type->name : "");
+	}
 	case ENUMS__EVENT_TYPE__EVENT_TYPE_MARKER_RECORDED:
 		return arena_printf(
 			arena, "marker %s", event->marker_recorded_event_attributes->marker_name);

@@ -31,8 +31,11 @@ struct machine {
 	uint32_t seq;
 	uint8_t type; /* enum machine_type */
 	uint8_t state;
-	uint8_t cancellation_type; /* activity */
+	uint8_t cancellation_type; /* of the kind's own enum */
 	bool cancelled_before_sent;
+	bool internal;    /* the engine's own: its number is not the workflow's */
+	bool asked;       /* the command of its cancellation was given */
+	bool told;        /* the workflow knows its end, though there may be more to come */
 	uint8_t n_queued; /* its commands that wait for their event */
 	int64_t initial_event_id;
 	int64_t started_event_id;
@@ -47,8 +50,10 @@ struct machine {
 	};
 };
 
-extern const struct machine_kind machine_activity, machine_timer, machine_update, machine_complete,
-	machine_fail, machine_cancel, machine_continue_as_new, machine_workflow_task;
+extern const struct machine_kind machine_activity, machine_timer, machine_child,
+	machine_signal_external, machine_cancel_external, machine_nexus, machine_update,
+	machine_patch, machine_upsert, machine_properties, machine_complete, machine_fail,
+	machine_cancel, machine_continue_as_new, machine_workflow_task;
 
 /* By enum machine_type; MACHINE_KINDS of them. */
 extern const struct machine_kind *const machine_kinds[];
@@ -73,6 +78,64 @@ enum timer_event {
 	TIMER_STARTED,
 	TIMER_FIRED,
 	TIMER_CANCELED
+};
+
+enum child_event {
+	CHILD_START,
+	CHILD_CANCEL,
+	CHILD_CANCEL_DELIVERED,
+	CHILD_INITIATED,
+	CHILD_NOT_STARTED,
+	CHILD_STARTED,
+	CHILD_COMPLETED,
+	CHILD_FAILED,
+	CHILD_CANCELED,
+	CHILD_TIMED_OUT,
+	CHILD_TERMINATED,
+};
+
+enum signal_external_event {
+	SIGNAL_EXTERNAL_SEND,
+	SIGNAL_EXTERNAL_CANCEL,
+	SIGNAL_EXTERNAL_INITIATED,
+	SIGNAL_EXTERNAL_DELIVERED,
+	SIGNAL_EXTERNAL_FAILED,
+};
+
+enum cancel_external_event {
+	CANCEL_EXTERNAL_REQUEST,
+	CANCEL_EXTERNAL_INITIATED,
+	CANCEL_EXTERNAL_DELIVERED,
+	CANCEL_EXTERNAL_FAILED,
+};
+
+enum nexus_event {
+	NEXUS_SCHEDULE,
+	NEXUS_CANCEL,
+	NEXUS_SCHEDULED,
+	NEXUS_STARTED,
+	NEXUS_COMPLETED,
+	NEXUS_FAILED,
+	NEXUS_CANCELED,
+	NEXUS_TIMED_OUT,
+	NEXUS_CANCEL_REQUESTED,
+	NEXUS_REQUEST_COMPLETED,
+	NEXUS_REQUEST_FAILED,
+};
+
+enum patch_event {
+	PATCH_ISSUE,
+	PATCH_RECORDED
+};
+
+enum upsert_event {
+	UPSERT_ISSUE,
+	UPSERT_RECORDED
+};
+
+enum properties_event {
+	PROPERTIES_ISSUE,
+	PROPERTIES_RECORDED
 };
 
 enum update_event {
@@ -102,6 +165,9 @@ enum workflow_task_event {
  */
 struct machine *machine_new(struct engine_run *run, enum machine_type type, uint32_t seq);
 
+/* One that the workflow has no number for. */
+struct machine *machine_new_internal(struct engine_run *run, enum machine_type type);
+
 /* The machine with this number; NULL if there is none (any more). */
 struct machine *machine_find(struct engine_run *run, enum machine_type type, uint32_t seq);
 
@@ -111,11 +177,21 @@ struct machine *machine_of_event(struct engine_run *run, int64_t initial_event_i
 /* The event being applied began the machine. */
 bool machine_began(struct engine_run *run, struct machine *machine);
 
+/*
+ * The workflow cancels the thing with that number: the machine gets the event. One that has ended
+ * is left alone; a number that never was is an error.
+ */
+bool machine_cancel_numbered(
+	struct engine_run *run, enum machine_type type, uint32_t seq, unsigned event);
+
 /* Gives an event of its kind to the machine; false: the run has failed and says why. */
 bool machine_step(struct engine_run *run, struct machine *machine, unsigned event);
 
 /* Takes it off if nothing can come to it any more. */
 void machine_release_if_done(struct engine_run *run, struct machine *machine);
+
+/* Takes it off in any state: what it has commanded is not going to be. */
+void machine_forget(struct engine_run *run, struct machine *machine);
 
 void machines_finish(struct engine_run *run);
 
@@ -148,6 +224,35 @@ bool machine_update_respond(struct engine_run *run, const struct command *comman
 const char *machine_update_message_id(
 	const struct machine *machine, const char *what, struct arena *arena);
 bool machine_update_all_answered(struct engine_run *run);
+bool machine_child_start(struct engine_run *run, const struct command *command);
+bool machine_signal_external_send(struct engine_run *run, const struct command *command);
+bool machine_cancel_external_request(struct engine_run *run, const struct command *command);
+/* Asks the child to cancel itself; it gets CHILD_CANCEL_DELIVERED. */
+bool machine_cancel_external_child(struct engine_run *run, const struct machine *child,
+	const struct activation_execution *execution);
+bool machine_nexus_schedule(struct engine_run *run, const struct command *command);
+bool machine_patch_set(struct engine_run *run, const struct command *command);
+bool machine_upsert_set(struct engine_run *run, const struct command *command);
+bool machine_upsert_internal(struct engine_run *run, const char *key, Common__Payload *value);
+bool machine_properties_modify(struct engine_run *run, const struct command *command);
+
+/* Failures for jobs, in the arena of the activation to come. NULL: the run has failed. */
+const Failure__Failure *machine_external_failure(
+	struct engine_run *run, const char *what, int cause);
+const Failure__Failure *machine_cancelled_failure(struct engine_run *run, const char *message);
+
+/* What the event being applied is to the oldest command that waits. */
+enum patch_fit {
+	PATCH_FITS,         /* go on as with any */
+	PATCH_DROP_COMMAND, /* the command is a patch that history does not have */
+	PATCH_SKIP_EVENT,   /* the event is a patch that the code does not have any more */
+};
+enum patch_fit machine_patch_fit(struct engine_run *run, const struct machine *head);
+bool patch_ahead(struct engine_run *run, const History__HistoryEvent *event);
+bool patch_is_versions(const History__HistoryEvent *event);
+void patches_finish(struct engine_run *run);
+size_t patches_memory(const struct engine_run *run);
+
 bool machine_terminal_issue(
 	struct engine_run *run, enum machine_type type, const struct command *command);
 

@@ -172,7 +172,7 @@ bool machine_update_request(struct engine_run *run, const struct update_request 
 		return run_fatal(run, "the update %s is requested while it is at work",
 			text_or_empty(request->instance_id));
 
-	struct machine *machine = machine_new(run, MACHINE_UPDATE, ++run->update_seq);
+	struct machine *machine = machine_new_internal(run, MACHINE_UPDATE);
 	const char *texts[TEXTS] = { request->instance_id, request->message_id, meta->update_id,
 		meta->identity };
 

@@ -153,8 +153,6 @@ bool protocol_accepted(struct engine_run *run, const History__HistoryEvent *even
 	const History__WorkflowExecutionUpdateAcceptedEventAttributes *attributes;
 	struct task *task = run->task;
 
-	if (!event_has_attributes(event))
-		return true; /* it fails when it is applied */
 	attributes = event->workflow_execution_update_accepted_event_attributes;
 	for (size_t i = 0; i < task->n_admitted; i++) {
 		struct update_request admitted = task->admitted[i];

@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "engine/marker.h"
 #include "engine/run.h"
 
 /* Servers still read the fields of the older ways of versioning workers. */
@@ -98,10 +99,41 @@ static void note_task_started(struct engine_run *run)
 		started->history_size_bytes > 0 ? (uint64_t)started->history_size_bytes : 0;
 }
 
+/*
+ * Patches may be in history and not in the code, or the other way round (machine_patch.c). True in
+ * `*skip`: the event is none of the commands'.
+ */
+static bool fit_patches(struct engine_run *run, bool *skip)
+{
+	for (;;) {
+		enum patch_fit fit = machine_patch_fit(run, queue_head(run));
+		struct machine *dropped;
+
+		*skip = fit == PATCH_SKIP_EVENT;
+		if (fit != PATCH_DROP_COMMAND)
+			break;
+		dropped = queue_pop(run);
+		machine_forget(run, dropped);
+	}
+	if (*skip || run->event->event_type != ENUMS__EVENT_TYPE__EVENT_TYPE_MARKER_RECORDED ||
+		marker_kind(run->event) == MARKER_PATCH)
+		return true;
+	return run_fatal(run, "this SDK cannot handle %s", event_describe(run, run->event));
+}
+
 /* Only the order and the kind are compared here; id and type are the machine's affair. */
 static bool apply_command_event(struct engine_run *run, const struct event_info *info)
 {
-	struct machine *machine = queue_pop(run);
+	struct machine *machine;
+	bool skip = false;
+
+	if (run->n_patches || info->flags & EVENT_AHEAD) {
+		if (!fit_patches(run, &skip))
+			return false;
+		if (skip)
+			return true;
+	}
+	machine = queue_pop(run);
 
 	if (!machine)
 		return run_nondeterminism(run,
@@ -125,6 +157,8 @@ static bool apply_further_event(struct engine_run *run, const struct event_info 
 	int64_t initial_id = event_initial_id(run->event);
 	struct machine *machine = initial_id > 0 ? machine_of_event(run, initial_id) : NULL;
 
+	if (!machine && info->flags & EVENT_MAY_BE_LATE)
+		return true;
 	if (!machine)
 		return run_nondeterminism(run,
 			"%s goes on with event %lld, from which the workflow expects nothing",
@@ -244,6 +278,14 @@ static bool apply_sequence(struct engine_run *run, const struct history_sequence
 		if (run->task->n_requests && !protocol_deliver(run, event->event_id))
 			return false;
 		run->event = event;
+		if (run->skip_versions) {
+			run->skip_versions = false;
+			if (patch_is_versions(event)) {
+				run->event = NULL;
+				run->last_event_id = event->event_id;
+				continue;
+			}
+		}
 		ok = apply_event(run, i + 1 < sequence->count || !sequence->is_last);
 		run->event = NULL;
 		if (!ok)
@@ -253,18 +295,26 @@ static bool apply_sequence(struct engine_run *run, const struct history_sequence
 	return true;
 }
 
+static bool know_ahead(struct engine_run *run, const History__HistoryEvent *event)
+{
+	if (!event_has_attributes(event))
+		return true; /* it fails when it is applied */
+	if (event->event_type == ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED)
+		return protocol_accepted(run, event);
+	return marker_kind(event) != MARKER_PATCH || patch_ahead(run, event);
+}
+
 /*
  * What the next task's commands have left in history and the workflow must know while it makes
- * them: an update that it will accept. In the order of history.
+ * them: an update that it will accept, a patch. In the order of history.
  */
 static bool look_ahead(struct engine_run *run)
 {
 	struct history_sequence next = history_peek(&run->task->history, run->current_started_id);
 
 	for (size_t i = 0; next.ahead && i < next.count; i++)
-		if (next.events[i]->event_type ==
-				ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED &&
-			!protocol_accepted(run, next.events[i]))
+		if (event_info(next.events[i])->flags & EVENT_AHEAD &&
+			!know_ahead(run, next.events[i]))
 			return false;
 	return true;
 }

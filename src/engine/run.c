@@ -44,6 +44,7 @@ void engine_run_free(struct engine_run *run)
 	machines_finish(run);
 	flags_finish(&run->flags);
 	mem_free(run->queue.items);
+	patches_finish(run);
 	if (run->started)
 		arena_finish(run->started);
 	mem_free(run->started);
@@ -70,7 +71,7 @@ size_t engine_run_memory(const struct engine_run *run)
 {
 	size_t size = sizeof(*run) + run->queue.capacity * sizeof(*run->queue.items) +
 		      map_memory(&run->machines) + flags_memory(&run->flags) +
-		      task_memory(run->task);
+		      task_memory(run->task) + patches_memory(run);
 
 	for (const struct machine_slab *slab = run->slabs; slab; slab = slab->next)
 		size += sizeof(*slab);
@@ -94,6 +95,18 @@ const char *engine_run_workflow_type(const struct engine_run *run)
 const char *engine_run_workflow_id(const struct engine_run *run)
 {
 	return text_or_empty(run->workflow_id);
+}
+
+struct arena *run_inherited_arena(struct engine_run *run)
+{
+	if (run->started)
+		return run->started;
+	run->started = mem_alloc(sizeof(*run->started));
+	if (run->started)
+		arena_init(run->started, 256, ARENA_NO_BUDGET);
+	else
+		run_no_memory(run);
+	return run->started;
 }
 
 /* Compares first: most tasks bring what is known already. */

@@ -14,6 +14,7 @@
 #include "engine/flags.h"
 #include "engine/history.h"
 #include "engine/machine.h"
+#include "proto/codec.h"
 
 #define LEGACY_QUERY_ID     "legacy_query"
 #define TASK_FAILED(CAUSE_) ENUMS__WORKFLOW_TASK_FAILED_CAUSE__WORKFLOW_TASK_FAILED_CAUSE_##CAUSE_
@@ -104,6 +105,12 @@ struct update_request {
 	const Update__Request *request;
 };
 
+/* One that the run has met: in history, or in the workflow's code. */
+struct patch {
+	char *id;
+	bool commanded; /* its marker was commanded */
+};
+
 struct machine_slab {
 	struct machine_slab *next;
 	struct machine machines[4];
@@ -137,7 +144,11 @@ struct engine_run {
 	uint32_t n_machines;
 	struct machine *updates;            /* that are not at their end */
 	uint32_t seq_max[MACHINE_NUMBERED]; /* highest number yet, by kind */
-	uint32_t update_seq;                /* the engine's own, as updates have names */
+	uint32_t internal_seq;              /* the engine's own numbers */
+	struct patch *patches;
+	uint32_t n_patches;
+	bool skip_versions;        /* an upsert of patches, if that is the next event */
+	const char *cancel_reason; /* of the child that is being cancelled */
 	struct {
 		uint8_t state;
 		int64_t scheduled_id, target_id, started_id, started_ns;
@@ -179,6 +190,8 @@ bool queue_push(struct engine_run *run, struct machine *machine, enum command_ki
 	const struct command *source);
 /* The machine of the command that the next event of a command belongs to; NULL: there is none. */
 struct machine *queue_pop(struct engine_run *run);
+/* The same, but it stays. */
+struct machine *queue_head(struct engine_run *run);
 void queue_remove_cancelled(struct engine_run *run);
 /* Makes own messages of all commands that still lie in the workflow's memory. */
 bool queue_materialize(struct engine_run *run);
@@ -220,6 +233,9 @@ bool protocol_accepted(struct engine_run *run, const History__HistoryEvent *even
 /* A message for the task's answer; `body` is encoded. */
 bool protocol_send(
 	struct engine_run *run, const struct machine *machine, const char *what, const void *body);
+
+/* For what the next run inherits; made on first use. NULL: the run has failed. */
+struct arena *run_inherited_arena(struct engine_run *run);
 
 /* `text` in place of the owned `*old`; "" is NULL. False when memory is out. */
 bool run_set_text(char **old, const char *text);

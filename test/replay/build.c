@@ -9,6 +9,7 @@
 #include "message.h"
 #include "proto/codec.h"
 #include "proto/enum_name.h"
+#include "proto/payload.h"
 
 #define EVENTS_MAX   4096
 #define COMMANDS_MAX 256
@@ -83,6 +84,41 @@ static void set_word(struct reader *reader, const struct line *line, struct aren
 		script_fail(&reader->script, line, "%s: there is no such field", path);
 }
 
+static void add_detail(History__MarkerRecordedEventAttributes *marker, struct arena *arena,
+	const char *key, const char *value, size_t size)
+{
+	History__MarkerRecordedEventAttributes__DetailsEntry *entry = must(proto_new(
+		arena, &history__marker_recorded_event_attributes__details_entry__descriptor));
+
+	if (!marker->details)
+		marker->details = must(arena_array(arena, 2, sizeof(*marker->details)));
+	entry->key = key;
+	entry->value = must(proto_payloads_new(arena, 1));
+	entry->value->payloads[0] = must(proto_payload_new(arena, "json/plain", value, size));
+	marker->details[marker->n_details++] = entry;
+}
+
+/* `patch=ID [deprecated] [old]`: a patch's marker, as it is written or as it was long ago; an id
+ * that begins with '{' is the JSON itself. */
+static void add_patch(History__MarkerRecordedEventAttributes *marker, const struct line *line,
+	struct arena *arena)
+{
+	const char *id = line_value(line, "patch");
+	bool deprecated = line_has(line, "deprecated");
+	const char *json = *id == '{'
+				   ? id
+				   : must(arena_printf(arena, "{\"id\":\"%s\",\"deprecated\":%s}",
+					     id, deprecated ? "true" : "false"));
+
+	marker->marker_name = "core_patch";
+	if (!line_has(line, "old")) {
+		add_detail(marker, arena, "patch-data", json, strlen(json));
+		return;
+	}
+	add_detail(marker, arena, "patch_id", id, strlen(id));
+	add_detail(marker, arena, "deprecated", deprecated ? "\1" : "\0", 1);
+}
+
 static History__HistoryEvent *build_event(
 	struct reader *reader, const struct line *line, struct arena *arena)
 {
@@ -108,8 +144,11 @@ static History__HistoryEvent *build_event(
 		message_set(arena, attributes, "scheduled_event_id", scheduled_id);
 		message_set(arena, attributes, "started_event_id", started_id);
 	}
+	if (attributes && line_value(line, "patch"))
+		add_patch((History__MarkerRecordedEventAttributes *)attributes, line, arena);
 	for (size_t i = 3; i < line->count; i++)
-		if (strcmp(line->words[i], "bare") != 0)
+		if (strncmp(line->words[i], "patch=", 6) != 0 &&
+			!strstr(" bare deprecated old ", line->words[i]))
 			set_word(reader, line, arena, attributes, &event->base, line->words[i]);
 	return event;
 }
@@ -390,6 +429,162 @@ static const char *const kinds[] = { "start_timer", "cancel_timer", "schedule_ac
 	" signal_external cancel_signal upsert_search_attributes modify_properties" \
 	" update_response schedule_nexus cancel_nexus "
 
+static unsigned cancellation_of(const char *text, const char *const *names)
+{
+	unsigned type = 0;
+
+	while (text && names[type] && strcmp(names[type], text) != 0)
+		type++;
+	return text && names[type] ? type : 0;
+}
+
+static void build_child(const struct line *line, struct arena *arena, struct command *command)
+{
+	static const char *const types[] = { "abandon", "try", "wait", "requested", NULL };
+
+	command->start_child = (struct command_start_child){
+		.seq = (uint32_t)line_number(line, "seq", 1),
+		.workflow_id = line_value(line, "id"),
+		.workflow_type = line_value(line, "type"),
+		.namespace_ = line_value(line, "namespace"),
+		.task_queue = line_value(line, "queue"),
+		.headers = headers(arena, line_value(line, "header")),
+		.input = payloads(arena, line_value(line, "args")),
+		.execution_timeout_ms = line_number(line, "execution_timeout", 0),
+		.run_timeout_ms = line_number(line, "run_timeout", 0),
+		.task_timeout_ms = line_number(line, "task_timeout", 0),
+		.parent_close_policy =
+			(Enums__ParentClosePolicy)line_number(line, "close_policy", 0),
+		.workflow_id_reuse_policy =
+			(Enums__WorkflowIdReusePolicy)line_number(line, "reuse_policy", 0),
+		.cron_schedule = line_value(line, "cron"),
+		.retry_policy = retry_policy(arena, line_number(line, "attempts", 0)),
+		.cancellation_type = (enum child_cancellation_type)cancellation_of(
+			line_value(line, "cancel") ? line_value(line, "cancel") : "wait", types),
+	};
+}
+
+static void build_nexus(const struct line *line, struct arena *arena, struct command *command)
+{
+	static const char *const types[] = { "wait", "abandon", "try", "requested", NULL };
+	struct command_nexus_header *header;
+
+	command->schedule_nexus = (struct command_schedule_nexus){
+		.seq = (uint32_t)line_number(line, "seq", 1),
+		.endpoint = line_value(line, "endpoint"),
+		.service = line_value(line, "service"),
+		.operation = line_value(line, "operation"),
+		.input = payload(arena, line_value(line, "input")),
+		.schedule_to_close_ms = line_number(line, "schedule_to_close", 0),
+		.cancellation_type = (enum nexus_cancellation_type)cancellation_of(
+			line_value(line, "cancel"), types),
+	};
+	if (!line_value(line, "header"))
+		return;
+	header = must(arena_array(arena, 1, sizeof(*header)));
+	*header = (struct command_nexus_header){ line_value(line, "header"), "1" };
+	command->schedule_nexus.headers = header;
+	command->schedule_nexus.n_headers = 1;
+}
+
+static void build_signal(const struct line *line, struct arena *arena, struct command *command)
+{
+	command->signal_external = (struct command_signal_external){
+		.seq = (uint32_t)line_number(line, "seq", 1),
+		.child_workflow_id = line_value(line, "child"),
+		.execution = { line_value(line, "namespace"), line_value(line, "id"),
+			line_value(line, "run") },
+		.signal_name = line_value(line, "name"),
+		.arguments = payloads(arena, line_value(line, "args")),
+		.headers = headers(arena, line_value(line, "header")),
+	};
+}
+
+/* `KEY=VALUE`..., all of them keywords. */
+static Common__SearchAttributes *search_attributes(const struct line *line, struct arena *arena)
+{
+	Common__SearchAttributes *all =
+		must(proto_new(arena, &common__search_attributes__descriptor));
+
+	all->indexed_fields = must(arena_array(arena, line->count, sizeof(*all->indexed_fields)));
+	for (size_t i = 1; i < line->count; i++) {
+		Common__SearchAttributes__IndexedFieldsEntry *entry = must(proto_new(
+			arena, &common__search_attributes__indexed_fields_entry__descriptor));
+		const char *equals = strchr(line->words[i], '=');
+
+		entry->key = must(arena_printf(
+			arena, "%.*s", (int)(equals - line->words[i]), line->words[i]));
+		entry->value = payload(arena, equals + 1);
+		all->indexed_fields[all->n_indexed_fields++] = entry;
+	}
+	return line->count > 1 ? all : NULL;
+}
+
+static Common__Memo *memo(const struct line *line, struct arena *arena)
+{
+	Common__SearchAttributes *from = search_attributes(line, arena);
+	Common__Memo *all = must(proto_new(arena, &common__memo__descriptor));
+
+	if (!from)
+		return NULL;
+	all->fields = must(arena_array(arena, from->n_indexed_fields, sizeof(*all->fields)));
+	for (size_t i = 0; i < from->n_indexed_fields; i++) {
+		all->fields[i] = must(proto_new(arena, &common__memo__fields_entry__descriptor));
+		all->fields[i]->key = from->indexed_fields[i]->key;
+		all->fields[i]->value = from->indexed_fields[i]->value;
+	}
+	all->n_fields = from->n_indexed_fields;
+	return all;
+}
+
+/* Children, other workflows, Nexus operations, patches, attributes. */
+static void build_other(const struct line *line, struct arena *arena, struct command *command)
+{
+	uint32_t seq = (uint32_t)line_number(line, "seq", 1);
+
+	switch (command->kind) {
+	case COMMAND_START_CHILD:
+		build_child(line, arena, command);
+		break;
+	case COMMAND_CANCEL_CHILD:
+		command->cancel_child.seq = seq;
+		command->cancel_child.reason = line_value(line, "reason");
+		break;
+	case COMMAND_REQUEST_CANCEL_EXTERNAL:
+		command->cancel_external.seq = seq;
+		command->cancel_external.reason = line_value(line, "reason");
+		command->cancel_external.execution =
+			(struct activation_execution){ line_value(line, "namespace"),
+				line_value(line, "id"), line_value(line, "run") };
+		break;
+	case COMMAND_SIGNAL_EXTERNAL:
+		build_signal(line, arena, command);
+		break;
+	case COMMAND_CANCEL_SIGNAL:
+		command->cancel_signal.seq = seq;
+		break;
+	case COMMAND_SET_PATCH_MARKER:
+		command->set_patch_marker.patch_id = line_value(line, "id");
+		command->set_patch_marker.deprecated = line_has(line, "deprecated");
+		break;
+	case COMMAND_UPSERT_SEARCH_ATTRIBUTES:
+		command->upsert_search_attributes.search_attributes =
+			search_attributes(line, arena);
+		break;
+	case COMMAND_MODIFY_PROPERTIES:
+		command->modify_properties.upserted_memo = memo(line, arena);
+		break;
+	case COMMAND_SCHEDULE_NEXUS:
+		build_nexus(line, arena, command);
+		break;
+	case COMMAND_REQUEST_CANCEL_NEXUS:
+		command->request_cancel_nexus.seq = seq;
+		break;
+	default:
+		break;
+	}
+}
+
 /* `id=UPDATE accepted`, `rejected=MESSAGE`, `completed[=RESULT]`. */
 static void build_update(const struct line *line, struct arena *arena, struct command *command)
 {
@@ -444,6 +639,7 @@ static struct command build_command(const struct line *line, struct arena *arena
 		build_update(line, arena, &command);
 		break;
 	default:
+		build_other(line, arena, &command);
 		break;
 	}
 	return command;

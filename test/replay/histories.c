@@ -19,6 +19,8 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "engine/event.h"
+#include "engine/machine.h"
+#include "engine/marker.h"
 #include "proto/json.h"
 
 #define SKIPPED   77
@@ -67,6 +69,8 @@ static struct str read_all(struct arena *arena, const char *path)
 struct mirror {
 	const History__History *history;
 	int64_t answered; /* the started event whose commands were given */
+	/* History does not say it: what does not fit one type is tried with the other. */
+	enum nexus_cancellation_type nexus_type;
 	uint32_t n_commands;
 	struct command commands[512];
 };
@@ -85,23 +89,117 @@ static uint32_t activity_number(const History__HistoryEvent *scheduled)
 	return (uint32_t)scheduled->event_id;
 }
 
+#define TYPE(name_) ENUMS__EVENT_TYPE__EVENT_TYPE_##name_
+
+/* The newest child of that id; 0: there is none. */
+static uint32_t child_of(const History__History *history, const char *workflow_id)
+{
+	uint32_t found = 0;
+
+	for (size_t i = 0; i < history->n_events; i++) {
+		const History__HistoryEvent *event = history->events[i];
+
+		if (event->event_type == TYPE(START_CHILD_WORKFLOW_EXECUTION_INITIATED) &&
+			strcmp(event->start_child_workflow_execution_initiated_event_attributes
+					->workflow_id,
+				workflow_id) == 0)
+			found = (uint32_t)event->event_id;
+	}
+	return found;
+}
+
+/* The marker of a patch, or nothing: the engine makes the upsert behind it itself. */
+static bool mirror_marker(struct command *command, const History__HistoryEvent *event)
+{
+	static struct marker_patch patch;
+	static struct arena arena;
+
+	if (!arena.budget)
+		arena_init(&arena, 4096, ARENA_NO_BUDGET);
+	if (marker_kind(event) != MARKER_PATCH || !marker_read_patch(event, &arena, &patch))
+		return false;
+	command->kind = COMMAND_SET_PATCH_MARKER;
+	command->set_patch_marker.patch_id = patch.id;
+	command->set_patch_marker.deprecated = patch.deprecated;
+	return true;
+}
+
+/* A number is that of the event: no other of its kind has it. False: no command made the event. */
+static bool mirror_other(
+	const struct mirror *mirror, struct command *command, const History__HistoryEvent *event)
+{
+	uint32_t seq = (uint32_t)event->event_id;
+
+	switch (event->event_type) {
+	case TYPE(START_CHILD_WORKFLOW_EXECUTION_INITIATED):
+		command->kind = COMMAND_START_CHILD;
+		command->start_child.seq = seq;
+		command->start_child.workflow_id =
+			event->start_child_workflow_execution_initiated_event_attributes
+				->workflow_id;
+		command->start_child.workflow_type =
+			event->start_child_workflow_execution_initiated_event_attributes
+				->workflow_type->name;
+		command->start_child.cancellation_type = CHILD_WAIT_CANCELLATION_COMPLETED;
+		return true;
+	case TYPE(REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED): {
+		const History__RequestCancelExternalWorkflowExecutionInitiatedEventAttributes *to;
+
+		to = event->request_cancel_external_workflow_execution_initiated_event_attributes;
+
+		command->kind = to->child_workflow_only ? COMMAND_CANCEL_CHILD
+							: COMMAND_REQUEST_CANCEL_EXTERNAL;
+		command->cancel_external.seq =
+			to->child_workflow_only
+				? child_of(mirror->history, to->workflow_execution->workflow_id)
+				: seq;
+		return true;
+	}
+	case TYPE(SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED):
+		command->kind = COMMAND_SIGNAL_EXTERNAL;
+		command->signal_external.seq = seq;
+		return true;
+	case TYPE(UPSERT_WORKFLOW_SEARCH_ATTRIBUTES):
+		command->kind = COMMAND_UPSERT_SEARCH_ATTRIBUTES;
+		return !patch_is_versions(event);
+	case TYPE(WORKFLOW_PROPERTIES_MODIFIED):
+		command->kind = COMMAND_MODIFY_PROPERTIES;
+		return true;
+	case TYPE(NEXUS_OPERATION_SCHEDULED):
+		command->kind = COMMAND_SCHEDULE_NEXUS;
+		command->schedule_nexus.seq = seq;
+		command->schedule_nexus.cancellation_type = mirror->nexus_type;
+		return true;
+	case TYPE(NEXUS_OPERATION_CANCEL_REQUESTED):
+		command->kind = COMMAND_REQUEST_CANCEL_NEXUS;
+		command->request_cancel_nexus.seq =
+			(uint32_t)event->nexus_operation_cancel_requested_event_attributes
+				->scheduled_event_id;
+		return true;
+	case TYPE(MARKER_RECORDED):
+		return mirror_marker(command, event);
+	default:
+		return false;
+	}
+}
+
 static void mirror_event(struct mirror *mirror, const History__HistoryEvent *event)
 {
 	struct command *command = &mirror->commands[mirror->n_commands];
 
 	*command = (struct command){ 0 };
 	switch (event->event_type) {
-	case ENUMS__EVENT_TYPE__EVENT_TYPE_TIMER_STARTED:
+	case TYPE(TIMER_STARTED):
 		command->kind = COMMAND_START_TIMER;
 		command->start_timer.seq =
 			number_of(event->timer_started_event_attributes->timer_id);
 		break;
-	case ENUMS__EVENT_TYPE__EVENT_TYPE_TIMER_CANCELED:
+	case TYPE(TIMER_CANCELED):
 		command->kind = COMMAND_CANCEL_TIMER;
 		command->cancel_timer.seq =
 			number_of(event->timer_canceled_event_attributes->timer_id);
 		break;
-	case ENUMS__EVENT_TYPE__EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+	case TYPE(ACTIVITY_TASK_SCHEDULED):
 		command->kind = COMMAND_SCHEDULE_ACTIVITY;
 		command->schedule_activity.seq = activity_number(event);
 		command->schedule_activity.activity_id =
@@ -110,39 +208,41 @@ static void mirror_event(struct mirror *mirror, const History__HistoryEvent *eve
 			event->activity_task_scheduled_event_attributes->activity_type->name;
 		command->schedule_activity.cancellation_type = ACTIVITY_WAIT_CANCELLATION_COMPLETED;
 		break;
-	case ENUMS__EVENT_TYPE__EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED:
+	case TYPE(ACTIVITY_TASK_CANCEL_REQUESTED):
 		command->kind = COMMAND_REQUEST_CANCEL_ACTIVITY;
 		command->request_cancel_activity.seq =
 			(uint32_t)event->activity_task_cancel_requested_event_attributes
 				->scheduled_event_id;
 		break;
-	case ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
+	case TYPE(WORKFLOW_EXECUTION_UPDATE_ACCEPTED):
 		command->kind = COMMAND_UPDATE_RESPONSE;
 		command->update_response.protocol_instance_id =
 			event->workflow_execution_update_accepted_event_attributes
 				->protocol_instance_id;
 		break;
-	case ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
+	case TYPE(WORKFLOW_EXECUTION_UPDATE_COMPLETED):
 		command->kind = COMMAND_UPDATE_RESPONSE;
 		command->update_response.response = UPDATE_COMPLETED;
 		command->update_response.protocol_instance_id =
 			event->workflow_execution_update_completed_event_attributes->meta
 				->update_id;
 		break;
-	case ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
+	case TYPE(WORKFLOW_EXECUTION_COMPLETED):
 		command->kind = COMMAND_COMPLETE_WORKFLOW;
 		break;
-	case ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
+	case TYPE(WORKFLOW_EXECUTION_FAILED):
 		command->kind = COMMAND_FAIL_WORKFLOW;
 		break;
-	case ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED:
+	case TYPE(WORKFLOW_EXECUTION_CANCELED):
 		command->kind = COMMAND_CANCEL_WORKFLOW;
 		break;
-	case ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
+	case TYPE(WORKFLOW_EXECUTION_CONTINUED_AS_NEW):
 		command->kind = COMMAND_CONTINUE_AS_NEW;
 		break;
 	default:
-		return;
+		if (!mirror_other(mirror, command, event))
+			return;
+		break;
 	}
 	mirror->n_commands++;
 }
@@ -243,6 +343,9 @@ static const History__HistoryEvent *first_unbuilt(const History__History *histor
 
 		if (event_info(event)->machine == MACHINE_NOT_BUILT && !event->worker_may_ignore)
 			return event;
+		if (event->event_type == TYPE(MARKER_RECORDED) &&
+			marker_kind(event) != MARKER_PATCH)
+			return event;
 	}
 	return NULL;
 }
@@ -250,10 +353,12 @@ static const History__HistoryEvent *first_unbuilt(const History__History *histor
 /* The event that this one cancels what it began; 0 if it cancels nothing. */
 static int64_t cancels(const History__HistoryEvent *event)
 {
-	if (event->event_type == ENUMS__EVENT_TYPE__EVENT_TYPE_TIMER_CANCELED)
+	if (event->event_type == TYPE(TIMER_CANCELED))
 		return event->timer_canceled_event_attributes->started_event_id;
-	if (event->event_type == ENUMS__EVENT_TYPE__EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED)
+	if (event->event_type == TYPE(ACTIVITY_TASK_CANCEL_REQUESTED))
 		return event->activity_task_cancel_requested_event_attributes->scheduled_event_id;
+	if (event->event_type == TYPE(NEXUS_OPERATION_CANCEL_REQUESTED))
+		return event->nexus_operation_cancel_requested_event_attributes->scheduled_event_id;
 	return 0;
 }
 
@@ -270,9 +375,9 @@ static bool is_playable(const History__History *history)
 
 		if (event->event_id != (int64_t)i + 1)
 			return false;
-		if (event->event_type == ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_COMPLETED)
+		if (event->event_type == TYPE(WORKFLOW_TASK_COMPLETED))
 			task = event->event_id;
-		if (event->event_type == ENUMS__EVENT_TYPE__EVENT_TYPE_TIMER_STARTED &&
+		if (event->event_type == TYPE(TIMER_STARTED) &&
 			!number_of(event->timer_started_event_attributes->timer_id))
 			return false;
 		if (cancels(event) > task)
@@ -311,25 +416,44 @@ static void judge(struct tally *tally, const char *path, const char *how,
 		(int)step->action, step->failure_text ? step->failure_text : "");
 }
 
-static void walk(struct tally *tally, const char *path, const History__History *history)
+static bool is_whole(const struct engine_step *step)
+{
+	return step->action == ENGINE_IDLE;
+}
+
+/* The mirror does not answer the query, which the engine says at the end. */
+static bool is_all_pages(const struct engine_step *step)
+{
+	return step->failure_text && strstr(step->failure_text, "no answer to the query");
+}
+
+static void walk_as(struct tally *tally, const char *path, const History__History *history,
+	const char *how, struct engine_step (*replay)(struct engine_run *, struct mirror *),
+	bool (*is_done)(const struct engine_step *))
 {
 	static struct mirror mirror;
-	struct engine_run *run = engine_run_new(&config, "run");
+	struct engine_run *run = NULL;
 	struct engine_step step;
 
-	tally->histories++;
-	mirror = (struct mirror){ .history = history };
-	step = replay_whole(run, &mirror);
-	judge(tally, path, "whole", history, &step, step.action == ENGINE_IDLE);
+	for (int type = NEXUS_WAIT_CANCELLATION_COMPLETED;
+		type <= NEXUS_WAIT_CANCELLATION_REQUESTED; type++) {
+		engine_run_free(run);
+		run = engine_run_new(&config, "run");
+		mirror = (struct mirror){ .history = history,
+			.nexus_type = (enum nexus_cancellation_type)type };
+		step = replay(run, &mirror);
+		if (is_done(&step))
+			break;
+	}
+	judge(tally, path, how, history, &step, is_done(&step));
 	engine_run_free(run);
+}
 
-	run = engine_run_new(&config, "run");
-	mirror = (struct mirror){ .history = history };
-	step = replay_pages(run, &mirror);
-	/* The mirror does not answer the query, which the engine says at the end. */
-	judge(tally, path, "in pages", history, &step,
-		step.failure_text && strstr(step.failure_text, "no answer to the query"));
-	engine_run_free(run);
+static void walk(struct tally *tally, const char *path, const History__History *history)
+{
+	tally->histories++;
+	walk_as(tally, path, history, "whole", replay_whole, is_whole);
+	walk_as(tally, path, history, "in pages", replay_pages, is_all_pages);
 }
 
 /* One history, or an array of them. */

@@ -82,6 +82,19 @@ static void set_numbers(struct arena *arena, char *at, size_t *count, const char
 	memcpy(at, &items, sizeof(items));
 }
 
+/* Of a map: one entry, whose value is its key; "" is none. */
+static void set_entry(struct arena *arena, const ProtobufCFieldDescriptor *field, char *at,
+	size_t *count, const char *value)
+{
+	ProtobufCMessage **items = must(arena_array(arena, 1, sizeof(*items)));
+
+	memcpy(at, &items, sizeof(items));
+	*count = *value ? 1 : 0;
+	items[0] = must(proto_new(arena, field->descriptor));
+	message_set(arena, items[0], "key", value);
+	message_set(arena, items[0], "value", value);
+}
+
 static bool set_scalar(
 	struct arena *arena, const ProtobufCFieldDescriptor *field, char *at, const char *value)
 {
@@ -135,6 +148,13 @@ bool message_set(
 
 		if (!field)
 			return false;
+		if (field->label == PROTOBUF_C_LABEL_REPEATED &&
+			field->type == PROTOBUF_C_TYPE_MESSAGE) {
+			set_entry(arena, field, at,
+				(size_t *)(void *)((char *)message + field->quantifier_offset),
+				value);
+			return true;
+		}
 		if (field->label == PROTOBUF_C_LABEL_REPEATED) {
 			set_numbers(arena, at,
 				(size_t *)(void *)((char *)message + field->quantifier_offset),

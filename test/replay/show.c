@@ -84,6 +84,44 @@ static char *show_initialize(struct arena *arena, const struct activation_initia
 	return join(arena, words, payloads_word(arena, "args", from->arguments));
 }
 
+static char *with_failure(struct arena *arena, char *words, const Failure__Failure *failure)
+{
+	return failure ? join(arena, words, under(arena, "failure", &failure->base)) : words;
+}
+
+static char *show_child_start(
+	struct arena *arena, const struct activation_resolve_child_start *start)
+{
+	static const char *const names[] = { "started", "not_started", "cancelled" };
+
+	return with_failure(arena,
+		arena_printf(arena,
+			"resolve_child_start\nseq=%u\n%s\nrun=%s\nid=%s\ntype=%s\ncause=%d\n",
+			start->seq, names[start->status], start->run_id, start->workflow_id,
+			start->workflow_type, (int)start->cause),
+		start->failure);
+}
+
+static char *show_external(struct arena *arena, const char *name, uint32_t seq, int cause,
+	const Failure__Failure *failure)
+{
+	return with_failure(arena,
+		arena_printf(arena, "%s\nseq=%u\ncause=%d\n%s\n", name, seq, cause,
+			failure ? "failed" : "delivered"),
+		failure);
+}
+
+static char *show_nexus_start(struct arena *arena, const struct activation_job *job)
+{
+	static const char *const names[] = { "started", "at_once", "not_started" };
+
+	return with_failure(arena,
+		arena_printf(arena, "resolve_nexus_start\nseq=%u\n%s\ntoken=%s\n",
+			job->resolve_nexus_start.seq, names[job->resolve_nexus_start.status],
+			job->resolve_nexus_start.operation_token),
+		job->resolve_nexus_start.failure);
+}
+
 char *show_job(struct arena *arena, const struct activation_job *job)
 {
 	switch (job->kind) {
@@ -111,6 +149,26 @@ char *show_job(struct arena *arena, const struct activation_job *job)
 		return join(arena, arena_strdup(arena, "resolve_activity\n"),
 			show_resolution(
 				arena, job->resolve_activity.seq, &job->resolve_activity.result));
+	case JOB_NOTIFY_HAS_PATCH:
+		return arena_printf(arena, "has_patch\nid=%s\n", job->has_patch.patch_id);
+	case JOB_RESOLVE_CHILD_START:
+		return show_child_start(arena, &job->resolve_child_start);
+	case JOB_RESOLVE_CHILD:
+		return join(arena, arena_strdup(arena, "resolve_child\n"),
+			show_resolution(arena, job->resolve_child.seq, &job->resolve_child.result));
+	case JOB_RESOLVE_SIGNAL_EXTERNAL:
+		return show_external(arena, "resolve_signal", job->resolve_signal_external.seq,
+			(int)job->resolve_signal_external.cause,
+			job->resolve_signal_external.failure);
+	case JOB_RESOLVE_CANCEL_EXTERNAL:
+		return show_external(arena, "resolve_cancel", job->resolve_cancel_external.seq,
+			(int)job->resolve_cancel_external.cause,
+			job->resolve_cancel_external.failure);
+	case JOB_RESOLVE_NEXUS_START:
+		return show_nexus_start(arena, job);
+	case JOB_RESOLVE_NEXUS:
+		return join(arena, arena_strdup(arena, "resolve_nexus\n"),
+			show_resolution(arena, job->resolve_nexus.seq, &job->resolve_nexus.result));
 	case JOB_DO_UPDATE:
 		return join(arena,
 			arena_printf(arena, "do_update\nid=%s\ninstance=%s\nname=%s\nfrom=%s\n%s\n",

@@ -19,7 +19,9 @@ static void split(struct line *line, char *at)
 			return;
 		line->words[line->count++] = to = at;
 		for (; *at && (quoted || (*at != ' ' && *at != '\t')); at++) {
-			if (*at == '"')
+			if (*at == '\\' && at[1])
+				*to++ = *++at;
+			else if (*at == '"')
 				quoted = !quoted;
 			else
 				*to++ = *at;

@@ -1,0 +1,369 @@
+/*
+ * marker.c: the JSON in markers, read and written.
+ *
+ * Pure but for the arena; the thread that owns the run.
+ *
+ *	core_patch   details "patch-data": {"id":"...","deprecated":false}; long ago "patch_id" and
+ *	             "deprecated", bytes
+ *
+ * The data are an object of plain members, of which some are objects of plain members themselves
+ * (times). So the reader here knows no more, and hands over each member with the name of the object
+ * around it. What it reads was written by an SDK, but came over the network: nesting is bounded,
+ * nothing is recursed into.
+ */
+#include "engine/marker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "engine/event.h"
+#include "proto/payload.h"
+
+#define PATCH_NAME                "core_patch"
+#define LOCAL_ACTIVITY_NAME       "core_local_activity"
+#define NESTING_MAX               8
+#define NEW(arena_, Type_, INIT_) ((Type_ *)arena_memdup((arena_), &(Type_)INIT_, sizeof(Type_)))
+
+enum marker_kind marker_kind(const History__HistoryEvent *event)
+{
+	const char *name = text_or_empty(event->marker_recorded_event_attributes->marker_name);
+
+	if (strcmp(name, PATCH_NAME) == 0)
+		return MARKER_PATCH;
+	return strcmp(name, LOCAL_ACTIVITY_NAME) == 0 ? MARKER_LOCAL_ACTIVITY : MARKER_OTHER;
+}
+
+/* The first payload of that name; NULL: there is none. */
+static const Common__Payload *detail(const History__HistoryEvent *event, const char *key)
+{
+	const History__MarkerRecordedEventAttributes *attributes =
+		event->marker_recorded_event_attributes;
+
+	for (size_t i = 0; i < attributes->n_details; i++) {
+		const Common__Payloads *value = attributes->details[i]->value;
+
+		if (str_same(attributes->details[i]->key, key))
+			return value && value->n_payloads ? value->payloads[0] : NULL;
+	}
+	return NULL;
+}
+
+/* ---- reading ---- */
+
+struct reader {
+	struct arena *arena;
+	const char *at, *end;
+	bool no_good;
+};
+
+static void skip_spaces(struct reader *reader)
+{
+	while (reader->at < reader->end && *reader->at && strchr(" \t\r\n", *reader->at))
+		reader->at++;
+}
+
+/* The next character, spaces aside; 0 at the end. */
+static char look(struct reader *reader)
+{
+	skip_spaces(reader);
+	return (char)(reader->at < reader->end ? *reader->at : 0);
+}
+
+static bool take(struct reader *reader, char expected)
+{
+	if (look(reader) != expected)
+		return false;
+	reader->at++;
+	return true;
+}
+
+static unsigned hex4(const char *text)
+{
+	char digits[5] = { 0 };
+
+	memcpy(digits, text, 4);
+	return (unsigned)strtoul(digits, NULL, 16);
+}
+
+/* As UTF-8; returns how many bytes. */
+static size_t put_code_point(char *to, unsigned code)
+{
+	if (code < 0x80) {
+		to[0] = (char)code;
+		return 1;
+	}
+	if (code < 0x800) {
+		to[0] = (char)(0xc0 | code >> 6);
+		to[1] = (char)(0x80 | (code & 0x3f));
+		return 2;
+	}
+	if (code < 0x10000) {
+		to[0] = (char)(0xe0 | code >> 12);
+		to[1] = (char)(0x80 | (code >> 6 & 0x3f));
+		to[2] = (char)(0x80 | (code & 0x3f));
+		return 3;
+	}
+	to[0] = (char)(0xf0 | code >> 18);
+	to[1] = (char)(0x80 | (code >> 12 & 0x3f));
+	to[2] = (char)(0x80 | (code >> 6 & 0x3f));
+	to[3] = (char)(0x80 | (code & 0x3f));
+	return 4;
+}
+
+/* Behind "\u": four digits, and a second half if they are the first one of a pair. */
+static size_t take_escaped_code(struct reader *reader, char *to)
+{
+	unsigned code, low;
+
+	if (reader->end - reader->at < 4) {
+		reader->no_good = true;
+		return 0;
+	}
+	code = hex4(reader->at);
+	reader->at += 4;
+	if (code >= 0xd800 && code < 0xdc00 && reader->end - reader->at >= 6 &&
+		reader->at[0] == '\\' && reader->at[1] == 'u') {
+		low = hex4(reader->at + 2);
+		code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+		reader->at += 6;
+	}
+	return put_code_point(to, code & 0x1fffff);
+}
+
+static size_t take_escape(struct reader *reader, char *to)
+{
+	static const char from[] = "bfnrt", is[] = "\b\f\n\r\t";
+	char c = *reader->at++;
+	const char *known = strchr(from, c);
+
+	if (c == 'u')
+		return take_escaped_code(reader, to);
+	*to = c && known ? is[known - from] : c;
+	return 1;
+}
+
+/* The text behind the quotation mark that was taken. An escape is never shorter than its value. */
+static const char *take_string(struct reader *reader)
+{
+	const char *close = reader->at;
+	size_t len = 0;
+	char *text;
+
+	while (close < reader->end && *close != '"')
+		close += *close == '\\' ? 2 : 1;
+	if (close >= reader->end) {
+		reader->no_good = true;
+		return "";
+	}
+	text = arena_alloc(reader->arena, (size_t)(close - reader->at) + 1);
+	if (!text) {
+		reader->no_good = true;
+		return "";
+	}
+	while (reader->at < close && !reader->no_good) {
+		if (*reader->at == '\\') {
+			reader->at++;
+			len += take_escape(reader, text + len);
+		} else {
+			text[len++] = *reader->at++;
+		}
+	}
+	text[len] = '\0';
+	reader->at = close + 1;
+	return text;
+}
+
+/* A member: its name, the name of the object around it ("": none), and its value as text. */
+typedef void member_fn(void *to, const char *object, const char *name, const char *value);
+
+/* A number, true, false or null, as it is written. */
+static const char *take_word(struct reader *reader)
+{
+	const char *begin = reader->at;
+
+	while (reader->at < reader->end && *reader->at && !strchr(",}] \t\r\n", *reader->at))
+		reader->at++;
+	const char *text =
+		arena_str(reader->arena, (struct str){ begin, (size_t)(reader->at - begin) });
+
+	reader->no_good = reader->no_good || !text || reader->at == begin;
+	return text ? text : "";
+}
+
+/* Objects only: a level deeper for each. `names` is that of the object of each level. */
+static bool read_members(struct str json, struct arena *arena, member_fn *member, void *to)
+{
+	struct reader reader = { arena, json.ptr, json.ptr + json.len, false };
+	const char *names[NESTING_MAX] = { "" };
+	unsigned depth = 0;
+
+	if (!json.len || !take(&reader, '{'))
+		return false;
+	for (;;) {
+		const char *name;
+
+		if (take(&reader, '}')) {
+			if (!depth--)
+				return !reader.no_good;
+			take(&reader, ',');
+			continue;
+		}
+		if (!take(&reader, '"'))
+			return false;
+		name = take_string(&reader);
+		if (!take(&reader, ':') || reader.no_good)
+			return false;
+		if (take(&reader, '{')) {
+			if (++depth == NESTING_MAX)
+				return false;
+			names[depth] = name;
+			continue;
+		}
+		member(to, names[depth], name,
+			take(&reader, '"') ? take_string(&reader) : take_word(&reader));
+		if (reader.no_good)
+			return false;
+		take(&reader, ',');
+	}
+}
+
+static void patch_member(void *to, const char *object, const char *name, const char *value)
+{
+	struct marker_patch *patch = to;
+
+	if (*object)
+		return;
+	if (strcmp(name, "id") == 0)
+		patch->id = value;
+	else if (strcmp(name, "deprecated") == 0)
+		patch->deprecated = strcmp(value, "true") == 0;
+}
+
+/* As long ago: the id's bytes, and a byte that is 0 or not. */
+static bool read_old_patch(
+	const History__HistoryEvent *event, struct arena *arena, struct marker_patch *patch)
+{
+	const Common__Payload *id = detail(event, "patch_id");
+	const Common__Payload *deprecated = detail(event, "deprecated");
+
+	if (!id || !deprecated || !deprecated->data.len)
+		return false;
+	patch->id = arena_str(arena, proto_payload_data(id));
+	patch->deprecated = deprecated->data.data[0] != 0;
+	return patch->id;
+}
+
+bool marker_read_patch(
+	const History__HistoryEvent *event, struct arena *arena, struct marker_patch *patch)
+{
+	const Common__Payload *data = detail(event, "patch-data");
+
+	*patch = (struct marker_patch){ 0 };
+	if (!data)
+		return read_old_patch(event, arena, patch);
+	return read_members(proto_payload_data(data), arena, patch_member, patch) && patch->id;
+}
+
+/* ---- writing ---- */
+
+/* As a JSON string, with its quotation marks. */
+static char *quoted(struct arena *arena, const char *text)
+{
+	static const char digits[] = "0123456789abcdef";
+	char *out = arena_alloc(arena, strlen(text) * 6 + 3), *to = out;
+
+	if (!out)
+		return NULL;
+	*to++ = '"';
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c == '"' || c == '\\') {
+			*to++ = '\\';
+			*to++ = (char)c;
+		} else if (c < 0x20) {
+			memcpy(to, "\\u00", 4);
+			to[4] = digits[c >> 4];
+			to[5] = digits[c & 15];
+			to += 6;
+		} else {
+			*to++ = (char)c;
+		}
+	}
+	*to++ = '"';
+	*to = '\0';
+	return out;
+}
+
+static Common__Payload *json_payload(struct arena *arena, const char *json)
+{
+	return json ? proto_payload_new(arena, PROTO_ENCODING_JSON, json, strlen(json)) : NULL;
+}
+
+/* Adds a payload under the key; `room` for all of them was taken. */
+static bool add_detail(struct arena *arena, Command__RecordMarkerCommandAttributes *marker,
+	const char *key, const Common__Payload *payload)
+{
+	Command__RecordMarkerCommandAttributes__DetailsEntry *entry =
+		NEW(arena, Command__RecordMarkerCommandAttributes__DetailsEntry,
+			COMMAND__RECORD_MARKER_COMMAND_ATTRIBUTES__DETAILS_ENTRY__INIT);
+	Common__Payloads *value = proto_payloads_new(arena, 1);
+
+	if (!entry || !value)
+		return false;
+	value->payloads[0] = (Common__Payload *)(uintptr_t)payload;
+	entry->key = key;
+	entry->value = value;
+	marker->details[marker->n_details++] = entry;
+	return true;
+}
+
+static Command__RecordMarkerCommandAttributes *marker_new(
+	struct arena *arena, const char *name, size_t room)
+{
+	Command__RecordMarkerCommandAttributes *marker =
+		NEW(arena, Command__RecordMarkerCommandAttributes,
+			COMMAND__RECORD_MARKER_COMMAND_ATTRIBUTES__INIT);
+
+	if (!marker)
+		return NULL;
+	marker->marker_name = name;
+	marker->details = arena_array(arena, room, sizeof(*marker->details));
+	return marker->details ? marker : NULL;
+}
+
+Command__RecordMarkerCommandAttributes *marker_write_patch(
+	struct arena *arena, const char *id, bool deprecated)
+{
+	Command__RecordMarkerCommandAttributes *marker = marker_new(arena, PATCH_NAME, 1);
+	const char *text = quoted(arena, id);
+	Common__Payload *data =
+		text ? json_payload(arena, arena_printf(arena, "{\"id\":%s,\"deprecated\":%s}",
+						   text, deprecated ? "true" : "false"))
+		     : NULL;
+
+	return marker && data && add_detail(arena, marker, "patch-data", data) ? marker : NULL;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+Common__Payload *marker_versions(struct arena *arena, const char **ids, size_t count)
+{
+	char *list = arena_strdup(arena, "[");
+	Common__Payload *payload;
+
+	qsort(ids, count, sizeof(*ids), by_name);
+	for (size_t i = 0; list && i < count; i++) {
+		const char *text = quoted(arena, ids[i]);
+
+		list = text ? arena_printf(arena, "%s%s%s", list, i ? "," : "", text) : NULL;
+	}
+	payload = list ? json_payload(arena, arena_printf(arena, "%s]", list)) : NULL;
+	if (!payload || !proto_payload_set(arena, payload, "type", STR("KeywordList")))
+		return NULL;
+	return payload;
+}
