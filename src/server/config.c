@@ -21,6 +21,8 @@
 enum config_kind {
 	KIND_COUNT,
 	KIND_DURATION, /* in ms; JSON: "60s", or a number of seconds */
+	KIND_PAUSE,    /* likewise, and may be 0 */
+	KIND_SWITCH,   /* 0 or 1; JSON: false, true */
 };
 
 struct config_key {
@@ -55,6 +57,17 @@ static const struct config_key keys[] = {
 		SERVER_HISTORY_POLL_MS),
 	KEY("history.defaultWorkflowTaskTimeout", KIND_DURATION, task_timeout_ms,
 		SERVER_TASK_TIMEOUT_MS),
+	KEY("limit.numPendingChildExecutions.error", KIND_COUNT, pending_children_max,
+		SERVER_PENDING_CHILDREN_MAX),
+	KEY("limit.numPendingSignals.error", KIND_COUNT, pending_signals_max,
+		SERVER_PENDING_EXTERNAL_MAX),
+	KEY("limit.numPendingCancelRequests.error", KIND_COUNT, pending_cancels_max,
+		SERVER_PENDING_EXTERNAL_MAX),
+	KEY("frontend.maxLinksPerRequest", KIND_COUNT, links_max, SERVER_LINKS_MAX),
+	KEY("frontend.linkMaxSize", KIND_COUNT, link_max, SERVER_LINK_MAX),
+	KEY("history.workflowIdReuseMinimalInterval", KIND_PAUSE, run_interval_ms,
+		SERVER_RUN_INTERVAL_MS),
+	KEY("system.enableCrossNamespaceCommands", KIND_SWITCH, cross_namespace, 0),
 };
 
 #define N_KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -176,12 +189,22 @@ static bool read_duration(const struct visibility_value *value, int64_t *out)
 	return *out > 0;
 }
 
+/* 0, "0", "0s". */
+static bool is_zero(const struct visibility_value *value)
+{
+	if (value && value->kind == VISIBILITY_IS_TEXT)
+		return str_eq(value->text, STR("0")) || str_eq(value->text, STR("0s"));
+	return value && value->kind == VISIBILITY_IS_INT && value->number == 0;
+}
+
 static enum temporal_code set_limit(struct server_config *config, const struct config_key *key,
 	const struct visibility_value *value, struct temporal_error *err)
 {
 	int64_t number = 0;
 
-	if (key->kind == KIND_DURATION && !read_duration(value, &number))
+	bool timed = key->kind == KIND_DURATION || (key->kind == KIND_PAUSE && !is_zero(value));
+
+	if (timed && !read_duration(value, &number))
 		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
 			"the dynamic configuration %s is no duration; expected one like \"60s\"",
 			key->name);
@@ -191,6 +214,13 @@ static enum temporal_code set_limit(struct server_config *config, const struct c
 			return error_set(err, TEMPORAL_INVALID_ARGUMENT,
 				"the dynamic configuration %s is no limit; expected 1 to %d",
 				key->name, INT32_MAX);
+	}
+	if (key->kind == KIND_SWITCH) {
+		if (!value || value->kind != VISIBILITY_IS_BOOL)
+			return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+				"the dynamic configuration %s is no switch; expected true or false",
+				key->name);
+		number = value->number != 0;
 	}
 	*field(config, key) = number;
 	return TEMPORAL_OK;

@@ -4,6 +4,7 @@
  */
 #include "server/io.h"
 
+#include <ctype.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/random.h>
@@ -62,4 +63,17 @@ void server_uuid(const struct server_io *io, char uuid[SERVER_UUID_SIZE])
 		"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
 		b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
 		b[15]);
+}
+
+bool server_uuid_valid(const char *text)
+{
+	size_t i = 0;
+
+	for (; i < SERVER_UUID_SIZE - 1 && text[i]; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+		if (dash ? text[i] != '-' : !isxdigit((unsigned char)text[i]))
+			return false;
+	}
+	return i == SERVER_UUID_SIZE - 1 && !text[i];
 }

@@ -6,6 +6,7 @@
 #ifndef SERVER_IO_H
 #define SERVER_IO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,5 +31,8 @@ extern const struct server_io server_io_system;
 /* A random UUID of version 4 in lower case, terminated. */
 #define SERVER_UUID_SIZE 37
 void server_uuid(const struct server_io *io, char uuid[SERVER_UUID_SIZE]);
+
+/* Is the text of the form of a UUID: 8-4-4-4-12 hexadecimal digits? */
+bool server_uuid_valid(const char *text);
 
 #endif

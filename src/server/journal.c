@@ -15,6 +15,8 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "server/history/child.h"
+#include "server/history/history.h"
 #include "server/history/update.h"
 #include "server/matching/config.h"
 #include "server/nexus/nexus.h"
@@ -246,6 +248,8 @@ static bool apply_part(struct server *server, const struct batch_entry *entry)
 		return apply_activity(execution, entry);
 	case ENTITY_TIMER:
 		return apply_timer(execution, entry);
+	case ENTITY_CHILD:
+		return child_restore(execution, entry->key.id, entry->data, entry->len);
 	case ENTITY_BUFFERED:
 		return event_restore_buffered(execution, entry->key.id, entry->data, entry->len);
 	case ENTITY_REQUEST_ID:

@@ -18,8 +18,10 @@
 #define SERVER_ACTIVITY_FAILURE_MAX \
 	(4 * 1024) /* of a failure that is kept for the next attempt \
 						 */
-#define SERVER_BUFFERED_MAX 100
-#define SERVER_ID_MAX       1000
+#define SERVER_BUFFERED_MAX     100
+#define SERVER_ID_MAX           1000
+#define SERVER_LINK_MAX         4000
+#define SERVER_FAIRNESS_KEY_MAX 64
 
 #define SERVER_FAIRNESS_KEY_MAX     64
 #define SERVER_FAIRNESS_WEIGHTS_MAX 1000 /* of one task queue */
@@ -27,6 +29,8 @@
 /* Numbers, of one run. */
 #define SERVER_PENDING_ACTIVITIES_MAX 2000
 #define SERVER_SIGNALS_MAX            10000
+#define SERVER_PENDING_CHILDREN_MAX   2000
+#define SERVER_PENDING_EXTERNAL_MAX   2000 /* signals; and as many requests to cancel */
 #define SERVER_QUERIES_MAX            100
 #define SERVER_RESET_POINTS_MAX       20
 #define SERVER_BAD_BINARIES_MAX       10 /* of a namespace */
@@ -50,6 +54,7 @@
 #define SERVER_NEXUS_CALL_MS           10000 /* a request to a handler may take */
 #define SERVER_NEXUS_CALL_MIN_MS       1500  /* with less time left none is made */
 #define SERVER_NEXUS_CALL_SLACK_MS     1000  /* the handler gets less: its answer is in time */
+#define SERVER_LINKS_MAX               10    /* of one request */
 
 /* Pages. */
 #define SERVER_HISTORY_PAGE_MAX  256
@@ -86,5 +91,10 @@
 /* Runs that have ended. */
 #define SERVER_CLOSED_CACHE_BYTES (4 * 1024 * 1024) /* of them in memory */
 #define SERVER_EXPIRE_BATCH       500               /* are deleted at a time when they expire */
+#define SERVER_RUN_INTERVAL_MS    1000 /* between the runs of a chain, so that none spins */
+
+/* Who an event names when the server itself acts. */
+#define SERVER_HISTORY_IDENTITY "history-service"
+#define SERVER_RESET_IDENTITY   "history-resetter"
 
 #endif

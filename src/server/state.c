@@ -14,9 +14,11 @@
 #include "base/mem.h"
 #include "base/siphash.h"
 #include "proto/codec.h"
+#include "server/history/child.h"
 #include "server/history/history.h"
 #include "server/history/update.h"
 #include "server/journal.h"
+#include "server/limits.h"
 #include "server/nexus/nexus.h"
 
 #define SCRATCH_FIRST 4096
@@ -135,6 +137,12 @@ static const struct record_field execution_fields[] = {
 	RECORD_FIELD(112, SMALL, execution, task_suggestions),
 	RECORD_FIELD(113, INT, execution, task_problems),
 	RECORD_FIELD(114, INT, execution, task_problem),
+	RECORD_FIELD(60, TEXT, execution, parent_namespace_id),
+	RECORD_FIELD(61, TEXT, execution, parent_workflow_id),
+	RECORD_FIELD(62, TEXT, execution, parent_run_id),
+	RECORD_FIELD(63, INT, execution, parent_initiated_id),
+	RECORD_FIELD(64, TEXT, execution, root_workflow_id),
+	RECORD_FIELD(65, TEXT, execution, root_run_id),
 };
 const struct record_type state_execution_type = RECORD_TYPE(execution_fields);
 
@@ -189,6 +197,15 @@ struct server_namespace *state_namespace(const struct server *server, const char
 	struct server_namespace *space = server->namespaces;
 
 	while (space && (space->gone || !str_same(space->name, name)))
+		space = space->next;
+	return space;
+}
+
+struct server_namespace *state_namespace_by_id(const struct server *server, const char *id)
+{
+	struct server_namespace *space = server->namespaces;
+
+	while (space && !str_same(space->id, id))
 		space = space->next;
 	return space;
 }
@@ -371,10 +388,8 @@ void state_open_remove(struct execution *execution)
 
 bool state_execution_link(struct server *server, struct execution *execution)
 {
-	struct server_namespace *space = server->namespaces;
+	struct server_namespace *space = state_namespace_by_id(server, execution->namespace_id);
 
-	while (space && !str_same(space->id, execution->namespace_id))
-		space = space->next;
 	if (!space)
 		return false;
 	execution->server = server;
@@ -499,6 +514,8 @@ static void execution_free(struct execution *execution)
 		state_activity_free(execution->activities);
 	while (execution->timers)
 		state_timer_free(execution->timers);
+	while (execution->children)
+		child_free(execution->children);
 	while (execution->buffered) {
 		struct buffered_event *event = execution->buffered;
 

@@ -29,6 +29,8 @@
 #include "server/visibility/search_attributes.h"
 
 struct batch;
+struct child;
+struct effect;
 struct store;
 struct execution;
 struct nexus_due;
@@ -45,6 +47,7 @@ enum entity_kind {
 	ENTITY_UPDATE = 7,           /* id: counts up; an update that is in the history */
 	ENTITY_NEXUS_OPERATION = 10, /* id: its scheduled event; nexus/nexus.h */
 	ENTITY_NEXUS_CALLBACK = 12,  /* id: counts up */
+	ENTITY_CHILD = 8,            /* id: its initiated event */
 };
 
 struct entity_key {
@@ -248,6 +251,10 @@ struct execution {
 	int32_t task_suggestions;  /* likewise: bits of enum task_suggestion */
 	int64_t task_problems;     /* workflow tasks that failed in a row */
 	int64_t task_problem;      /* attributes.c: why the last of them that has an event did */
+	/* recorded: where it comes from; no parent: NULL. The root may be the run itself: NULL. */
+	char *parent_namespace_id, *parent_workflow_id, *parent_run_id;
+	int64_t parent_initiated_id;
+	char *root_workflow_id, *root_run_id;
 	/* rebuilt */
 	struct server *server;
 	struct server_namespace *space;
@@ -268,6 +275,8 @@ struct execution {
 	struct activity *activities;
 	unsigned n_activities;
 	struct user_timer *timers;
+	struct child *children; /* history/child.h */
+	unsigned n_children;
 	struct query *queries;
 	unsigned n_queries;
 	struct updates updates;
@@ -311,6 +320,7 @@ struct server {
 	uint64_t submitted, committed; /* batches */
 	struct request *answers, **answers_last; /* of this input */
 	struct request *held, **held_last;       /* for the commit */
+	struct effect *effects, *effects_last;   /* of this input; history/effect.h */
 	struct store *store;
 	bool failed;
 	char failure[240];
@@ -346,6 +356,7 @@ struct execution *state_execution(struct server *server, const struct server_nam
 struct execution *state_numbered(struct server *server, uint64_t number);
 /* ... of those in memory alone. */
 struct execution *state_here(const struct server *server, uint64_t number);
+struct server_namespace *state_namespace_by_id(const struct server *server, const char *id);
 struct activity *state_activity(const struct execution *execution, int64_t scheduled_id);
 struct activity *state_activity_by_id(const struct execution *execution, const char *id);
 struct user_timer *state_timer_by_id(const struct execution *execution, const char *id);

@@ -13,6 +13,7 @@
 #include "server/transition.h"
 
 #include "base/mem.h"
+#include "server/history/effect.h"
 #include "server/history/history.h"
 #include "server/journal.h"
 #include "server/nexus/nexus.h"
@@ -194,6 +195,7 @@ void transition_submit(struct server *server)
 
 void transition_end(struct server *server)
 {
+	effect_run_all(server);
 	nexus_run(server);
 	matching_run(server);
 	seal_all(server);

@@ -13,6 +13,8 @@
 #include "server/archive/archive.h"
 
 #include "base/mem.h"
+#include "server/history/child.h"
+#include "server/history/history.h"
 #include "server/history/update.h"
 #include "server/journal.h"
 #include "server/limits.h"
@@ -134,6 +136,7 @@ bool archive_snapshot(struct execution *execution, const void **data, size_t *si
 	transition_record(server, key, &state_execution_type, execution);
 	nexus_snapshot(execution);
 	update_record_all(execution);
+	child_snapshot(execution);
 	server->batch = batch;
 	*data = arena_memdup(&server->scratch, gathered.data, gathered.len);
 	*size = gathered.len;

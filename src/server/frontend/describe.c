@@ -3,6 +3,7 @@
  */
 #include "proto/codec.h"
 #include "proto/time.h"
+#include "server/frontend/family.h"
 #include "server/frontend/frontend.h"
 #include "server/nexus/nexus.h"
 
@@ -41,7 +42,7 @@ Workflow__WorkflowExecutionInfo *execution_info(
 		request, Workflow__WorkflowExecutionInfo, workflow__workflow_execution_info);
 
 	info->execution = name_of(request, execution->workflow_id, execution->run_id);
-	info->root_execution = name_of(request, execution->workflow_id, execution->run_id);
+	family_describe(request, execution, info);
 	info->type = REQUEST_NEW(request, Common__WorkflowType, common__workflow_type);
 	info->type->name = request_text(request, execution->type);
 	info->start_time = time_of(request, execution->start_ns);
@@ -143,6 +144,7 @@ void frontend_describe(struct request *request)
 		at = at->next)
 		out->pending_activities[out->n_pending_activities++] =
 			pending_activity_describe(request, at);
+	family_describe_children(request, execution, out);
 	out->workflow_extended_info = REQUEST_NEW(request, Workflow__WorkflowExecutionExtendedInfo,
 		workflow__workflow_execution_extended_info);
 	out->workflow_extended_info->cancel_requested = execution->cancel_requested;

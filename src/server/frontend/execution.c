@@ -3,6 +3,7 @@
  */
 #include "proto/codec.h"
 #include "server/frontend/frontend.h"
+#include "server/history/external.h"
 #include "server/limits.h"
 #include "temporal/api/errordetails/v1/message.pb-c.h"
 
@@ -77,17 +78,9 @@ void frontend_cancel(struct request *request)
 
 	if (!execution || !same_chain(request, execution, in->first_execution_run_id))
 		return;
-	if (state_running(execution) && !execution->cancel_requested) {
-		execution->cancel_requested = true;
-		state_set_text(request->server, &execution->cancel_request_id, in->request_id);
-		attributes.cause = in->reason;
-		attributes.identity = in->identity;
-		event_add_with(execution,
-			ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED,
-			&attributes, &extras);
-		transition_durable(request->server);
-		workflow_task_wake(execution);
-	}
+	attributes.cause = in->reason;
+	attributes.identity = in->identity;
+	execution_request_cancel(execution, &attributes, in->request_id, &extras);
 	request_reply(request,
 		REQUEST_NEW(request, Workflowservice__RequestCancelWorkflowExecutionResponse,
 			workflowservice__request_cancel_workflow_execution_response));
@@ -103,7 +96,8 @@ void frontend_terminate(struct request *request)
 
 	if (!execution || !same_chain(request, execution, in->first_execution_run_id))
 		return;
-	execution_terminate(execution, in->reason, in->details, in->identity, &extras);
+	execution_terminate(execution, in->reason, in->details,
+		str_empty(in->identity) ? "frontend-service" : in->identity, &extras);
 	request_reply(
 		request, REQUEST_NEW(request, Workflowservice__TerminateWorkflowExecutionResponse,
 				 workflowservice__terminate_workflow_execution_response));

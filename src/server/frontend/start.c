@@ -13,6 +13,7 @@
 #include "proto/time.h"
 #include "server/frontend/frontend.h"
 #include "server/frontend/namespace.h"
+#include "server/history/cron.h"
 #include "server/limits.h"
 #include "server/nexus/nexus.h"
 #include "temporal/api/errordetails/v1/message.pb-c.h"
@@ -116,12 +117,11 @@ static bool check_retry(
 {
 	const char *wrong = retry_invalid(in->retry_policy);
 
+	if (!wrong)
+		wrong = cron_invalid(in->cron_schedule, request->server->now_ns);
 	if (wrong)
 		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s", wrong);
-	else if (!str_empty(in->cron_schedule))
-		request_fail(request, TEMPORAL_UNIMPLEMENTED, NULL,
-			"CronSchedule is not served by this server");
-	return !wrong && str_empty(in->cron_schedule);
+	return !wrong;
 }
 
 static bool check_attributes(
@@ -197,6 +197,7 @@ static struct execution *start(struct request *request, struct server_namespace 
 	out->last_completion_result = in->last_completion_result;
 	out->priority = in->priority;
 	out->eager_execution_accepted = in->request_eager_execution;
+	cron_first(request->server, &opts);
 	return start_execution(request->server, &opts);
 }
 

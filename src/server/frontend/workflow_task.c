@@ -134,7 +134,8 @@ static void refuse(struct decision *decision)
 		speculative_discard(execution);
 		speculative_schedule(execution);
 	}
-	request_fail(decision->request, decision->refused, NULL, "%s", decision->text);
+	request_fail(decision->request, decision->refused, decision->refused_detail, "%s",
+		decision->text);
 }
 
 /* Nothing of it has any effect if one of its commands or messages is wrong. */
@@ -144,6 +145,12 @@ static bool check_all(struct decision *decision)
 		server_no_memory(decision->request->server);
 		decision->refused = TEMPORAL_UNAVAILABLE;
 		decision->text = "out of memory";
+		return false;
+	}
+	decision->text = command_sequence_invalid(decision->message->commands,
+		decision->message->n_commands, decision->request->arena);
+	if (decision->text) {
+		decision->refused = TEMPORAL_INVALID_ARGUMENT;
 		return false;
 	}
 	for (size_t i = 0; i < decision->message->n_commands; i++) {

@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "proto/codec.h"
 #include "proto/time.h"
+#include "server/history/child.h"
+#include "server/history/history.h"
 #include "server/history/update.h"
 #include "server/limits.h"
 #include "server/nexus/nexus.h"
@@ -41,6 +43,8 @@ void execution_close(struct execution *execution, Enums__WorkflowExecutionStatus
 	query_again(execution);
 	if (!execution->completing)
 		update_close(execution);
+	effect_add(execution, EFFECT_CLOSED, 0);
+	child_leave_all(execution);
 }
 
 void execution_terminate(struct execution *execution, const char *reason,
@@ -92,7 +96,7 @@ void execution_timed_out(struct timers_entry *timer)
 		execution->server->now_ns >= execution->execution_expires_ns)
 		attributes.retry_state = ENUMS__RETRY_STATE__RETRY_STATE_TIMEOUT;
 	else
-		next = start_retry(execution, &failure, &attributes.retry_state);
+		next = start_after_failure(execution, &failure, true, &attributes.retry_state);
 	attributes.new_execution_run_id = next ? next->run_id : NULL;
 	event_add(
 		execution, ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT, &attributes);

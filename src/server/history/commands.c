@@ -10,6 +10,9 @@
 #include "proto/codec.h"
 #include "proto/enum_name.h"
 #include "proto/time.h"
+#include "server/history/child.h"
+#include "server/history/external.h"
+#include "server/history/history.h"
 #include "server/history/update.h"
 #include "server/limits.h"
 #include "server/nexus/nexus.h"
@@ -205,6 +208,12 @@ bool command_check(struct decision *decision, size_t index)
 		return check_cancel_timer(decision, index);
 	case TYPE(PROTOCOL_MESSAGE):
 		return update_check_command(decision, command);
+	case TYPE(START_CHILD_WORKFLOW_EXECUTION):
+		return child_check(decision, index);
+	case TYPE(SIGNAL_EXTERNAL_WORKFLOW_EXECUTION):
+		return external_check_signal(decision, index);
+	case TYPE(REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION):
+		return external_check_cancel(decision, index);
 	case TYPE(UPSERT_WORKFLOW_SEARCH_ATTRIBUTES):
 		return attributes_check_upsert(
 			decision, command->upsert_workflow_search_attributes_command_attributes);
@@ -306,6 +315,15 @@ void command_apply(struct decision *decision, const Command__Command *command)
 	case TYPE(SCHEDULE_NEXUS_OPERATION):
 	case TYPE(REQUEST_CANCEL_NEXUS_OPERATION):
 		nexus_command_apply(decision, command);
+		break;
+	case TYPE(START_CHILD_WORKFLOW_EXECUTION):
+		command_start_child(decision, command);
+		break;
+	case TYPE(SIGNAL_EXTERNAL_WORKFLOW_EXECUTION):
+		command_signal_external(decision, command);
+		break;
+	case TYPE(REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION):
+		command_cancel_external(decision, command);
 		break;
 	case TYPE(COMPLETE_WORKFLOW_EXECUTION):
 		command_complete(decision, command);

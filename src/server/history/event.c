@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "proto/codec.h"
 #include "proto/time.h"
+#include "server/history/flush.h"
 #include "server/history/update.h"
 #include "server/limits.h"
 #include "server/nexus/nexus.h"
@@ -206,63 +207,58 @@ int64_t event_add(struct execution *execution, Enums__EventType type, void *attr
 	return event_add_with(execution, type, attributes, NULL);
 }
 
-/* An activity's start and its end are buffered together; the end names the start's number. */
-static void resolve_started(History__HistoryEvent *event, int64_t started_id)
+/* Takes the buffered events out, decoded; an entry is NULL when memory is out. */
+static History__HistoryEvent **take_buffered(struct execution *execution)
 {
-	switch (event->event_type) {
-	case ENUMS__EVENT_TYPE__EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
-		event->activity_task_completed_event_attributes->started_event_id = started_id;
-		break;
-	case ENUMS__EVENT_TYPE__EVENT_TYPE_ACTIVITY_TASK_FAILED:
-		event->activity_task_failed_event_attributes->started_event_id = started_id;
-		break;
-	case ENUMS__EVENT_TYPE__EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
-		if (event->activity_task_timed_out_event_attributes->started_event_id)
-			event->activity_task_timed_out_event_attributes->started_event_id =
-				started_id;
-		break;
-	case ENUMS__EVENT_TYPE__EVENT_TYPE_ACTIVITY_TASK_CANCELED:
-		if (event->activity_task_canceled_event_attributes->started_event_id)
-			event->activity_task_canceled_event_attributes->started_event_id =
-				started_id;
-		break;
-	default:
-		break;
+	struct server *server = execution->server;
+	History__HistoryEvent **events = arena_array(
+		&server->scratch, execution->n_buffered, sizeof(History__HistoryEvent *));
+
+	for (unsigned n = 0; execution->buffered; n++) {
+		struct buffered_event *buffered = execution->buffered;
+
+		if (events)
+			events[n] =
+				proto_decode(&server->scratch, &history__history_event__descriptor,
+					buffered->data, buffered->len, NULL, NULL);
+		execution->buffered = buffered->next;
+		transition_erase(server, (struct entity_key){ ENTITY_BUFFERED, execution->number,
+						 buffered->number });
+		mem_free(buffered);
 	}
+	execution->buffered_last = &execution->buffered;
+	execution->n_buffered = 0;
+	execution->buffered_size = 0;
+	return events;
 }
 
 bool event_flush(struct execution *execution)
 {
 	struct server *server = execution->server;
-	struct buffered_event *next = nexus_ends_last(server, execution->buffered);
-	bool any = next;
-	int64_t started_id = 0;
+	unsigned n = execution->n_buffered;
+	struct flush flush = { .execution = execution };
 
-	execution->buffered = NULL;
-	execution->buffered_last = &execution->buffered;
-	execution->n_buffered = 0;
-	execution->buffered_size = 0;
-	while (next) {
-		struct buffered_event *buffered = next;
-		History__HistoryEvent *event =
-			proto_decode(&server->scratch, &history__history_event__descriptor,
-				buffered->data, buffered->len, NULL, NULL);
-
-		next = buffered->next;
-		transition_erase(server, (struct entity_key){ ENTITY_BUFFERED, execution->number,
-						 buffered->number });
-		mem_free(buffered);
-		if (!event) {
-			server_no_memory(server);
-			continue;
-		}
-		resolve_started(event, started_id);
-		int64_t id = append(execution, event);
-		if (event->event_type == ENUMS__EVENT_TYPE__EVENT_TYPE_ACTIVITY_TASK_STARTED)
-			started_id = id;
-		nexus_flushed(execution, event, id);
+	if (n == 0)
+		return false;
+	History__HistoryEvent **events = take_buffered(execution);
+	flush.starts = arena_array(&server->scratch, n + 1, sizeof(*flush.starts));
+	if (!events || !flush.starts) {
+		server_no_memory(server);
+		return true;
 	}
-	return any;
+	for (unsigned i = 0; i < 2 * n; i++) {
+		History__HistoryEvent *event = events[i % n];
+
+		if (!event)
+			server_no_memory(server);
+		if (!event || flush_comes_last(event->event_type) != (i >= n))
+			continue;
+		flush_resolve(&flush, event);
+		append(execution, event);
+		flush_numbered(&flush, event);
+		nexus_flushed(execution, event, event->event_id);
+	}
+	return true;
 }
 
 bool event_unbuffer_timer(struct execution *execution, const char *timer_id, bool remove)

@@ -26,14 +26,19 @@ struct execution *start_execution(struct server *server, const struct start_opts
 /* The first workflow task, now or after the delay. */
 void start_first_task(struct execution *execution, int64_t delay_ms);
 void start_first_task_fired(struct timers_entry *timer);
-/* The attributes of the first event, in the server's scratch arena. NULL: the server has failed. */
+/* It need not wait for its first workflow task any longer; the caller wakes it. */
+void start_end_backoff(struct execution *execution);
+/* chain.c: the attributes of the first event, in the server's scratch arena. NULL: the server has
+ * failed. */
 History__WorkflowExecutionStartedEventAttributes *start_attributes(struct execution *execution);
 /* The run after this one, with these attributes; this run's end is then to be written. */
 struct execution *start_next(struct execution *execution,
 	History__WorkflowExecutionStartedEventAttributes *attributes, int64_t delay_ms);
-/* ... by its retry policy. NULL: there is none, and `state` says why. */
-struct execution *start_retry(
-	struct execution *execution, const Failure__Failure *failure, Enums__RetryState *state);
+/* ... by its cron schedule. NULL: there is none, or it never matches again. */
+struct execution *start_after_success(struct execution *execution, const Common__Payloads *result);
+/* ... by its retry policy, else by its cron schedule. `state` says what became of the retry. */
+struct execution *start_after_failure(struct execution *execution, const Failure__Failure *failure,
+	bool timed_out, Enums__RetryState *state);
 /* Run and execution timeout: arms the timer. */
 void start_arm(struct execution *execution);
 
@@ -105,10 +110,14 @@ struct decision {
 	bool terminate; /* ... and the run with it */
 	/* ... or the completion alone is refused, and the task goes on */
 	enum temporal_code refused;
+	const void *refused_detail; /* as for request_fail(); in the request's arena */
 };
 /* Checks without effect, for all commands before the first is applied. False: decision.cause is
  * set. */
 bool command_check(struct decision *decision, size_t index);
+/* Before that: their order. NULL, or what is wrong with it; the task goes on then. */
+const char *command_sequence_invalid(
+	Command__Command *const *commands, size_t n, struct arena *arena);
 void command_apply(struct decision *decision, const Command__Command *command);
 bool command_refuse(struct decision *decision, Enums__WorkflowTaskFailedCause cause,
 	const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -146,6 +155,8 @@ Taskqueue__PollerScalingDecision *matching_decision(struct request *request);
 /* properties.c: changes of memo or search attributes into the recorded ones. */
 void properties_merge(struct execution *execution, struct bytes *field,
 	const ProtobufCMessageDescriptor *type, const void *changes);
+/* Does the payload stand for no value? */
+bool properties_is_nothing(const Common__Payload *payload);
 
 /* close.c: the end of a run: status, timers, tasks, queries, polls. The event is added before. */
 void execution_close(struct execution *execution, Enums__WorkflowExecutionStatus status);
@@ -244,6 +255,8 @@ void execution_set_options(struct execution *execution,
 Common__RetryPolicy *retry_defaults(struct arena *arena, const Common__RetryPolicy *policy);
 /* NULL: valid; else what is wrong. */
 const char *retry_invalid(const Common__RetryPolicy *policy);
+/* Of the types of errors that it names, some mean time-outs; the text may lie in the arena. */
+const char *retry_invalid_types(const Common__RetryPolicy *policy, struct arena *arena);
 /*
  * When the attempt after `attempt` that failed so begins: the back-off in ms, or -1 with the state
  * that says why there is none. `expires_ns`: 0 never.

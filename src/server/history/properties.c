@@ -8,7 +8,7 @@
 #include "proto/payload.h"
 #include "server/history/history.h"
 
-static bool is_nothing(const Common__Payload *payload)
+bool properties_is_nothing(const Common__Payload *payload)
 {
 	return !payload || proto_payload_is(payload, PROTO_ENCODING_NULL) ||
 	       (payload->data.len == 0 && payload->n_metadata == 0) ||
@@ -40,7 +40,7 @@ void properties_merge(struct execution *execution, struct bytes *field,
 	}
 	for (size_t i = 0; i < change->n_fields; i++) {
 		if (proto_map_is_last(change->fields, change->n_fields, i) &&
-			!is_nothing(change->fields[i]->value))
+			!properties_is_nothing(change->fields[i]->value))
 			entries[n++] = change->fields[i];
 	}
 	now->fields = entries;

@@ -3,8 +3,10 @@
  * begins. Pure.
  */
 #include "proto/codec.h"
+#include "proto/enum_name.h"
 #include "proto/time.h"
 #include "server/history/history.h"
+#include "server/history/start_check.h"
 #include "server/limits.h"
 
 Common__RetryPolicy *retry_defaults(struct arena *arena, const Common__RetryPolicy *policy)
@@ -28,23 +30,70 @@ Common__RetryPolicy *retry_defaults(struct arena *arena, const Common__RetryPoli
 	return full->initial_interval && full->maximum_interval ? full : NULL;
 }
 
+/* A type that begins so means time-outs of the kind that it ends with. */
+#define TIMEOUT_PREFIX "TemporalTimeout:"
+
+static bool is_known_timeout(const char *name)
+{
+	int value;
+
+	return proto_enum_value(&enums__timeout_type__descriptor, str_from(name), &value) &&
+	       value != ENUMS__TIMEOUT_TYPE__TIMEOUT_TYPE_UNSPECIFIED;
+}
+
+const char *retry_invalid_types(const Common__RetryPolicy *policy, struct arena *arena)
+{
+	for (size_t i = 0; policy && i < policy->n_non_retryable_error_types; i++) {
+		const char *type = policy->non_retryable_error_types[i];
+
+		if (strncmp(type, TIMEOUT_PREFIX, strlen(TIMEOUT_PREFIX)) == 0 &&
+			!is_known_timeout(type + strlen(TIMEOUT_PREFIX)))
+			return arena_printf(arena, "Invalid timeout type value: %s.",
+				type + strlen(TIMEOUT_PREFIX));
+	}
+	return NULL;
+}
+
 const char *retry_invalid(const Common__RetryPolicy *policy)
 {
 	int64_t initial_ms = 0, max_ms = 0;
 
 	if (!policy || policy->maximum_attempts == 1)
 		return NULL;
-	if (!proto_duration_ms(policy->initial_interval, &initial_ms) || initial_ms < 0)
-		return "InitialInterval cannot be negative on retry policy.";
+	if (start_check_duration(policy->initial_interval))
+		return "invalid InitialInterval set on retry policy: negative duration";
 	if (policy->backoff_coefficient != 0 && policy->backoff_coefficient < 1)
 		return "BackoffCoefficient cannot be less than 1 on retry policy.";
-	if (!proto_duration_ms(policy->maximum_interval, &max_ms) || max_ms < 0)
-		return "MaximumInterval cannot be negative on retry policy.";
-	if (max_ms != 0 && max_ms < initial_ms)
+	if (start_check_duration(policy->maximum_interval))
+		return "invalid MaximumInterval set on retry policy: negative duration";
+	(void)!proto_duration_ms(policy->initial_interval, &initial_ms);
+	(void)!proto_duration_ms(policy->maximum_interval, &max_ms);
+	if (max_ms != 0 && max_ms < (initial_ms ? initial_ms : SERVER_RETRY_INTERVAL_MS))
 		return "MaximumInterval cannot be less than InitialInterval on retry policy.";
 	if (policy->maximum_attempts < 0)
 		return "MaximumAttempts cannot be negative on retry policy.";
 	return NULL;
+}
+
+static bool is_listed(const Common__RetryPolicy *policy, const char *type)
+{
+	for (size_t i = 0; i < policy->n_non_retryable_error_types; i++) {
+		if (str_same(policy->non_retryable_error_types[i], type))
+			return true;
+	}
+	return false;
+}
+
+static bool is_retryable_timeout(const Common__RetryPolicy *policy, Enums__TimeoutType type)
+{
+	switch (type) {
+	case ENUMS__TIMEOUT_TYPE__TIMEOUT_TYPE_START_TO_CLOSE:
+		return !is_listed(policy, TIMEOUT_PREFIX "StartToClose");
+	case ENUMS__TIMEOUT_TYPE__TIMEOUT_TYPE_HEARTBEAT:
+		return !is_listed(policy, TIMEOUT_PREFIX "Heartbeat");
+	default:
+		return false;
+	}
 }
 
 static bool is_retryable(const Common__RetryPolicy *policy, const Failure__Failure *failure)
@@ -58,17 +107,10 @@ static bool is_retryable(const Common__RetryPolicy *policy, const Failure__Failu
 	case FAILURE__FAILURE__FAILURE_INFO_SERVER_FAILURE_INFO:
 		return !failure->server_failure_info->non_retryable;
 	case FAILURE__FAILURE__FAILURE_INFO_TIMEOUT_FAILURE_INFO:
-		return failure->timeout_failure_info->timeout_type ==
-			       ENUMS__TIMEOUT_TYPE__TIMEOUT_TYPE_START_TO_CLOSE ||
-		       failure->timeout_failure_info->timeout_type ==
-			       ENUMS__TIMEOUT_TYPE__TIMEOUT_TYPE_HEARTBEAT;
+		return is_retryable_timeout(policy, failure->timeout_failure_info->timeout_type);
 	case FAILURE__FAILURE__FAILURE_INFO_APPLICATION_FAILURE_INFO:
 		info = failure->application_failure_info;
-		for (size_t i = 0; i < policy->n_non_retryable_error_types; i++) {
-			if (str_same(policy->non_retryable_error_types[i], info->type))
-				return false;
-		}
-		return !info->non_retryable;
+		return !info->non_retryable && !is_listed(policy, info->type);
 	default:
 		return true;
 	}
@@ -86,12 +128,13 @@ static int64_t interval_ms(
 	int64_t initial_ms = 0, max_ms = 0, given_ms = 0;
 	double interval;
 
+	(void)!proto_duration_ms(policy->initial_interval, &initial_ms);
+	(void)!proto_duration_ms(policy->maximum_interval, &max_ms);
+	/* What the worker asks for is bounded like any other interval. */
 	if (failure->failure_info_case == FAILURE__FAILURE__FAILURE_INFO_APPLICATION_FAILURE_INFO &&
 		failure->application_failure_info->next_retry_delay &&
 		proto_duration_ms(failure->application_failure_info->next_retry_delay, &given_ms))
-		return given_ms;
-	(void)!proto_duration_ms(policy->initial_interval, &initial_ms);
-	(void)!proto_duration_ms(policy->maximum_interval, &max_ms);
+		return given_ms <= 0 || given_ms > max_ms ? max_ms : given_ms;
 	interval = (double)initial_ms;
 	for (int32_t i = 1; i < attempt && interval < (double)max_ms; i++)
 		interval *= policy->backoff_coefficient;

@@ -7,36 +7,54 @@
 #include "proto/codec.h"
 #include "proto/time.h"
 #include "server/history/history.h"
+#include "server/history/start_check.h"
 #include "server/limits.h"
 #include "server/nexus/nexus.h"
+
+#define ROUND_NS (PROTO_NS_PER_MS / 2)
 
 static void take_timeouts(struct execution *execution, const struct start_opts *opts)
 {
 	History__WorkflowExecutionStartedEventAttributes *in = opts->attributes;
-	int64_t now = execution->server->now_ns, whole = 0, run = 0, task = 0;
+	int64_t now = execution->server->now_ns;
+	struct start_timeouts timeouts;
 
-	(void)!proto_duration_ms(in->workflow_execution_timeout, &whole);
-	(void)!proto_duration_ms(in->workflow_run_timeout, &run);
-	(void)!proto_duration_ms(in->workflow_task_timeout, &task);
-	if (whole && (!run || run > whole))
-		run = whole;
-	if (!task)
-		task = execution->server->config.task_timeout_ms;
-	if (task > SERVER_TASK_TIMEOUT_MAX_MS)
-		task = SERVER_TASK_TIMEOUT_MAX_MS;
-	if (run && task > run)
-		task = run;
-	execution->execution_timeout_ms = whole;
-	execution->run_timeout_ms = run;
-	execution->task_timeout_ms = task;
+	start_timeouts(in->workflow_execution_timeout, in->workflow_run_timeout,
+		in->workflow_task_timeout, execution->server->config.task_timeout_ms, &timeouts);
+	execution->execution_timeout_ms = timeouts.whole_ms;
+	execution->run_timeout_ms = timeouts.run_ms;
+	execution->task_timeout_ms = timeouts.task_ms;
 	execution->execution_expires_ns = opts->execution_expires_ns;
-	if (whole && !execution->execution_expires_ns)
-		execution->execution_expires_ns = now + (whole + opts->delay_ms) * PROTO_NS_PER_MS;
-	if (run)
-		execution->run_expires_ns = now + (run + opts->delay_ms) * PROTO_NS_PER_MS;
+	/* To the millisecond; a delay of the first task shortens what is left for the work. */
+	if (timeouts.whole_ms && !execution->execution_expires_ns)
+		execution->execution_expires_ns =
+			(now + ROUND_NS) / PROTO_NS_PER_MS * PROTO_NS_PER_MS +
+			timeouts.whole_ms * PROTO_NS_PER_MS;
+	if (timeouts.run_ms)
+		execution->run_expires_ns =
+			now + (timeouts.run_ms + opts->delay_ms) * PROTO_NS_PER_MS;
 	if (execution->execution_expires_ns &&
-		(!run || execution->run_expires_ns > execution->execution_expires_ns))
+		(!timeouts.run_ms || execution->run_expires_ns > execution->execution_expires_ns))
 		execution->run_expires_ns = execution->execution_expires_ns;
+}
+
+static void take_parent(
+	struct execution *execution, const History__WorkflowExecutionStartedEventAttributes *in)
+{
+	struct server *server = execution->server;
+
+	if (!in->parent_workflow_execution)
+		return;
+	state_set_text(server, &execution->parent_namespace_id, in->parent_workflow_namespace_id);
+	state_set_text(
+		server, &execution->parent_workflow_id, in->parent_workflow_execution->workflow_id);
+	state_set_text(server, &execution->parent_run_id, in->parent_workflow_execution->run_id);
+	execution->parent_initiated_id = in->parent_initiated_event_id;
+	if (!in->root_workflow_execution)
+		return;
+	state_set_text(
+		server, &execution->root_workflow_id, in->root_workflow_execution->workflow_id);
+	state_set_text(server, &execution->root_run_id, in->root_workflow_execution->run_id);
 }
 
 static void take(struct execution *execution, const struct start_opts *opts)
@@ -50,6 +68,9 @@ static void take(struct execution *execution, const struct start_opts *opts)
 	state_set_text(server, &execution->task_queue, in->task_queue->name);
 	state_set_text(server, &execution->create_request_id, opts->request_id);
 	state_set_text(server, &execution->cron, in->cron_schedule);
+	in->memo = start_without_nulls(&server->scratch, &common__memo__descriptor, in->memo);
+	in->search_attributes = start_without_nulls(
+		&server->scratch, &common__search_attributes__descriptor, in->search_attributes);
 	state_set_bytes(server, &execution->memo, in->memo);
 	if (in->search_attributes)
 		attributes_merge(execution, in->search_attributes);
@@ -61,38 +82,38 @@ static void take(struct execution *execution, const struct start_opts *opts)
 	execution->start_ns = server->now_ns;
 	execution->execution_ns = server->now_ns + opts->delay_ms * PROTO_NS_PER_MS;
 	execution->status = ENUMS__WORKFLOW_EXECUTION_STATUS__WORKFLOW_EXECUTION_STATUS_RUNNING;
+	take_parent(execution, in);
 	take_timeouts(execution, opts);
 	reset_points_take(execution, in);
+}
+
+/* A time-out of 0 stays as it was given: none, or none in so many words. */
+static Google__Duration *effective(struct arena *arena, Google__Duration *given, int64_t ms)
+{
+	return ms ? proto_duration_new_ms(arena, ms) : given;
 }
 
 static void add_event(struct execution *execution, const struct start_opts *opts)
 {
 	struct arena *arena = &execution->server->scratch;
 	History__WorkflowExecutionStartedEventAttributes *in = opts->attributes;
-	Common__WorkflowExecution root = COMMON__WORKFLOW_EXECUTION__INIT;
 
 	in->workflow_id = execution->workflow_id;
 	in->original_execution_run_id = execution->run_id;
 	in->first_execution_run_id = execution->first_run_id;
 	in->attempt = execution->attempt;
 	in->workflow_execution_timeout =
-		proto_duration_new_ms(arena, execution->execution_timeout_ms);
-	in->workflow_run_timeout = proto_duration_new_ms(arena, execution->run_timeout_ms);
+		effective(arena, in->workflow_execution_timeout, execution->execution_timeout_ms);
+	in->workflow_run_timeout =
+		effective(arena, in->workflow_run_timeout, execution->run_timeout_ms);
 	in->workflow_task_timeout = proto_duration_new_ms(arena, execution->task_timeout_ms);
 	in->first_workflow_task_backoff = proto_duration_new_ms(arena, opts->delay_ms);
 	in->workflow_execution_expiration_time = NULL;
 	if (execution->execution_expires_ns)
 		in->workflow_execution_expiration_time =
 			proto_timestamp_new(arena, execution->execution_expires_ns);
-	if (!in->root_workflow_execution) {
-		root.workflow_id = execution->workflow_id;
-		root.run_id = execution->run_id;
-		in->root_workflow_execution = &root;
-	}
 	event_add_with(execution, ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_STARTED, in,
 		&opts->extras);
-	if (in->root_workflow_execution == &root)
-		in->root_workflow_execution = NULL;
 }
 
 void start_arm(struct execution *execution)
@@ -117,6 +138,14 @@ void start_first_task_fired(struct timers_entry *timer)
 	workflow_task_schedule(execution);
 	transition_touch(execution);
 	transition_durable(execution->server);
+}
+
+void start_end_backoff(struct execution *execution)
+{
+	if (!execution->backing_off)
+		return;
+	execution->backing_off = false;
+	timers_stop(&execution->server->timers, &execution->task_timer);
 }
 
 void start_first_task(struct execution *execution, int64_t delay_ms)
@@ -146,70 +175,4 @@ struct execution *start_execution(struct server *server, const struct start_opts
 	if (!opts->no_task)
 		start_first_task(execution, opts->delay_ms);
 	return execution;
-}
-
-/* ---- The next run of a chain ---- */
-
-History__WorkflowExecutionStartedEventAttributes *start_attributes(struct execution *execution)
-{
-	struct arena *arena = &execution->server->scratch;
-	History__HistoryEvent *event = event_read(execution, 1, arena);
-
-	if (event)
-		return event->workflow_execution_started_event_attributes;
-	server_no_memory(execution->server);
-	return NULL;
-}
-
-struct execution *start_next(struct execution *execution,
-	History__WorkflowExecutionStartedEventAttributes *attributes, int64_t delay_ms)
-{
-	struct start_opts opts = {
-		.space = execution->space,
-		.workflow_id = execution->workflow_id,
-		.attributes = attributes,
-		.first_run_id = execution->first_run_id,
-		.execution_expires_ns = execution->execution_expires_ns,
-		.delay_ms = delay_ms,
-	};
-	char request_id[SERVER_UUID_SIZE];
-
-	server_uuid(&execution->server->io, request_id);
-	opts.request_id = request_id;
-	attributes->continued_execution_run_id = execution->run_id;
-	attributes->prev_auto_reset_points = reset_points_hand_on(execution);
-	attributes->completion_callbacks = nexus_callbacks_of(
-		execution, &execution->server->scratch, &attributes->n_completion_callbacks);
-	if (execution->user_metadata.len)
-		opts.extras.user_metadata = proto_decode(&execution->server->scratch,
-			&sdk__user_metadata__descriptor, execution->user_metadata.ptr,
-			execution->user_metadata.len, NULL, NULL);
-	struct execution *next = start_execution(execution->server, &opts);
-	if (next)
-		state_set_text(execution->server, &execution->new_run_id, next->run_id);
-	return next;
-}
-
-struct execution *start_retry(
-	struct execution *execution, const Failure__Failure *failure, Enums__RetryState *state)
-{
-	struct server *server = execution->server;
-	const Common__RetryPolicy *policy = NULL;
-	History__WorkflowExecutionStartedEventAttributes *attributes;
-	int64_t delay_ms;
-
-	if (execution->retry_policy.len)
-		policy = proto_decode(&server->scratch, &common__retry_policy__descriptor,
-			execution->retry_policy.ptr, execution->retry_policy.len, NULL, NULL);
-	delay_ms = retry_backoff_ms(policy, execution->attempt, server->now_ns,
-		execution->execution_expires_ns, failure, state);
-	if (delay_ms < 0)
-		return NULL;
-	attributes = start_attributes(execution);
-	if (!attributes)
-		return NULL;
-	attributes->attempt = execution->attempt + 1;
-	attributes->initiator = ENUMS__CONTINUE_AS_NEW_INITIATOR__CONTINUE_AS_NEW_INITIATOR_RETRY;
-	attributes->continued_failure = (Failure__Failure *)(uintptr_t)failure;
-	return start_next(execution, attributes, delay_ms);
 }

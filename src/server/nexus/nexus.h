@@ -149,8 +149,6 @@ void nexus_add_cancel_completed(struct nexus_operation *operation);
 void nexus_add_cancel_failed(struct nexus_operation *operation, const Failure__Failure *failure);
 /* Has its end been buffered, since a workflow task is running? */
 bool nexus_end_buffered(const struct execution *execution, int64_t scheduled_id);
-/* The buffered events with the ends of operations last: the order in which they get numbers. */
-struct buffered_event *nexus_ends_last(struct server *server, struct buffered_event *events);
 
 /* ---- Calls of a handler ---- */
 

@@ -217,25 +217,3 @@ bool nexus_end_buffered(const struct execution *execution, int64_t scheduled_id)
 	}
 	return false;
 }
-
-struct buffered_event *nexus_ends_last(struct server *server, struct buffered_event *events)
-{
-	struct buffered_event *ends = NULL, **last = &ends, **at = &events;
-
-	while (*at) {
-		struct buffered_event *one = *at;
-		const History__HistoryEvent *event = proto_decode(&server->scratch,
-			&history__history_event__descriptor, one->data, one->len, NULL, NULL);
-
-		if (!event || !ended_by(event)) {
-			at = &one->next;
-			continue;
-		}
-		*at = one->next;
-		one->next = NULL;
-		*last = one;
-		last = &one->next;
-	}
-	*at = ends;
-	return events;
-}

@@ -1,0 +1,62 @@
+/*
+ * family.c: of DescribeWorkflowExecution: where a run comes from, its pending children, and the
+ * requests that are attached to it. Loop's thread.
+ */
+#include "server/frontend/family.h"
+
+#include "server/history/child.h"
+
+static Common__WorkflowExecution *name_of(
+	struct request *request, const char *workflow_id, const char *run_id)
+{
+	Common__WorkflowExecution *name =
+		REQUEST_NEW(request, Common__WorkflowExecution, common__workflow_execution);
+
+	name->workflow_id = request_text(request, workflow_id);
+	name->run_id = request_text(request, run_id);
+	return name;
+}
+
+void family_describe(struct request *request, const struct execution *execution,
+	Workflow__WorkflowExecutionInfo *info)
+{
+	info->root_execution = name_of(request, execution->workflow_id, execution->run_id);
+	if (execution->root_run_id)
+		info->root_execution =
+			name_of(request, execution->root_workflow_id, execution->root_run_id);
+	if (!execution->parent_run_id)
+		return;
+	info->parent_namespace_id = request_text(request, execution->parent_namespace_id);
+	info->parent_execution =
+		name_of(request, execution->parent_workflow_id, execution->parent_run_id);
+}
+
+static Workflow__PendingChildExecutionInfo *child_of(
+	struct request *request, const struct child *child)
+{
+	Workflow__PendingChildExecutionInfo *out = REQUEST_NEW(request,
+		Workflow__PendingChildExecutionInfo, workflow__pending_child_execution_info);
+
+	out->workflow_id = request_text(request, child->workflow_id);
+	out->run_id = request_text(request, child->run_id);
+	out->workflow_type_name = request_text(request, child->type);
+	out->initiated_id = child->initiated_id;
+	out->parent_close_policy = (Enums__ParentClosePolicy)child->parent_close_policy;
+	return out;
+}
+
+void family_describe_children(struct request *request, const struct execution *execution,
+	Workflowservice__DescribeWorkflowExecutionResponse *out)
+{
+	size_t n = execution->n_children;
+
+	out->pending_children = arena_array(request->arena, n, sizeof(*out->pending_children));
+	if (n && !out->pending_children) {
+		server_no_memory(request->server);
+		return;
+	}
+	out->n_pending_children = n;
+	/* The list has the newest first. */
+	for (const struct child *child = execution->children; child; child = child->next)
+		out->pending_children[--n] = child_of(request, child);
+}
