@@ -339,18 +339,21 @@ static bool is_used_up(struct engine_run *run)
  * history begins behind last_event_id, but a page fetched from the start repeats it.
  *
  * An empty sequence ends the replay too: the task brings only queries, or an answer's new task with
- * nothing in it.
+ * nothing in it. One that has been applied already, with others behind it, does not: a query showed
+ * events that no task had seen yet, and a task then brings history from its start.
  */
-bool replay_apply_next(struct engine_run *run, size_t *applied)
+bool replay_apply_next(struct engine_run *run, size_t *applied, bool *passed_by)
 {
 	struct history *history = &run->task->history;
 
 	*applied = 0;
+	*passed_by = false;
 	if (run->seen_final_event) {
 		run->replaying = false;
 		return true;
 	}
 	struct history_sequence sequence = history_take(history, run->current_started_id);
+	size_t taken = sequence.count;
 
 	while (sequence.count && sequence.events[0]->event_id <= run->last_event_id) {
 		sequence.events++;
@@ -358,7 +361,8 @@ bool replay_apply_next(struct engine_run *run, size_t *applied)
 	}
 	*applied = sequence.count;
 	if (!sequence.count) {
-		run->replaying = false;
+		*passed_by = taken && !sequence.is_last;
+		run->replaying &= *passed_by;
 		return true;
 	}
 	if (!apply_all_completed(run, &sequence))

@@ -180,9 +180,9 @@ bool run_fatal(struct engine_run *run, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 bool run_no_memory(struct engine_run *run);
 
-/* replay.c: applies the next sequence; `applied` is the number of its events. False: the run has
- * failed. */
-bool replay_apply_next(struct engine_run *run, size_t *applied);
+/* replay.c: applies the next sequence; `applied` is the number of its events; `passed_by`: all of
+ * it had been applied before, and there is more. False: the run has failed. */
+bool replay_apply_next(struct engine_run *run, size_t *applied, bool *passed_by);
 
 /* commands.c: gives the workflow's commands to their machines, and takes its query results. */
 bool commands_apply(struct engine_run *run, const struct completion *completion);

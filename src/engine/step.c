@@ -295,6 +295,7 @@ static bool conclude(struct engine_run *run, struct engine_step *step)
 static bool advance(struct engine_run *run, bool *missing_page)
 {
 	size_t applied;
+	bool passed_by;
 
 	*missing_page = false;
 	while (!run->task->n_jobs) {
@@ -302,9 +303,9 @@ static bool advance(struct engine_run *run, bool *missing_page)
 			*missing_page = true;
 			return true;
 		}
-		if (!replay_apply_next(run, &applied))
+		if (!replay_apply_next(run, &applied, &passed_by))
 			return false;
-		if (!applied || !run->replaying)
+		if (!passed_by && (!applied || !run->replaying))
 			break;
 	}
 	return true;

@@ -105,6 +105,16 @@ static void reply_close(struct request *request, struct execution *execution)
 	request_reply(request, response);
 }
 
+/*
+ * A start of a workflow task does not hurry to the disk; but who has read its event must find it
+ * there again, so what he reads goes now, and the answer waits for it.
+ */
+static void make_durable(struct server *server)
+{
+	if (server->batch->len || server->touched)
+		transition_durable(server);
+}
+
 static void get_close(struct request *request, struct execution *execution)
 {
 	const Workflowservice__GetWorkflowExecutionHistoryRequest *in = request->message;
@@ -118,6 +128,7 @@ static void get_close(struct request *request, struct execution *execution)
 		history_poll(execution, request);
 		return;
 	}
+	make_durable(request->server);
 	response = response_new(request);
 	History__HistoryEvent **events = arena_alloc(request->arena, sizeof(*events));
 	if (events) {
@@ -147,6 +158,7 @@ void frontend_get_history(struct request *request)
 		history_poll(execution, request);
 		return;
 	}
+	make_durable(request->server);
 	response = response_new(request);
 	response->history = event_range(execution, next, &end,
 		page_size(request->server, in->maximum_page_size), request->arena);
@@ -172,6 +184,7 @@ void frontend_get_history_reverse(struct request *request)
 
 	if (!execution || !frontend_history(request, execution))
 		return;
+	make_durable(request->server);
 	if (next == 0 || next >= execution->next_event_id)
 		next = execution->next_event_id - 1;
 	n = page_size(request->server, in->maximum_page_size);

@@ -85,7 +85,7 @@ static bool check_cancel_timer(struct decision *decision, size_t index)
 		return command_refuse(decision, CAUSE(BAD_CANCEL_TIMER_ATTRIBUTES),
 			"TimerId is not set on CancelTimerCommand.");
 	if (!state_timer_by_id(decision->execution, id) &&
-		!event_unbuffer_timer(decision->execution, id, false) &&
+		!event_unbuffer_timer(decision->execution, id, NULL) &&
 		!earlier_timer(decision, index, TYPE(START_TIMER), id))
 		return command_refuse(decision, CAUSE(BAD_CANCEL_TIMER_ATTRIBUTES),
 			"Timer %s is not running.", id);

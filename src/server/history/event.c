@@ -261,7 +261,7 @@ bool event_flush(struct execution *execution)
 	return true;
 }
 
-bool event_unbuffer_timer(struct execution *execution, const char *timer_id, bool remove)
+bool event_unbuffer_timer(struct execution *execution, const char *timer_id, int64_t *started_id)
 {
 	struct server *server = execution->server;
 
@@ -272,8 +272,9 @@ bool event_unbuffer_timer(struct execution *execution, const char *timer_id, boo
 		if (!event || event->event_type != ENUMS__EVENT_TYPE__EVENT_TYPE_TIMER_FIRED ||
 			!str_same(event->timer_fired_event_attributes->timer_id, timer_id))
 			continue;
-		if (!remove)
+		if (!started_id)
 			return true;
+		*started_id = event->timer_fired_event_attributes->started_event_id;
 		transition_erase(server,
 			(struct entity_key){ ENTITY_BUFFERED, execution->number, at->number });
 		return event_restore_buffered(execution, at->number, NULL, 0);

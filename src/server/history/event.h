@@ -42,9 +42,9 @@ bool event_restore(struct execution *execution, int64_t first_id, const uint8_t 
 bool event_restore_buffered(
 	struct execution *execution, int64_t number, const uint8_t *data, size_t len);
 
-/* Takes the buffered event that a timer has fired out, if there is one: it was cancelled in time.
- * */
-bool event_unbuffer_timer(struct execution *execution, const char *timer_id, bool remove);
+/* Is there a buffered event that the timer has fired? With `started_id` it is taken out, as the
+ * timer was cancelled in time, and that of the timer's start is given. */
+bool event_unbuffer_timer(struct execution *execution, const char *timer_id, int64_t *started_id);
 
 /* Adds a message to a History that event_range made (transient events at its end). */
 bool event_append(

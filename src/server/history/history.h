@@ -83,7 +83,7 @@ void workflow_task_wake(struct execution *execution);
 struct task_token {
 	int64_t run; /* the execution's number */
 	int64_t scheduled_id, started_id, attempt;
-	int64_t starts; /* activities */
+	int64_t starts; /* activities: how many; workflow tasks: when */
 	char *query;    /* query tasks: its id */
 	char *run_id;
 };

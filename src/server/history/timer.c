@@ -82,7 +82,7 @@ void command_cancel_timer(struct decision *decision, const Command__Command *com
 	if (timer)
 		attributes.started_event_id = timer->started_id;
 	else
-		event_unbuffer_timer(execution, id, true);
+		event_unbuffer_timer(execution, id, &attributes.started_event_id);
 	event_add(execution, ENUMS__EVENT_TYPE__EVENT_TYPE_TIMER_CANCELED, &attributes);
 	if (timer)
 		erase(timer);
