@@ -18,6 +18,7 @@
 #include "server/history/child.h"
 #include "server/history/history.h"
 #include "server/history/update.h"
+#include "server/limits.h"
 #include "server/matching/config.h"
 #include "server/nexus/nexus.h"
 #include "server/store/store.h"
@@ -456,6 +457,8 @@ enum temporal_code journal_open(struct server *server, const char *path, void (*
 	if (code == TEMPORAL_OK) {
 		transition_begin(server); /* the clock is what the file says */
 		journal_revive(server);
+		server->archive.limit_bytes =
+			path ? SERVER_CLOSED_CACHE_BYTES : SERVER_CLOSED_CACHE_SMALL;
 		archive_open(server);
 	}
 	return code;

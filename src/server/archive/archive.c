@@ -130,10 +130,12 @@ bool archive_snapshot(struct execution *execution, const void **data, size_t *si
 	struct server *server = execution->server;
 	struct entity_key key = { ENTITY_EXECUTION, execution->number, 0 };
 	struct batch *batch = server->batch, gathered = { 0 };
+	struct execution bare = closed_row_bare(execution);
 
 	/* Records are written to the server's batch; for a moment that is another one. */
 	server->batch = &gathered;
-	transition_record(server, key, &state_execution_type, execution);
+	transition_record(server, key, &state_execution_type, &bare);
+	update_record_all(execution);
 	nexus_snapshot(execution);
 	update_record_all(execution);
 	child_snapshot(execution);
@@ -304,8 +306,6 @@ void archive_open(struct server *server)
 	struct temporal_error err;
 
 	archive->open = true;
-	if (!archive->limit_bytes)
-		archive->limit_bytes = SERVER_CLOSED_CACHE_BYTES;
 	for (uint32_t i = 0; i < server->numbers.capacity; i++) {
 		struct execution *execution = server->numbers.slots[i].value;
 

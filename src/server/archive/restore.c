@@ -2,16 +2,35 @@
  * restore.c: a closed run comes back from the store: first what it was at its end, by two look-ups
  * of an index; its events only when somebody reads them.
  *
- * What the store keeps of it beside the columns is a batch as the journal has them, so that the
- * journal's code reads it.
+ * What the store keeps of it beside the columns is a batch as the journal has them: the execution's
+ * record, without what the columns have, and those of what belongs to it.
  *
  * Loop's thread; during recovery the caller's.
  */
 #include "base/error.h"
+#include "base/mem.h"
 #include "server/archive/archive.h"
 #include "server/history/history.h"
 #include "server/journal.h"
 #include "server/store/store.h"
+#include "server/visibility/closed_row.h"
+
+/* What was recorded beside the execution: callbacks, updates. False: it does not fit. */
+static bool restore_rest(
+	struct server *server, const struct store_closed *row, struct temporal_error *err)
+{
+	const uint8_t *data = row->info;
+	struct batch_entry entry;
+	size_t at = 0, start = 0;
+	bool bad;
+
+	for (; batch_next(data, row->info_size, &at, &entry, &bad); start = at) {
+		if (entry.key.kind != ENTITY_EXECUTION &&
+			journal_apply(server, data + start, at - start, err) != TEMPORAL_OK)
+			return false;
+	}
+	return true;
+}
 
 struct execution *archive_restore(struct server *server, const struct store_closed *row)
 {
@@ -20,18 +39,21 @@ struct execution *archive_restore(struct server *server, const struct store_clos
 
 	if (execution)
 		return execution;
-	if (journal_apply(server, row->info, row->info_size, &err) != TEMPORAL_OK) {
-		server_fail(server, "%s", err.message);
+	execution = mem_zalloc(sizeof(*execution));
+	if (!execution) {
+		server_no_memory(server);
 		return NULL;
 	}
-	execution = state_here(server, row->run);
-	if (!execution) {
-		server_fail(server, "closed run %llu of the store is another one's",
-			(unsigned long long)row->run);
+	if (!closed_row_read(server, row, execution) || !state_execution_link(server, execution)) {
+		record_finish(&state_execution_type, execution);
+		mem_free(execution);
+		server_fail(server, "the row of closed run %s cannot be read", row->run_id);
 		return NULL;
 	}
 	execution->archive.history_missing = true;
 	archive_keep(execution);
+	if (!restore_rest(server, row, &err))
+		server_fail(server, "%s", err.message);
 	return execution;
 }
 

@@ -17,6 +17,7 @@
 #include "server/frontend/frontend.h"
 #include "server/limits.h"
 #include "server/store/store.h"
+#include "server/visibility/closed_row.h"
 #include "server/visibility/listing.h"
 
 #define OPEN(name_) WORKFLOWSERVICE__LIST_OPEN_WORKFLOW_EXECUTIONS_REQUEST__FILTERS_##name_##_FILTER
@@ -206,22 +207,14 @@ static bool add_info(struct listing *listing, struct execution *execution)
 	return listing->n < listing->limit;
 }
 
-/* A row has all of the execution's record; no execution is made of it. */
+/* A row has all that is said of a run; none is made of it. */
 static void add_closed(struct listing *listing, const struct store_closed *row)
 {
-	struct execution execution = { .server = listing->server, .space = listing->space };
-	struct batch_entry entry;
-	size_t at = 0;
-	bool bad;
+	struct execution execution = { 0 };
 
-	while (batch_next(row->info, row->info_size, &at, &entry, &bad)) {
-		if (entry.key.kind != ENTITY_EXECUTION)
-			continue;
-		if (record_read(&state_execution_type, &execution, entry.data, entry.len))
-			(void)add_info(listing, &execution);
-		record_finish(&state_execution_type, &execution);
-		return;
-	}
+	if (closed_row_read(listing->server, row, &execution))
+		(void)add_info(listing, &execution);
+	record_finish(&state_execution_type, &execution);
 }
 
 static void on_page(void *user, const struct store_page *page)
@@ -283,7 +276,8 @@ static void ask_store(struct listing *listing)
 			(uint64_t)token->run };
 	else
 		query.after.close_ns = token->as_of_ns + 1;
-	if (!listing_closed(&listing->arena, listing->space, listing->filter, &query))
+	if (!listing_closed(
+		    &listing->arena, listing->space, listing->filter, listing->count, &query))
 		code = error_set(&err, TEMPORAL_RESOURCE_EXHAUSTED, "out of memory");
 	else if (listing->count)
 		code = store_count(store, &query, on_count, listing, &err);

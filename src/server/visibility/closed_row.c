@@ -7,14 +7,59 @@
 #include "server/visibility/closed_row.h"
 
 #include "proto/codec.h"
-#include "server/state.h"
 #include "server/store/store.h"
+#include "server/transition.h"
 #include "server/visibility/search_attributes.h"
 #include "server/visibility/sql.h"
 
 int64_t closed_row_expiry(const struct execution *execution)
 {
 	return execution->close_ns + execution->space->retention_ms * INT64_C(1000000);
+}
+
+struct execution closed_row_bare(const struct execution *execution)
+{
+	struct execution bare = *execution;
+
+	bare.namespace_id = bare.workflow_id = bare.run_id = bare.type = bare.task_queue = NULL;
+	if (str_same(execution->first_run_id, execution->run_id))
+		bare.first_run_id = NULL;
+	/* Of the last workflow task, which is over. */
+	bare.task_request_id = bare.task_identity = NULL;
+	return bare;
+}
+
+/* The record of the execution among the entries of `info`. */
+static bool find_record(const struct store_closed *row, struct batch_entry *entry)
+{
+	size_t at = 0;
+	bool bad;
+
+	while (batch_next(row->info, row->info_size, &at, entry, &bad)) {
+		if (entry->key.kind == ENTITY_EXECUTION && entry->key.run == row->run)
+			return true;
+	}
+	return false;
+}
+
+bool closed_row_read(struct server *server, const struct store_closed *row, struct execution *out)
+{
+	struct server_namespace *space = server->namespaces;
+	struct batch_entry entry;
+
+	while (space && space->number != (int64_t)row->name_space)
+		space = space->next;
+	if (!space || !find_record(row, &entry) ||
+		!record_read(&state_execution_type, out, entry.data, entry.len))
+		return false;
+	out->server = server;
+	out->space = space;
+	return record_set_text(&out->namespace_id, space->id) &&
+	       record_set_text(&out->workflow_id, row->workflow_id) &&
+	       record_set_text(&out->run_id, row->run_id) &&
+	       record_set_text(&out->type, row->type) &&
+	       record_set_text(&out->task_queue, row->task_queue) &&
+	       (!str_empty(out->first_run_id) || record_set_text(&out->first_run_id, row->run_id));
 }
 
 /* One row a text. False: memory is out. */

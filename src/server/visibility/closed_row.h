@@ -11,6 +11,17 @@ struct arena;
 struct execution;
 struct store_closed;
 
+struct server;
+
+/* The execution without what the columns have: what `info` holds of it. Borrowed. */
+struct execution closed_row_bare(const struct execution *execution);
+
+/*
+ * The execution of a row, zeroed before: its recorded fields, and nothing else but `server` and
+ * `space`; it is in no list. Ended by record_finish. False: no such record, or memory is out.
+ */
+bool closed_row_read(struct server *server, const struct store_closed *row, struct execution *out);
+
 /* When its retention ends. */
 int64_t closed_row_expiry(const struct execution *execution);
 

@@ -286,8 +286,21 @@ static bool bind_values(
 	return values;
 }
 
+/* Does it ask for a time of the end? */
+static bool closes(const struct filter *filter)
+{
+	const struct filter_condition *conditions[STORE_TERMS_MAX];
+	size_t n = filter_required(filter, conditions, STORE_TERMS_MAX);
+
+	for (size_t i = 0; i < n; i++) {
+		if (conditions[i]->column->place == VISIBILITY_CLOSE_TIME)
+			return true;
+	}
+	return false;
+}
+
 bool listing_closed(struct arena *arena, const struct server_namespace *space,
-	const struct filter *filter, struct store_query *out)
+	const struct filter *filter, bool count, struct store_query *out)
 {
 	struct sql_condition sql;
 	int64_t first, last;
@@ -300,6 +313,9 @@ bool listing_closed(struct arena *arena, const struct server_namespace *space,
 	out->index = choose_index(filter);
 	/* What started later ended later: so an index by close need not be walked to its end. */
 	(void)start_span(filter, &first, &last);
+	/* Counts come by status. */
+	if (count && out->index == STORE_BY_CLOSE && first == INT64_MIN && !closes(filter))
+		out->index = STORE_BY_STATUS;
 	if (first != INT64_MIN) {
 		struct store_value *bound =
 			(struct store_value *)(uintptr_t)&out->values[out->n_values++];

@@ -26,10 +26,10 @@ bool listing_wants_open(const struct filter *filter);
 bool listing_wants_closed(const struct filter *filter);
 
 /*
- * Fills in what the store needs to find those that have ended: condition, values, index, narrow;
- * the rest of the query is the caller's. All in the arena. False: memory is out.
+ * Fills in what the store needs to find, or to count, those that have ended: condition, values,
+ * index, narrow; the rest of the query is the caller's. All in the arena. False: memory is out.
  */
 bool listing_closed(struct arena *arena, const struct server_namespace *space,
-	const struct filter *filter, struct store_query *out);
+	const struct filter *filter, bool count, struct store_query *out);
 
 #endif

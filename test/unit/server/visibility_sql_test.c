@@ -360,7 +360,7 @@ static void values_are_bound(void **state)
 	assert_null(strstr(condition.text, "bad"));
 	assert_null(strstr(condition.text, "Keyword01"));
 	assert_non_null(strstr(condition.text, "?7"));
-	assert_int_equal(condition.n_values, 7); /* the last: the hidden division's name */
+	assert_int_equal(condition.n_values, 8); /* the last two: the hidden division's name */
 	arena_finish(&arena);
 }
 
