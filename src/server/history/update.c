@@ -559,17 +559,19 @@ static bool is_reached(const struct update_waiter *waiter, const struct update_s
 }
 
 /* Unlike a poll it is not answered a little before its caller's deadline: an answer without a
- * result would be asked for again at once. */
+ * result would be asked for again at once. So the caller's own clock comes first. */
 static void wait(struct update_waiter *waiter)
 {
 	struct request *request = waiter->request;
 	struct server *server = request->server;
+	int64_t now = server->io.steady_ns(server->io.user);
 
 	request_wait(request, SERVER_UPDATE_POLL_MS, expired, waiter);
-	if (request->deadline_ns >= rpc_now_ns() + SERVER_UPDATE_POLL_MS * INT64_C(1000000))
+	if (request->deadline_ns >= now + SERVER_UPDATE_POLL_MS * INT64_C(1000000))
 		return;
 	waiter->limited = true;
-	if (!timers_set(&server->waits, &request->timer, request->deadline_ns, NULL))
+	if (!timers_set(&server->waits, &request->timer,
+		    request->deadline_ns + SERVER_DEADLINE_GRACE_MS * INT64_C(1000000), NULL))
 		server_no_memory(server);
 }
 
