@@ -27,7 +27,7 @@ struct answer {
 	bool done;
 	enum temporal_code code;
 	const void *message; /* the reply */
-	char text[400];
+	char text[200];
 };
 
 static struct {
