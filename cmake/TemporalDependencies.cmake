@@ -8,6 +8,7 @@ pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET openssl>=3.0)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.14)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.37)
+pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd>=0.9.71)
 set(TEMPORAL_REQUIRES PkgConfig::PROTOBUF_C PkgConfig::NGHTTP2 PkgConfig::UV PkgConfig::OPENSSL PkgConfig::JANSSON
 	PkgConfig::ZLIB Threads::Threads)
 find_program(CCACHE ccache)

@@ -55,11 +55,11 @@ target_link_options(temporal PRIVATE -Wl,--version-script=${map} -Wl,--as-needed
 set_target_properties(temporal PROPERTIES LINK_DEPENDS ${map})
 
 add_library(temporal_server_static STATIC ${server_objects})
-target_link_libraries(temporal_server_static INTERFACE temporal_static PkgConfig::SQLITE)
+target_link_libraries(temporal_server_static INTERFACE temporal_static PkgConfig::SQLITE PkgConfig::MICROHTTPD)
 set(libraries temporal temporal_static temporal_server_static)
 if(NOT TEMPORAL_SANITIZE)
 	add_library(temporal_server SHARED ${server_objects})
-	target_link_libraries(temporal_server PUBLIC temporal PRIVATE ${TEMPORAL_REQUIRES} PkgConfig::SQLITE m)
+	target_link_libraries(temporal_server PUBLIC temporal PRIVATE ${TEMPORAL_REQUIRES} PkgConfig::SQLITE PkgConfig::MICROHTTPD m)
 	target_link_options(temporal_server PRIVATE -Wl,--version-script=${server_map} -Wl,--as-needed -Wl,--gc-sections
 		-Wl,--no-undefined)
 	set_target_properties(temporal_server PROPERTIES LINK_DEPENDS ${server_map})
@@ -121,7 +121,7 @@ add_dependencies(temporal_program temporal_static)
 add_dependencies(temporal_server_program temporal_static temporal_server_static)
 target_link_libraries(temporal_program INTERFACE temporal_flags ${archives})
 target_link_libraries(temporal_server_program INTERFACE temporal_flags $<TARGET_FILE:temporal_server_static> ${archives}
-	PkgConfig::SQLITE)
+	PkgConfig::SQLITE PkgConfig::MICROHTTPD)
 
 include(CMakePackageConfigHelpers)
 install(TARGETS ${libraries} EXPORT temporal

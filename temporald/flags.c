@@ -42,6 +42,8 @@ struct flag {
 static const struct flag known[] = {
 	FLAG("ip", 0, FLAG_TEXT, "ADDRESS", host, "address to listen on (127.0.0.1)"),
 	FLAG("port", 'p', FLAG_PORT, "PORT", port, "port to listen on (7233); 0: any free one"),
+	FLAG("http-port", 0, FLAG_PORT, "PORT", http_port,
+		"port of the Nexus HTTP API (there is none); 0: any free one"),
 	FLAG("db-filename", 'f', FLAG_TEXT, "FILE", db,
 		"database, made if it is not there (in memory, and gone with the server)"),
 	FLAG("namespace", 'n', FLAG_LIST, "NAME", namespaces,
@@ -69,7 +71,6 @@ static const struct flag known[] = {
 	FLAG("version", 'v', FLAG_SWITCH, NULL, version, "print the version"),
 	FLAG("help", 'h', FLAG_SWITCH, NULL, help, "print this"),
 	IGNORED("headless", NULL),
-	IGNORED("http-port", "PORT"),
 	IGNORED("log-config", NULL),
 	IGNORED("metrics-port", "PORT"),
 	IGNORED("sqlite-pragma", "NAME=VALUE"),
@@ -333,7 +334,7 @@ bool flags_parse(struct flags *flags, int argc, char **argv)
 	const char *word = "";
 	int words = 0;
 
-	*flags = (struct flags){ .port = 7233, .log_level = LOG_WARN };
+	*flags = (struct flags){ .port = 7233, .http_port = -1, .log_level = LOG_WARN };
 	for (int i = 1; i < argc; i++) {
 		if (argv[i][0] == '-' && argv[i][1]) {
 			if (!parse_flag(flags, argc, argv, &i))

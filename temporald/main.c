@@ -48,6 +48,14 @@ static bool read_tls(const struct flags *flags, struct temporal_server_tls_opts 
 	       !flags->tls_client_ca == !tls->client_ca_pem;
 }
 
+/* As the option of the library has it. */
+static int32_t http_port(const struct flags *flags)
+{
+	if (flags->http_port < 0)
+		return 0;
+	return flags->http_port ? flags->http_port : TEMPORAL_SERVER_ANY_PORT;
+}
+
 static struct temporal_server *start(struct flags *flags)
 {
 	struct temporal_server_tls_opts tls = { 0 };
@@ -60,7 +68,7 @@ static struct temporal_server *start(struct flags *flags)
 		return NULL;
 	server = temporal_server_start(&err, .db = flags->db, .host = flags->host,
 		.port = flags->port ? flags->port : TEMPORAL_SERVER_ANY_PORT,
-		.namespaces = flags->namespaces.items,
+		.http_port = http_port(flags), .namespaces = flags->namespaces.items,
 		.search_attributes = flags->search_attributes.items,
 		.dynamic_config = flags->dynamic_config.items,
 		.tls = tls.cert_pem || tls.key_pem || tls.client_ca_pem ? &tls : NULL,
@@ -104,6 +112,9 @@ static int serve(struct flags *flags)
 		return 1;
 	printf("temporald listens on %s%s%s:%u\n", six ? "[" : "", host, six ? "]" : "",
 		temporal_server_port(server));
+	if (temporal_server_http_port(server))
+		printf("Nexus HTTP API on %s%s%s:%u\n", six ? "[" : "", host, six ? "]" : "",
+			temporal_server_http_port(server));
 	fflush(stdout);
 	log_line(LOG_INFO, "ready, with %s", flags->db ? flags->db : "everything in memory");
 	notify("READY=1");

@@ -78,6 +78,10 @@ struct temporal_server_opts {
 	/* Told during the start what is unusual and no error (dynamic_config without effect), on
 	 * the caller's thread. NULL: nobody is. */
 	void (*warn)(const char *message, void *user);
+	/* The port of the Nexus HTTP API, on the same address; 0: there is none;
+	 * TEMPORAL_SERVER_ANY_PORT: any free one, see temporal_server_http_port. It is cleartext
+	 * and asks for no key, so it is refused beside tls and api_keys. */
+	int32_t http_port;
 	uint64_t reserved[4];
 };
 
@@ -95,6 +99,9 @@ TEMPORAL_API struct temporal_server *temporal_server_start_sized(struct temporal
 
 /* The port it listens on; 0: none. Any thread. */
 TEMPORAL_API uint16_t temporal_server_port(const struct temporal_server *server);
+
+/* The port of the Nexus HTTP API; 0: none. Any thread. */
+TEMPORAL_API uint16_t temporal_server_http_port(const struct temporal_server *server);
 
 /*
  * Stops: calls that run are given a moment to end; what was acknowledged is in the file. Clients of

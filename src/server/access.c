@@ -43,7 +43,8 @@ static enum temporal_code check(const struct temporal_server_opts *opts, struct 
 		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
 			"TLS wants a certificate and its private key; %s is missing",
 			tls->cert_pem ? "the key" : "the certificate");
-	if (opts->port != 0 && !tls && !opts->allow_insecure && !is_loopback(opts->host))
+	if ((opts->port != 0 || opts->http_port != 0) && !tls && !opts->allow_insecure &&
+		!is_loopback(opts->host))
 		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
 			"it would listen on %s without TLS; expected a certificate and a key, or "
 			"to be told that this is meant",

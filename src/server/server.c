@@ -20,6 +20,7 @@
 #include "server/frontend/namespace.h"
 #include "server/journal.h"
 #include "server/limits.h"
+#include "server/nexus/http.h"
 #include "temporal/api/common/v1/grpc_status.pb-c.h"
 
 #define HEALTH_SERVING 1
@@ -339,6 +340,23 @@ static enum temporal_code start_time(
 	return TEMPORAL_OK;
 }
 
+static enum temporal_code listen_http(struct temporal_server *server,
+	const struct temporal_server_opts *opts, struct temporal_error *err)
+{
+	if (opts->http_port == 0)
+		return TEMPORAL_OK;
+	if (opts->tls || (opts->api_keys && *opts->api_keys))
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+			"the HTTP API has neither TLS nor keys; expected no http_port beside tls "
+			"or "
+			"api_keys");
+	server->http = nexus_http_start(&server->server, server->loop, opts->host,
+		opts->http_port > 0 ? (uint16_t)opts->http_port : 0, err);
+	if (!server->http)
+		return err ? err->code : TEMPORAL_UNAVAILABLE;
+	return TEMPORAL_OK;
+}
+
 static enum temporal_code start(struct temporal_server *server,
 	const struct temporal_server_opts *opts, struct temporal_error *err)
 {
@@ -372,6 +390,9 @@ static enum temporal_code start(struct temporal_server *server,
 	code = listen_on(server, opts, err);
 	if (code != TEMPORAL_OK)
 		return code;
+	code = listen_http(server, opts, err);
+	if (code != TEMPORAL_OK)
+		return code;
 	rpc_loop_post(server->loop, &server->begin);
 	return rpc_loop_start(server->loop, "temporal-server", err);
 }
@@ -380,6 +401,7 @@ static enum temporal_code start(struct temporal_server *server,
  * then commits the rest on this thread. */
 static void server_free(struct temporal_server *server)
 {
+	nexus_http_stop(server->http);
 	pthread_mutex_lock(&server->lock);
 	server->ending = true;
 	pthread_mutex_unlock(&server->lock);
@@ -430,6 +452,11 @@ uint16_t temporal_server_port(const struct temporal_server *server)
 	return server->port;
 }
 
+uint16_t temporal_server_http_port(const struct temporal_server *server)
+{
+	return nexus_http_port(server->http);
+}
+
 /* ---- Stop ---- */
 
 static void on_stopped(void *user)
@@ -465,6 +492,7 @@ static void on_drain(struct rpc_task *task)
 	/* What commits later than this is not told any more; who asked asks again. */
 	server_fail(state, "the server is stopping");
 	request_release(state, UINT64_MAX);
+	nexus_http_drain(server->http);
 	state->changed = NULL;
 	rpc_timer_stop(&server->wake);
 	pthread_mutex_lock(&server->lock);

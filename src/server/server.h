@@ -20,6 +20,8 @@ struct server_method {
 	frontend_handler *handle;
 };
 
+struct nexus_http;
+
 struct temporal_server {
 	struct rpc_transport transport; /* first: how clients of this process reach it */
 	struct server server;
@@ -29,6 +31,7 @@ struct temporal_server {
 	struct rpc_server *listener; /* NULL: none */
 	struct access access;        /* of its callers */
 	uint16_t port;
+	struct nexus_http *http; /* NULL: none */
 	struct server_method *methods;
 	struct rpc_server_method *table;
 	void (*fatal)(const char *message, void *user);

@@ -21,7 +21,7 @@ void frontend_get_system_info(struct request *request)
 	response->capabilities = can;
 	can->signal_and_query_header = can->internal_error_differentiation = true;
 	can->activity_failure_include_heartbeat = can->encoded_failure_attributes = true;
-	can->upsert_memo = can->sdk_metadata = can->eager_workflow_start = true;
+	can->nexus = can->upsert_memo = can->sdk_metadata = can->eager_workflow_start = true;
 	request_reply(request, response);
 }
 

@@ -197,7 +197,7 @@ int64_t event_add_with(struct execution *execution, Enums__EventType type, void 
 		event.user_metadata = extras->user_metadata;
 		event.links = extras->links;
 		event.n_links = extras->n_links;
-		event.worker_may_ignore = extras->worker_may_ignore;
+		event.worker_may_ignore |= extras->worker_may_ignore;
 	}
 	return is_buffered(execution, type) ? buffer(execution, &event) : append(execution, &event);
 }

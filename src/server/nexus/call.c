@@ -18,7 +18,6 @@
 #include "server/nexus/nexus.h"
 
 #define ARENA_FIRST 1024
-#define USER_AGENT  "temporalio/server"
 
 struct nexus_call *nexus_call_new(struct server *server)
 {
@@ -36,12 +35,9 @@ struct nexus_call *nexus_call_new(struct server *server)
 	call->hash = state_hash(server, 0, call->id);
 	call->request = PROTO_NEW(&call->arena, Nexus__Request, nexus__request);
 	call->next_hash = map_get(&server->nexus_calls, call->hash);
-	if (call->request && map_put(&server->nexus_calls, call->hash, call) &&
-		nexus_call_header(call, "user-agent", USER_AGENT))
+	if (call->request && map_put(&server->nexus_calls, call->hash, call))
 		return call;
 	server_no_memory(server);
-	if (map_get(&server->nexus_calls, call->hash) == call)
-		map_remove(&server->nexus_calls, call->hash);
 	arena_finish(&call->arena);
 	mem_free(call);
 	return NULL;

@@ -293,7 +293,7 @@ static void deliver(struct nexus_due *due)
 		return;
 	}
 	const char *error = nexus_complete(
-		server, header_of(spec->nexus, NEXUS_TOKEN_HEADER), &completion, &text);
+		server, header_of(spec->nexus, NEXUS_TOKEN_HEADER), NULL, &completion, &text);
 	if (error)
 		text = arena_printf(&server->scratch, "handler error (%s): %s", error, text);
 	attempted(callback, error ? STATE(FAILED) : STATE(SUCCEEDED), error ? text : NULL);

@@ -115,8 +115,11 @@ static struct nexus_operation *look_up(
 	struct nexus_operation *operation = in_run(execution, token);
 	if (!operation)
 		operation = in_run(execution->id->current, token);
-	*text = state_running(execution) ? "operation not found"
-					 : "workflow execution already completed";
+	*text = "workflow execution already completed";
+	if (state_running(execution))
+		*text = arena_printf(&server->scratch,
+			"stale reference: state machine not found: nexusoperations.Operation:%lld",
+			(long long)token->scheduled_id);
 	return operation;
 }
 
@@ -132,7 +135,15 @@ static void complete(struct nexus_operation *operation, const struct nexus_compl
 		nexus_add_completed(operation, completion->result, NULL, 0);
 }
 
-const char *nexus_complete(struct server *server, const char *text,
+/* Is the run of the token in that namespace? */
+static bool is_in(struct server *server, const struct token *token, const char *space)
+{
+	const struct execution *execution = state_numbered(server, (uint64_t)token->run);
+
+	return !space || !execution || str_same(execution->space->name, space);
+}
+
+const char *nexus_complete(struct server *server, const char *text, const char *space,
 	const struct nexus_completion *completion, const char **why)
 {
 	struct token token = { 0 };
@@ -141,7 +152,8 @@ const char *nexus_complete(struct server *server, const char *text,
 	struct nexus_operation *operation = NULL;
 	const char *error = "NOT_FOUND";
 
-	if (data && len && record_read(&token_type, &token, data, len)) {
+	if (data && len && record_read(&token_type, &token, data, len) &&
+		is_in(server, &token, space)) {
 		operation = look_up(server, &token, why);
 	} else {
 		*why = "invalid callback token";

@@ -14,8 +14,6 @@
 #include "server/nexus/text.h"
 
 #define CAUSES_MAX 128
-#define BEHAVIOR(name_) \
-	ENUMS__NEXUS_HANDLER_ERROR_RETRY_BEHAVIOR__NEXUS_HANDLER_ERROR_RETRY_BEHAVIOR_##name_
 
 static const char *metadata(const Nexus__Failure *failure, const char *key)
 {
@@ -89,8 +87,8 @@ static void as_handler_error(struct arena *arena, const Nexus__Failure *in, Fail
 		return;
 	info->type = text_of(member(json, "type"));
 	if (override && override->kind_case == GOOGLE__VALUE__KIND_BOOL_VALUE)
-		info->retry_behavior =
-			override->bool_value ? BEHAVIOR(RETRYABLE) : BEHAVIOR(NON_RETRYABLE);
+		info->retry_behavior = override->bool_value ? NEXUS_BEHAVIOR(RETRYABLE)
+							    : NEXUS_BEHAVIOR(NON_RETRYABLE);
 }
 
 static void as_application(struct arena *arena, struct str details, Failure__Failure *out)

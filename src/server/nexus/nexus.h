@@ -17,6 +17,9 @@
 
 #define NEXUS_SYSTEM_URL   "temporal://system"
 #define NEXUS_TOKEN_HEADER "temporal-callback-token"
+/* Of the retry behaviour of a handler's error. */
+#define NEXUS_BEHAVIOR(name_) \
+	ENUMS__NEXUS_HANDLER_ERROR_RETRY_BEHAVIOR__NEXUS_HANDLER_ERROR_RETRY_BEHAVIOR_##name_
 
 /* ---- Endpoints: endpoint.c ---- */
 
@@ -164,9 +167,9 @@ struct nexus_outcome {
 	enum nexus_result result;
 	Common__Payload *payload;
 	const char *token;
-	const Failure__Failure *failure; /* of the operation or the call */
-	bool canceled;                   /* NEXUS_UNSUCCESSFUL */
-	bool retryable;                  /* NEXUS_ERROR */
+	Failure__Failure *failure; /* of the operation or the call */
+	bool canceled;             /* NEXUS_UNSUCCESSFUL */
+	bool retryable;            /* NEXUS_ERROR */
 	bool from_worker;
 	Nexus__Link **links;
 	size_t n_links;
@@ -242,8 +245,9 @@ struct nexus_completion {
 
 /* completion.c. The token of an operation for its callback, in the arena. */
 const char *nexus_token_make(struct arena *arena, const struct nexus_operation *operation);
-/* OK; else the text is that of an error of the type of the Nexus API that is returned. */
-const char *nexus_complete(struct server *server, const char *token,
+/* NULL: done; else the type of an error of the Nexus API, and its text. `space`: the namespace that
+ * the operation has to be of; NULL: any. */
+const char *nexus_complete(struct server *server, const char *token, const char *space,
 	const struct nexus_completion *completion, const char **text);
 
 /* callback.c */

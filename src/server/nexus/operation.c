@@ -140,6 +140,7 @@ static struct nexus_call *call_new(struct nexus_operation *operation,
 		PROTO_NEW(&call->arena, Nexus__Request__Capabilities, nexus__request__capabilities);
 	if (!call->request->endpoint || !call->request->capabilities)
 		server_no_memory(call->server);
+	nexus_call_header(call, "user-agent", "temporalio/server");
 	for (size_t i = 0; i < scheduled->n_nexus_header; i++)
 		nexus_call_header(
 			call, scheduled->nexus_header[i]->key, scheduled->nexus_header[i]->value);

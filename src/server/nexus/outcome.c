@@ -9,10 +9,8 @@
 #include "proto/codec.h"
 #include "server/nexus/nexus.h"
 
-#define RETRYABLE \
-	ENUMS__NEXUS_HANDLER_ERROR_RETRY_BEHAVIOR__NEXUS_HANDLER_ERROR_RETRY_BEHAVIOR_RETRYABLE
-#define NON_RETRYABLE \
-	ENUMS__NEXUS_HANDLER_ERROR_RETRY_BEHAVIOR__NEXUS_HANDLER_ERROR_RETRY_BEHAVIOR_NON_RETRYABLE
+#define RETRYABLE     NEXUS_BEHAVIOR(RETRYABLE)
+#define NON_RETRYABLE NEXUS_BEHAVIOR(NON_RETRYABLE)
 
 bool nexus_retryable(const char *type, Enums__NexusHandlerErrorRetryBehavior behavior)
 {
