@@ -12,16 +12,20 @@
  *
  * The main thread waits for signals, the server has threads of its own.
  */
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "files.h"
 #include "flags.h"
 #include "log.h"
 #include "notify.h"
+
+#define LARGE_BYTES (512 * 1024)
 
 /* The server can no longer keep its promises: say so and leave, with nothing more acknowledged. */
 static void on_fatal(const char *message, void *user)
@@ -82,6 +86,18 @@ static struct temporal_server *start(struct flags *flags)
 	return server;
 }
 
+/* As many connections as the system lets us have: the usual soft limit is for programs that use
+ * select(). */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 /* Waits for the first signal; a second one ends the process at once. */
 static void wait_for_end(const sigset_t *signals)
 {
@@ -101,6 +117,10 @@ static int serve(struct flags *flags)
 	bool six = strchr(host, ':') != NULL;
 	sigset_t signals;
 
+	raise_file_limit();
+	/* Large blocks go back to the system at once: else one crowd of large answers stays for
+	 * ever. */
+	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);

@@ -293,18 +293,29 @@ static int64_t age_max_ns(const struct rpc_server *server, int64_t now_ns)
 	       RPC_MS_NS;
 }
 
-static bool is_remote(int fd)
+/* Has this address as many connections as it may have? */
+static bool has_enough(const struct rpc_server *server, const union rpc_address *address)
 {
-	union rpc_address address = { 0 };
-	socklen_t len = sizeof(address);
+	unsigned most = server->opts.max_connections_per_address, n = 0;
 
-	return getpeername(fd, &address.any, &len) == 0 && !rpc_address_is_loopback(&address);
+	if (most == 0 && rpc_address_is_loopback(address))
+		return false;
+	if (most == 0)
+		most = (server->opts.max_connections + 1) / 2;
+	if (server->n_peers < most)
+		return false;
+	for (const struct rpc_peer *peer = server->peers; peer && n < most; peer = peer->next)
+		n += rpc_address_same(&peer->address, address);
+	return n == most;
 }
 
 static void add_peer(struct rpc_server *server, int fd)
 {
-	struct rpc_peer *peer = mem_zalloc(sizeof(*peer));
-	bool remote = is_remote(fd);
+	union rpc_address address = { 0 };
+	socklen_t len = sizeof(address);
+	bool known = getpeername(fd, &address.any, &len) == 0;
+	struct rpc_peer *peer =
+		known && has_enough(server, &address) ? NULL : mem_zalloc(sizeof(*peer));
 
 	if (!peer) {
 		close(fd);
@@ -315,7 +326,8 @@ static void add_peer(struct rpc_server *server, int fd)
 		return;
 	}
 	peer->server = server;
-	peer->remote = remote;
+	peer->address = address;
+	peer->remote = known && !rpc_address_is_loopback(&address);
 	peer->opened_ns = rpc_now_ns();
 	peer->age_max_ns = age_max_ns(server, peer->opened_ns);
 	peer->next = server->peers;

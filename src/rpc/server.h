@@ -52,6 +52,9 @@ struct rpc_server_opts {
 	size_t max_send_size;     /* of one reply; 128 MiB */
 	unsigned max_streams;     /* open at a time on a connection; 1000 */
 	unsigned max_connections; /* 4096; beyond it, connections wait to be accepted */
+	/* Of one address: more are closed at once, so that no other machine can take all of the
+	 * above. Default: half of them; as many as there are for this machine itself. */
+	unsigned max_connections_per_address;
 	/* Default: larger replies to clients on other machines that accept gzip are compressed. */
 	bool no_compression;
 	bool compress_always; /* to clients on this machine too */

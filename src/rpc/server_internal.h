@@ -37,6 +37,7 @@ struct rpc_peer {
 	struct rpc_server *server;
 	struct rpc_peer *next, *prev;
 	struct rpc_server_session *session;
+	union rpc_address address; /* zeroed: unknown */
 	int64_t opened_ns, age_max_ns;
 	int64_t notice_ns; /* when GOAWAY was sent first; 0: not yet */
 	bool ready, final, remote, lingering;
