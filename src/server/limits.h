@@ -56,6 +56,12 @@
 #define SERVER_NEXUS_CALL_SLACK_MS     1000  /* the handler gets less: its answer is in time */
 #define SERVER_LINKS_MAX               10    /* of one request */
 
+/* Workers that are known, and what they tell of themselves. */
+#define SERVER_WORKERS_MAX          10000
+#define SERVER_WORKERS_BYTES        (16 * 1024 * 1024)
+#define SERVER_WORKER_HEARTBEAT_MAX (64 * 1024)
+#define SERVER_WORKER_NS            (INT64_C(300) * 1000000000) /* silent for so long: gone */
+
 /* Pages. */
 #define SERVER_HISTORY_PAGE_MAX  256
 #define SERVER_NAMESPACE_PAGE    100

@@ -617,6 +617,7 @@ void state_finish(struct server *server)
 	map_finish(&server->numbers);
 	nexus_finish(server);
 	matching_finish(server);
+	workers_finish(&server->workers);
 	while (server->namespaces) {
 		struct server_namespace *space = server->namespaces;
 

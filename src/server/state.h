@@ -27,6 +27,7 @@
 #include "server/timers.h"
 #include "server/virtual_time.h"
 #include "server/visibility/search_attributes.h"
+#include "server/workers/registry.h"
 
 struct batch;
 struct child;
@@ -310,6 +311,7 @@ struct server {
 	struct execution *open_newest; /* all that are running, by number */
 	struct archive archive;        /* those that have ended */
 	struct matching matching;
+	struct workers workers;
 	struct nexus_endpoint *nexus_endpoints; /* by id */
 	struct map nexus_calls;                 /* hash of the id to chain */
 	struct nexus_due *nexus_due, *nexus_due_last;

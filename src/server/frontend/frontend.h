@@ -59,6 +59,8 @@ void namespace_register(struct server *server, const char *name, const char *des
 frontend_handler frontend_start, frontend_signal_with_start;
 frontend_handler frontend_poll_workflow, frontend_workflow_completed, frontend_workflow_failed,
 	frontend_shutdown_worker, frontend_worker_heartbeat, frontend_reset_sticky;
+frontend_handler frontend_list_workers, frontend_count_workers, frontend_describe_worker,
+	frontend_fetch_worker_config, frontend_update_worker_config;
 frontend_handler frontend_poll_activity, frontend_activity_completed, frontend_activity_failed,
 	frontend_activity_canceled, frontend_activity_heartbeat, frontend_activity_completed_by_id,
 	frontend_activity_failed_by_id, frontend_activity_canceled_by_id,

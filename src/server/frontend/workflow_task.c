@@ -271,31 +271,3 @@ void frontend_reset_sticky(struct request *request)
 	request_reply(request, REQUEST_NEW(request, Workflowservice__ResetStickyTaskQueueResponse,
 				       workflowservice__reset_sticky_task_queue_response));
 }
-
-void frontend_shutdown_worker(struct request *request)
-{
-	const Workflowservice__ShutdownWorkerRequest *in = request->message;
-	struct server_namespace *space = frontend_namespace(request, in->namespace_);
-
-	if (!space)
-		return;
-	if (!str_empty(in->sticky_task_queue)) {
-		struct task_queue *queue =
-			matching_queue(request->server, space, in->sticky_task_queue, false);
-
-		if (queue)
-			matching_unload(queue);
-	}
-	request_reply(request, REQUEST_NEW(request, Workflowservice__ShutdownWorkerResponse,
-				       workflowservice__shutdown_worker_response));
-}
-
-void frontend_worker_heartbeat(struct request *request)
-{
-	const Workflowservice__RecordWorkerHeartbeatRequest *in = request->message;
-
-	if (frontend_namespace(request, in->namespace_))
-		request_reply(request,
-			REQUEST_NEW(request, Workflowservice__RecordWorkerHeartbeatResponse,
-				workflowservice__record_worker_heartbeat_response));
-}
