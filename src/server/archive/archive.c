@@ -137,7 +137,6 @@ bool archive_snapshot(struct execution *execution, const void **data, size_t *si
 	transition_record(server, key, &state_execution_type, &bare);
 	update_record_all(execution);
 	nexus_snapshot(execution);
-	update_record_all(execution);
 	child_snapshot(execution);
 	server->batch = batch;
 	*data = arena_memdup(&server->scratch, gathered.data, gathered.len);

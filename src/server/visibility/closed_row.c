@@ -130,8 +130,11 @@ bool closed_row_fill(
 	out->run_id = execution->run_id;
 	out->type = execution->type;
 	out->task_queue = execution->task_queue;
-	out->root_workflow_id = execution->workflow_id;
-	out->root_run_id = execution->run_id;
+	out->parent_workflow_id = execution->parent_workflow_id;
+	out->parent_run_id = execution->parent_run_id;
+	out->root_workflow_id =
+		execution->root_run_id ? execution->root_workflow_id : execution->workflow_id;
+	out->root_run_id = execution->root_run_id ? execution->root_run_id : execution->run_id;
 	out->start_ns = execution->start_ns;
 	out->execution_ns = execution->execution_ns;
 	out->close_ns = execution->close_ns;

@@ -67,10 +67,16 @@ static struct visibility_value get(void *user, const struct visibility_column *c
 		return text_value(execution->type);
 	case VISIBILITY_TASK_QUEUE:
 		return text_value(execution->task_queue);
+	case VISIBILITY_PARENT_WORKFLOW_ID:
+		return text_value(execution->parent_workflow_id);
+	case VISIBILITY_PARENT_RUN_ID:
+		return text_value(execution->parent_run_id);
 	case VISIBILITY_ROOT_WORKFLOW_ID:
-		return text_value(execution->workflow_id);
+		return text_value(execution->root_run_id ? execution->root_workflow_id
+							 : execution->workflow_id);
 	case VISIBILITY_ROOT_RUN_ID:
-		return text_value(execution->run_id);
+		return text_value(
+			execution->root_run_id ? execution->root_run_id : execution->run_id);
 	case VISIBILITY_STATUS:
 		return int_value(execution->status);
 	case VISIBILITY_START_TIME:

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "fake_world.h"
 #include "server/limits.h"
@@ -358,6 +359,140 @@ static void deletion_of_a_running_run(void **state)
 	forget(&poll);
 }
 
+/* ---- With a file ---- */
+
+static char path[64];
+
+static void open_file(void)
+{
+	const struct server_io io = {
+		.now_ns = world_now, .steady_ns = world_steady, .random = world_random
+	};
+	struct temporal_error err;
+
+	state_init(&world.server, &io);
+	transition_begin(&world.server);
+	assert_int_equal(journal_open(&world.server, path, world_wake, &err), TEMPORAL_OK);
+	world.server.archive.limit_bytes = 1;
+	if (!state_namespace(&world.server, "default"))
+		namespace_register(&world.server, "default", "", "", 0);
+	transition_end(&world.server);
+	world_settle();
+	settle();
+}
+
+static int set_up_file(void **state)
+{
+	queue.name = "queue";
+	workflow.workflow_id = "w";
+	workflow.run_id = (char *)(uintptr_t) "";
+	world.now_ns = INT64_C(1700000000000000000);
+	world.chance = 1;
+	snprintf(path, sizeof(path), "archive_test_%ld.db", (long)getpid());
+	open_file();
+	return 0;
+}
+
+static int tear_down_file(void **state)
+{
+	static const char *const ends[] = { "", "-wal", "-shm", "-lock" };
+	char name[80];
+
+	world_close();
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		snprintf(name, sizeof(name), "%s%s", path, ends[i]);
+		remove(name);
+	}
+	return 0;
+}
+
+static void closed_runs_stay_in_the_file(void **state)
+{
+	Workflowservice__GetWorkflowExecutionHistoryRequest in =
+		WORKFLOWSERVICE__GET_WORKFLOW_EXECUTION_HISTORY_REQUEST__INIT;
+	struct answer poll, answer;
+
+	(void)state;
+	start_and_complete(&poll);
+	forget(&poll);
+	world_close();
+	open_file();
+	assert_int_equal(runs_in_memory(), 0);
+	in.namespace_ = "default";
+	in.execution = &workflow;
+	in.history_event_filter_type = 2;
+	call(&answer, frontend_get_history, &in);
+	const Workflowservice__GetWorkflowExecutionHistoryResponse *out = answer.message;
+	assert_int_equal(out->history->events[0]->event_type, 2);
+	forget(&answer);
+	/* Retention goes on where it was. */
+	assert_int_equal(world.server.archive.expiry_ns, world.now_ns + SERVER_RETENTION_MS * MS);
+}
+
+/* The server ended after the end of a run was on disk, and before the run was moved. */
+static void run_that_has_not_moved_yet_moves(void **state)
+{
+	struct answer poll, answer;
+
+	(void)state;
+	start();
+	world.server.archive.open = false;
+	assert_int_equal(complete(poll_task(&poll)->task_token, &answer), TEMPORAL_OK);
+	forget(&poll);
+	forget(&answer);
+	world_close();
+	open_file();
+	assert_int_equal(runs_in_memory(), 0);
+	struct server_namespace *space = state_namespace(&world.server, "default");
+	assert_int_equal(state_execution(&world.server, space, "w", NULL)->status, 2);
+}
+
+/* It changed after it had been moved, and the server ended before it was moved again. */
+static void change_of_a_moved_run_is_kept(void **state)
+{
+	struct server_namespace *space = state_namespace(&world.server, "default");
+	struct answer poll;
+
+	(void)state;
+	start_and_complete(&poll);
+	forget(&poll);
+	transition_begin(&world.server);
+	struct execution *execution = state_execution(&world.server, space, "w", NULL);
+	world.server.archive.open = false;
+	execution->signals = 77;
+	transition_touch(execution);
+	transition_durable(&world.server);
+	transition_end(&world.server);
+	world_settle();
+	world_close();
+	open_file();
+	assert_int_equal(runs_in_memory(), 0);
+	space = state_namespace(&world.server, "default");
+	execution = state_execution(&world.server, space, "w", NULL);
+	assert_int_equal(execution->signals, 77);
+	assert_int_equal(execution->next_event_id, 6);
+	struct arena arena;
+	arena_init(&arena, 1024, ARENA_NO_BUDGET);
+	assert_non_null(event_read(execution, 5, &arena));
+	arena_finish(&arena);
+}
+
+static void deleted_run_stays_deleted(void **state)
+{
+	struct answer poll;
+
+	(void)state;
+	start_and_complete(&poll);
+	forget(&poll);
+	delete_it(TEMPORAL_OK);
+	start();
+	delete_it(TEMPORAL_OK);
+	world_close();
+	open_file();
+	assert_null(state_execution(
+		&world.server, state_namespace(&world.server, "default"), "w", NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,6 +505,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(retention_deletes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(deletion_of_a_closed_run, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(deletion_of_a_running_run, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			closed_runs_stay_in_the_file, set_up_file, tear_down_file),
+		cmocka_unit_test_setup_teardown(
+			run_that_has_not_moved_yet_moves, set_up_file, tear_down_file),
+		cmocka_unit_test_setup_teardown(
+			change_of_a_moved_run_is_kept, set_up_file, tear_down_file),
+		cmocka_unit_test_setup_teardown(
+			deleted_run_stays_deleted, set_up_file, tear_down_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
