@@ -60,6 +60,12 @@ static const char *const statements[SQL_COUNT] = {
 	[SQL_ATTRIBUTE_PUT] = "INSERT OR IGNORE INTO closed_attribute(name, value, run)"
 			      " VALUES(?, ?, ?)",
 	[SQL_ATTRIBUTE_DELETE] = "DELETE FROM closed_attribute WHERE run = ?",
+	[SQL_ATTRIBUTE_ANY] = "SELECT 1 FROM closed_attribute WHERE name = ? LIMIT 1",
+	[SQL_COUNT_TOTALS] = "SELECT status, n FROM closed_count"
+			     " WHERE name_space = ?1 AND (?2 = 0 OR status = ?2)",
+	[SQL_COUNT_LATER] = "SELECT status, -count(*) FROM closed_run"
+			    " INDEXED BY closed_run_by_close WHERE name_space = ?1"
+			    " AND close_ns >= ?3 AND (?2 = 0 OR status = ?2) GROUP BY status",
 };
 
 enum temporal_code store_sql_error(
@@ -235,6 +241,8 @@ static enum temporal_code set_up(struct store_conn *conn, const char *path,
 		code = store_sql_text(
 			conn, role == STORE_WRITER
 				      ? "PRAGMA page_size=4096; PRAGMA cell_size_check=ON;"
+					/* REPLACE deletes: closed_run_gone */
+					"PRAGMA recursive_triggers=ON;"
 					"PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY"
 				      : "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0;"
 					"PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=0;"

@@ -331,9 +331,47 @@ static enum temporal_code count_matches(
 	return end(conn, read, code);
 }
 
+/* Does any closed run have the attribute? */
+static bool has_attribute(struct store_conn *conn, const char *name)
+{
+	sqlite3_stmt *stmt = store_sql(conn, SQL_ATTRIBUTE_ANY, "t", name);
+	bool any = !stmt || sqlite3_step(stmt) != SQLITE_DONE;
+
+	if (stmt)
+		store_sql_end(stmt);
+	return any;
+}
+
+/* The totals, less what was closed at that time or later. */
+static enum temporal_code count_totals(
+	struct store_conn *conn, struct store_read *read, atomic_bool *stop)
+{
+	const struct store_query *query = &read->query;
+	int64_t space = query->name_space, status = query->totals_status;
+	enum temporal_code result = TEMPORAL_OK;
+
+	for (int later = 0; later < 2 && result == TEMPORAL_OK; later++) {
+		sqlite3_stmt *stmt = later ? store_sql(conn, SQL_COUNT_LATER, "iii", space, status,
+						     query->after.close_ns)
+					   : store_sql(conn, SQL_COUNT_TOTALS, "ii", space, status);
+
+		if (!stmt)
+			return store_sql_error(
+				conn, store_sql_code(conn), "cannot count closed runs", &read->err);
+		result = count_by_status(conn, stmt, read, stop);
+		store_sql_end(stmt);
+		if (!query->after.close_ns)
+			break;
+	}
+	return result;
+}
+
 enum temporal_code query_count(struct store_conn *conn, struct store_read *read, atomic_bool *stop)
 {
 	bool match = read->query.match;
+
+	if (read->query.totals_without && !has_attribute(conn, read->query.totals_without))
+		return count_totals(conn, read, stop);
 	sqlite3_stmt *stmt =
 		match ? prepare(conn, &read->query, "SELECT " STORE_CLOSED_COLUMNS, "")
 		      : prepare(conn, &read->query, "SELECT status, count(*)", " GROUP BY status");

@@ -225,6 +225,7 @@ static bool keep_condition(struct store_read *read, const struct store_query *qu
 	}
 	read->query.values = values;
 	return kept && (read->query.condition || !query->condition) &&
+	       keep_text(read, &read->query.totals_without) &&
 	       keep_text(read, &read->query.narrow.name) &&
 	       keep_text(read, &read->query.narrow.text) &&
 	       keep_text(read, &read->query.narrow.end);

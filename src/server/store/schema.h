@@ -8,7 +8,7 @@
 
 /* SQLite's application_id of our databases ("TmpC"), and the version of the newest migration. */
 #define STORE_APPLICATION_ID 0x546d7043
-#define STORE_SCHEMA_VERSION 2
+#define STORE_SCHEMA_VERSION 3
 
 /* The columns of closed_run, in the order in which closed.c reads and apply.c binds them. */
 #define STORE_CLOSED_COLUMNS \

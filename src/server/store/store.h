@@ -372,6 +372,13 @@ struct store_query {
 	size_t n_values;
 	enum store_index index;
 	struct store_narrow narrow;
+	/*
+	 * Counts alone: the condition says no more than that the status is this one (0: any), as
+	 * long as no closed run has this search attribute. Then totals that are kept are the
+	 * answer. NULL: it says more.
+	 */
+	const char *totals_without;
+	int32_t totals_status;
 	bool (*match)(void *user, const struct store_closed *closed);
 	void (*match_free)(void *user);
 	void *user;

@@ -17,7 +17,8 @@
 #include "server/visibility/match.h"
 #include "server/visibility/sql.h"
 
-#define RUNNING 1 /* WORKFLOW_EXECUTION_STATUS_RUNNING */
+#define DIVISION "TemporalNamespaceDivision"
+#define RUNNING  1 /* WORKFLOW_EXECUTION_STATUS_RUNNING */
 
 /* ---- Running ---- */
 
@@ -292,6 +293,26 @@ static bool bind_values(
 	return values;
 }
 
+/* Every run of this status (0: any), of the namespace's own division? */
+static bool is_plain(const struct filter *filter, int32_t *status)
+{
+	*status = 0;
+	for (size_t i = 0; i < filter->n_postfix; i++) {
+		const struct filter_condition *at = filter->postfix[i].condition;
+
+		if (filter->postfix[i].kind == FILTER_AND)
+			continue;
+		if (filter->postfix[i].kind != FILTER_CONDITION)
+			return false;
+		if (at->op == FILTER_IS_NULL && str_same(at->column->name, DIVISION))
+			continue;
+		if (at->column->place != VISIBILITY_STATUS || at->op != FILTER_EQUAL || *status)
+			return false;
+		*status = (int32_t)at->values[0].number;
+	}
+	return true;
+}
+
 /* Does it ask for a time of the end? */
 static bool closes(const struct filter *filter)
 {
@@ -319,6 +340,8 @@ bool listing_closed(struct arena *arena, const struct server_namespace *space,
 	out->index = choose_index(filter);
 	/* What started later ended later: so an index by close need not be walked to its end. */
 	(void)start_span(filter, &first, &last);
+	if (count && is_plain(filter, &out->totals_status))
+		out->totals_without = DIVISION;
 	/* Counts come by status. */
 	if (count && out->index == STORE_BY_CLOSE && first == INT64_MIN && !closes(filter))
 		out->index = STORE_BY_STATUS;

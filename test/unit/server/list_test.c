@@ -306,6 +306,33 @@ static void counts_and_groups(void **state)
 		count("Nothing = 1"), "invalid query: invalid search attribute: Nothing");
 }
 
+/* The kept totals follow a row that is written again, and one that goes. */
+static void totals_follow_the_rows(void **state)
+{
+	struct server_namespace *space = state_namespace(&world.server, "default");
+	Workflowservice__DeleteWorkflowExecutionRequest in =
+		WORKFLOWSERVICE__DELETE_WORKFLOW_EXECUTION_REQUEST__INIT;
+	Common__WorkflowExecution workflow = COMMON__WORKFLOW_EXECUTION__INIT;
+	struct answer answer;
+
+	(void)state;
+	make_six();
+	assert_string_equal(count("ExecutionStatus = 'Terminated'"), "2");
+	transition_begin(&world.server);
+	transition_touch(state_execution(&world.server, space, "a", NULL));
+	transition_durable(&world.server);
+	transition_end(&world.server);
+	assert_string_equal(count("ExecutionStatus = 'Terminated'"), "2");
+	workflow.workflow_id = "d";
+	in.namespace_ = "default";
+	in.workflow_execution = &workflow;
+	call(&answer, frontend_delete, &in);
+	forget(&answer);
+	assert_string_equal(count("ExecutionStatus = 'Terminated'"), "1");
+	assert_string_equal(count("GROUP BY ExecutionStatus"), "5 \"Running\"=4 \"Terminated\"=1");
+	assert_string_equal(list("", 0), "f e c b a");
+}
+
 static void wrong_requests(void **state)
 {
 	Workflowservice__ListWorkflowExecutionsRequest in =
@@ -444,6 +471,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(pages_are_of_one_moment, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(rows_say_what_is_known, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(counts_and_groups, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(totals_follow_the_rows, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(wrong_requests, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(older_calls, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(attributes_are_found, set_up, tear_down),
