@@ -158,6 +158,7 @@ void frontend_describe(struct request *request)
 	if (execution->is_reset)
 		out->workflow_extended_info->last_reset_time =
 			time_of(request, execution->start_ns);
+	family_complete(request, execution, out);
 	nexus_describe(request, execution, out);
 	request_reply(request, out);
 }

@@ -13,14 +13,18 @@
 #include "proto/time.h"
 #include "server/frontend/frontend.h"
 #include "server/frontend/namespace.h"
+#include "server/frontend/start_request.h"
 #include "server/history/cron.h"
+#include "server/history/id_policy.h"
 #include "server/limits.h"
 #include "server/nexus/nexus.h"
 #include "temporal/api/errordetails/v1/message.pb-c.h"
 
 #define REUSE(name_)    ENUMS__WORKFLOW_ID_REUSE_POLICY__WORKFLOW_ID_REUSE_POLICY_##name_
 #define CONFLICT(name_) ENUMS__WORKFLOW_ID_CONFLICT_POLICY__WORKFLOW_ID_CONFLICT_POLICY_##name_
-#define STATUS(name_)   ENUMS__WORKFLOW_EXECUTION_STATUS__WORKFLOW_EXECUTION_STATUS_##name_
+
+/* The number of the event that starts the first workflow task. */
+#define FIRST_TASK_STARTED 3
 
 enum verdict {
 	VERDICT_START,
@@ -30,7 +34,9 @@ enum verdict {
 	VERDICT_REFUSED, /* answered */
 };
 
-static void refuse(struct request *request, const struct execution *current, const char *text)
+/* The id is taken; `why` is what the text goes on with. */
+static void refuse(
+	struct request *request, const struct execution *current, const char *text, const char *why)
 {
 	Errordetails__WorkflowExecutionAlreadyStartedFailure detail =
 		ERRORDETAILS__WORKFLOW_EXECUTION_ALREADY_STARTED_FAILURE__INIT;
@@ -38,14 +44,21 @@ static void refuse(struct request *request, const struct execution *current, con
 	detail.start_request_id = current->create_request_id;
 	detail.run_id = current->run_id;
 	detail.first_execution_run_id = current->first_run_id;
-	request_fail(request, TEMPORAL_ALREADY_EXISTS, &detail, "%s WorkflowId: %s, RunId: %s.",
-		text, current->workflow_id, current->run_id);
+	request_fail(request, TEMPORAL_ALREADY_EXISTS, &detail, "%s WorkflowId: %s, RunId: %s.%s",
+		text, current->workflow_id, current->run_id, why);
 }
 
-static bool is_cleanly_closed(const struct execution *execution)
+/* The last run has ended, and its id may not be used again. */
+static void refuse_reuse(struct request *request, const struct execution *current,
+	Enums__WorkflowIdReusePolicy policy)
 {
-	return execution->status == STATUS(COMPLETED) ||
-	       execution->status == STATUS(CONTINUED_AS_NEW);
+	if (policy == REUSE(REJECT_DUPLICATE))
+		refuse(request, current, "Workflow execution already finished.",
+			" Workflow Id reuse policy: reject duplicate workflow Id.");
+	else
+		refuse(request, current, "Workflow execution already finished successfully.",
+			" Workflow Id reuse policy: allow duplicate workflow Id if last run "
+			"failed.");
 }
 
 static enum verdict judge(struct request *request, const struct execution *current,
@@ -67,96 +80,30 @@ static enum verdict judge(struct request *request, const struct execution *curre
 			return VERDICT_USE;
 		if (conflict == CONFLICT(TERMINATE_EXISTING))
 			return VERDICT_TERMINATE;
-		refuse(request, current, "Workflow execution is already running.");
+		refuse(request, current, "Workflow execution is already running.", "");
 		return VERDICT_REFUSED;
 	}
-	if (reuse == REUSE(REJECT_DUPLICATE)) {
-		refuse(request, current,
-			"Workflow execution already finished. Workflow Id reuse policy: "
-			"RejectDuplicate.");
-		return VERDICT_REFUSED;
-	}
-	if (reuse == REUSE(ALLOW_DUPLICATE_FAILED_ONLY) && is_cleanly_closed(current)) {
-		refuse(request, current,
-			"Workflow execution already finished successfully. Workflow Id reuse "
-			"policy: AllowDuplicateFailedOnly.");
-		return VERDICT_REFUSED;
-	}
-	return VERDICT_START;
-}
-
-static bool check_timeouts(
-	struct request *request, const Workflowservice__StartWorkflowExecutionRequest *in)
-{
-	int64_t ms;
-
-	return frontend_duration(
-		       request, in->workflow_execution_timeout, &ms, "WorkflowExecutionTimeout") &&
-	       frontend_duration(request, in->workflow_run_timeout, &ms, "WorkflowRunTimeout") &&
-	       frontend_duration(request, in->workflow_task_timeout, &ms, "WorkflowTaskTimeout") &&
-	       frontend_duration(request, in->workflow_start_delay, &ms, "WorkflowStartDelay");
-}
-
-static bool check_sizes(
-	struct request *request, const Workflowservice__StartWorkflowExecutionRequest *in)
-{
-	if (in->input && server_over(proto_size(in->input), request->server->config.blob_max)) {
-		request_fail(
-			request, TEMPORAL_INVALID_ARGUMENT, NULL, "Blob data size exceeds limit.");
-		return false;
-	}
-	if (in->memo && server_over(proto_size(in->memo), request->server->config.memo_max)) {
-		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "Memo size exceeds limit.");
-		return false;
-	}
-	return true;
-}
-
-static bool check_retry(
-	struct request *request, const Workflowservice__StartWorkflowExecutionRequest *in)
-{
-	const char *wrong = retry_invalid(in->retry_policy);
-
-	if (!wrong)
-		wrong = cron_invalid(in->cron_schedule, request->server->now_ns);
-	if (wrong)
-		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s", wrong);
-	return !wrong;
-}
-
-static bool check_attributes(
-	struct request *request, const Workflowservice__StartWorkflowExecutionRequest *in)
-{
-	const struct server_namespace *space = state_namespace(request->server, in->namespace_);
-	struct temporal_error err;
-
-	if (search_attributes_check(&space->search_attributes, space->name, in->search_attributes,
-		    &err) == TEMPORAL_OK)
-		return true;
-	request_fail(request, err.code, NULL, "%s", err.message);
-	return false;
-}
-
-static bool check(struct request *request, const Workflowservice__StartWorkflowExecutionRequest *in)
-{
-	return frontend_text(request, in->workflow_id, "WorkflowId is not set on request.") &&
-	       frontend_length(request, in->workflow_id, "WorkflowId") &&
-	       frontend_text(request, in->workflow_type ? in->workflow_type->name : NULL,
-		       "WorkflowType is not set on request.") &&
-	       frontend_length(request, in->workflow_type->name, "WorkflowType") &&
-	       frontend_text(request, in->task_queue ? in->task_queue->name : NULL,
-		       "TaskQueue is not set on request.") &&
-	       frontend_length(request, in->task_queue->name, "TaskQueue") &&
-	       frontend_length(request, in->request_id, "RequestId") &&
-	       nexus_attach_check(request, in) && check_timeouts(request, in) &&
-	       check_retry(request, in) && check_sizes(request, in) &&
-	       check_attributes(request, in);
+	if (id_policy_reuse(current, reuse))
+		return VERDICT_START;
+	refuse_reuse(request, current, reuse);
+	return VERDICT_REFUSED;
 }
 
 bool frontend_start_valid(
 	struct request *request, const Workflowservice__StartWorkflowExecutionRequest *in)
 {
-	return check(request, in);
+	return start_request_check(request, in);
+}
+
+/* A request without an id is given one: the run is then known by it. */
+static const char *request_id_of(struct request *request, const char *given)
+{
+	char uuid[SERVER_UUID_SIZE];
+
+	if (!str_empty(given))
+		return given;
+	server_uuid(&request->server->io, uuid);
+	return request_text(request, uuid);
 }
 
 static struct execution *start(struct request *request, struct server_namespace *space,
@@ -169,7 +116,7 @@ static struct execution *start(struct request *request, struct server_namespace 
 		.space = space,
 		.workflow_id = in->workflow_id,
 		.attributes = out,
-		.request_id = in->request_id,
+		.request_id = request_id_of(request, in->request_id),
 		.extras = { .user_metadata = in->user_metadata, .links = NULL },
 		.no_task = no_task,
 	};
@@ -196,15 +143,24 @@ static struct execution *start(struct request *request, struct server_namespace 
 	out->continued_failure = in->continued_failure;
 	out->last_completion_result = in->last_completion_result;
 	out->priority = in->priority;
-	out->eager_execution_accepted = in->request_eager_execution;
+	out->versioning_override =
+		start_request_override(&request->server->scratch, in->versioning_override);
 	cron_first(request->server, &opts);
+	out->eager_execution_accepted = in->request_eager_execution && opts.delay_ms == 0;
 	return start_execution(request->server, &opts);
 }
 
-static void terminate_for(struct execution *current, const char *identity)
+/* The old run makes room once the new one has a name that its end can tell. */
+static void make_room(struct execution *old, const struct execution *replacement)
 {
-	execution_terminate(current, "TerminateIfRunning WorkflowIdReusePolicy", NULL,
-		str_empty(identity) ? "history-service" : identity, NULL);
+	if (replacement)
+		id_policy_terminate(old, replacement);
+}
+
+/* Its first workflow task waits for so long. */
+static int64_t delay_ms_of(const struct execution *execution)
+{
+	return (execution->execution_ns - execution->start_ns) / PROTO_NS_PER_MS;
 }
 
 static void reply(struct request *request, const struct execution *execution,
@@ -225,6 +181,21 @@ static void reply(struct request *request, const struct execution *execution,
 	request_reply(request, response);
 }
 
+/* An eager start is asked for again: its task, if the first one is still with whom it was given. */
+static Workflowservice__PollWorkflowTaskQueueResponse *first_task_again(
+	struct request *request, struct execution *execution)
+{
+	Workflowservice__PollWorkflowTaskQueueResponse *task;
+
+	if (!state_running(execution) || execution->task_started_id != FIRST_TASK_STARTED ||
+		execution->task_attempt > 1)
+		return NULL;
+	task = REQUEST_NEW(request, Workflowservice__PollWorkflowTaskQueueResponse,
+		workflowservice__poll_workflow_task_queue_response);
+	workflow_task_describe(execution, request, false, task);
+	return task;
+}
+
 void frontend_start(struct request *request)
 {
 	const Workflowservice__StartWorkflowExecutionRequest *in = request->message;
@@ -232,7 +203,7 @@ void frontend_start(struct request *request)
 	struct server_namespace *space = frontend_namespace(request, in->namespace_);
 	struct execution *current;
 
-	if (!space || !namespace_usable(request, space, true) || !check(request, in))
+	if (!space || !namespace_usable(request, space, true) || !start_request_check(request, in))
 		return;
 	current = state_execution(request->server, space, in->workflow_id, NULL);
 	enum verdict verdict = judge(request, current, in, in->workflow_id_conflict_policy);
@@ -241,15 +212,19 @@ void frontend_start(struct request *request)
 	if (verdict == VERDICT_USE || verdict == VERDICT_REPEAT) {
 		if (verdict == VERDICT_USE && state_running(current))
 			nexus_attach(request, current, in);
-		reply(request, current, in->request_id, verdict == VERDICT_REPEAT, NULL);
+		else if (verdict == VERDICT_REPEAT && in->request_eager_execution)
+			task = first_task_again(request, current);
+		reply(request, current, in->request_id, verdict == VERDICT_REPEAT, task);
 		return;
 	}
-	if (verdict == VERDICT_TERMINATE)
-		terminate_for(current, in->identity);
-	bool eager = in->request_eager_execution && !in->workflow_start_delay;
-	current = start(request, space, in, eager);
-	if (current && eager)
+	struct execution *old = verdict == VERDICT_TERMINATE ? current : NULL;
+	current = start(request, space, in, true);
+	if (old)
+		make_room(old, current);
+	if (current && in->request_eager_execution && delay_ms_of(current) == 0)
 		task = workflow_task_start_inline(current, request, in->identity, false);
+	else if (current)
+		start_first_task(current, delay_ms_of(current));
 	reply(request, current, in->request_id, true, task);
 }
 
@@ -282,11 +257,13 @@ static const Workflowservice__StartWorkflowExecutionRequest *as_start(
 	out->links = in->links;
 	out->n_links = in->n_links;
 	out->priority = in->priority;
+	out->versioning_override = in->versioning_override;
 	return out;
 }
 
+/* Unlike a plain signal, this one does not wait with a run that was there and waits. */
 static void signal_it(struct execution *execution,
-	const Workflowservice__SignalWithStartWorkflowExecutionRequest *in)
+	const Workflowservice__SignalWithStartWorkflowExecutionRequest *in, bool ends_delay)
 {
 	History__WorkflowExecutionSignaledEventAttributes signal =
 		HISTORY__WORKFLOW_EXECUTION_SIGNALED_EVENT_ATTRIBUTES__INIT;
@@ -294,12 +271,36 @@ static void signal_it(struct execution *execution,
 
 	if (execution_signal_seen(execution, in->request_id))
 		return;
+	if (ends_delay)
+		start_end_backoff(execution);
 	signal.signal_name = in->signal_name;
 	signal.input = in->signal_input;
 	signal.identity = in->identity;
 	signal.header = in->header;
 	signal.request_id = in->request_id;
 	execution_signal(execution, &signal, &extras);
+}
+
+static Common__Link *signal_link(
+	struct request *request, const struct execution *execution, const char *request_id)
+{
+	Common__Link *link = REQUEST_NEW(request, Common__Link, common__link);
+	Common__Link__WorkflowEvent *event =
+		REQUEST_NEW(request, Common__Link__WorkflowEvent, common__link__workflow_event);
+	Common__Link__WorkflowEvent__RequestIdReference *reference =
+		REQUEST_NEW(request, Common__Link__WorkflowEvent__RequestIdReference,
+			common__link__workflow_event__request_id_reference);
+
+	link->variant_case = COMMON__LINK__VARIANT_WORKFLOW_EVENT;
+	link->workflow_event = event;
+	event->namespace_ = request_text(request, execution->space->name);
+	event->workflow_id = request_text(request, execution->workflow_id);
+	event->run_id = request_text(request, execution->run_id);
+	event->reference_case = COMMON__LINK__WORKFLOW_EVENT__REFERENCE_REQUEST_ID_REF;
+	event->request_id_ref = reference;
+	reference->request_id = request_text(request, request_id);
+	reference->event_type = ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED;
+	return link;
 }
 
 void frontend_signal_with_start(struct request *request)
@@ -313,8 +314,8 @@ void frontend_signal_with_start(struct request *request)
 	struct server_namespace *space = frontend_namespace(request, in->namespace_);
 	struct execution *current;
 
-	if (!space || !namespace_usable(request, space, true) || !check(request, as) ||
-		!frontend_text(request, in->signal_name, "SignalName is not set on request."))
+	if (!space || !namespace_usable(request, space, true) ||
+		!start_request_check_signal(request, in, as))
 		return;
 	if (conflict == CONFLICT(UNSPECIFIED))
 		conflict = CONFLICT(USE_EXISTING);
@@ -322,22 +323,23 @@ void frontend_signal_with_start(struct request *request)
 	enum verdict verdict = judge(request, current, as, conflict);
 	if (verdict == VERDICT_REFUSED)
 		return;
-	if (verdict == VERDICT_TERMINATE)
-		terminate_for(current, in->identity);
 	if (verdict == VERDICT_TERMINATE || verdict == VERDICT_START) {
-		int64_t delay_ms = 0;
+		struct execution *old = current;
 
-		(void)!proto_duration_ms(in->workflow_start_delay, &delay_ms);
 		current = start(request, space, as, true);
+		if (verdict == VERDICT_TERMINATE)
+			make_room(old, current);
 		response->started = true;
-		if (current && delay_ms > 0)
-			start_first_task(current, delay_ms);
+		/* The signal wakes it, unless it has to wait. */
+		if (current && delay_ms_of(current) > 0)
+			start_first_task(current, delay_ms_of(current));
 	}
 	if (current) {
 		if (verdict != VERDICT_REPEAT || state_running(current))
-			signal_it(current, in);
+			signal_it(current, in, verdict == VERDICT_USE);
 		response->run_id = request_text(request, current->run_id);
 		response->first_execution_run_id = request_text(request, current->first_run_id);
+		response->signal_link = signal_link(request, current, in->request_id);
 	}
 	request_reply(request, response);
 }

@@ -466,8 +466,9 @@ void command_schedule_activity(struct decision *decision, const Command__Command
 		out.task_queue =
 			REQUEST_NEW(decision->request, Taskqueue__TaskQueue, taskqueue__task_queue);
 		out.task_queue->name = execution->task_queue;
-		out.task_queue->kind = ENUMS__TASK_QUEUE_KIND__TASK_QUEUE_KIND_NORMAL;
 	}
+	if (!out.task_queue->kind)
+		out.task_queue->kind = ENUMS__TASK_QUEUE_KIND__TASK_QUEUE_KIND_NORMAL;
 	out.header = in->header;
 	out.input = in->input;
 	out.priority = in->priority;

@@ -178,7 +178,7 @@ static bool check_close(struct decision *decision, size_t index)
 	if (decision->execution->n_buffered)
 		return command_refuse(decision, CAUSE(UNHANDLED_COMMAND), "%s", "");
 	if (command->command_type == TYPE(CONTINUE_AS_NEW_WORKFLOW_EXECUTION))
-		return attributes_check_continue(
+		return command_check_continue(
 			decision, command->continue_as_new_workflow_execution_command_attributes);
 	return true;
 }

@@ -115,6 +115,8 @@ struct decision {
 /* Checks without effect, for all commands before the first is applied. False: decision.cause is
  * set. */
 bool command_check(struct decision *decision, size_t index);
+bool command_check_continue(struct decision *decision,
+	const Command__ContinueAsNewWorkflowExecutionCommandAttributes *in);
 /* Before that: their order. NULL, or what is wrong with it; the task goes on then. */
 const char *command_sequence_invalid(
 	Command__Command *const *commands, size_t n, struct arena *arena);

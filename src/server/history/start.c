@@ -76,6 +76,7 @@ static void take(struct execution *execution, const struct start_opts *opts)
 		attributes_merge(execution, in->search_attributes);
 	state_set_bytes(server, &execution->user_metadata, opts->extras.user_metadata);
 	state_set_bytes(server, &execution->priority, in->priority);
+	state_set_bytes(server, &execution->versioning_override, in->versioning_override);
 	in->retry_policy = retry_defaults(&server->scratch, in->retry_policy);
 	state_set_bytes(server, &execution->retry_policy, in->retry_policy);
 	execution->attempt = in->attempt ? in->attempt : 1;

@@ -93,8 +93,6 @@ void nexus_attach(struct request *request, struct execution *execution,
 		attributes.attached_completion_callbacks = in->completion_callbacks;
 		attributes.n_attached_completion_callbacks = in->n_completion_callbacks;
 	}
-	if (!opts->attach_request_id && !extras.n_links)
-		return;
 	if (attributes.n_attached_completion_callbacks)
 		nexus_callbacks_add(execution, in->request_id, in->completion_callbacks,
 			in->n_completion_callbacks);
