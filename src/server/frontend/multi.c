@@ -366,10 +366,8 @@ static void start(struct multi *multi, const struct execution *current)
 	struct request *shadow = shadow_new(request, multi->start);
 	struct execution *execution;
 
-	if (shadow) {
-		multi->start->namespace_ = multi->space->name;
+	if (shadow)
 		frontend_start(shadow);
-	}
 	execution = state_execution(request->server, multi->space, multi->start->workflow_id, NULL);
 	if (!shadow || request->server->failed) {
 		request_fail(request, TEMPORAL_UNAVAILABLE, NULL, "out of memory");
@@ -454,6 +452,9 @@ void frontend_multi(struct request *request)
 	multi->space = space;
 	multi->start = in->operations[0]->start_workflow;
 	multi->update = in->operations[1]->update_workflow;
+	/* The parts need not name their namespace. */
+	if (str_empty(multi->start->namespace_))
+		multi->start->namespace_ = request_text(request, space->name);
 	if (check(multi))
 		run(multi);
 }
