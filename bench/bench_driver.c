@@ -83,7 +83,7 @@ static struct {
 	double *latencies_ms;
 	int64_t next, done, errors, calls, landed;
 	double begun_s;
-	char first_error[400];
+	char first_error[480];
 	/* lock */
 	pthread_mutex_t lock;
 	pthread_cond_t over;
@@ -134,7 +134,7 @@ static void land(struct flight *flight, const char *error)
 
 static void check(struct flight *flight, const struct temporal_result *result)
 {
-	char expected[256], error[320];
+	char expected[256], error[480];
 	struct temporal_payloads payloads = temporal_result_payloads(result);
 
 	if (flags.workload->n > 0)
