@@ -245,6 +245,22 @@ enum temporal_log_level {
 	TEMPORAL_LOG_ERROR,
 };
 
+/* What becomes of a child workflow when its parent has ended. */
+enum temporal_parent_close_policy {
+	TEMPORAL_PARENT_CLOSE_DEFAULT, /* TERMINATE */
+	TEMPORAL_PARENT_CLOSE_TERMINATE,
+	TEMPORAL_PARENT_CLOSE_ABANDON, /* it goes on */
+	TEMPORAL_PARENT_CLOSE_REQUEST_CANCEL,
+};
+
+/* When a child workflow or a Nexus operation that is cancelled is resolved in its workflow. */
+enum temporal_remote_cancellation {
+	TEMPORAL_REMOTE_WAIT_COMPLETED, /* when it has ended, in whatever way */
+	TEMPORAL_REMOTE_WAIT_REQUESTED, /* when the request to cancel has reached it */
+	TEMPORAL_REMOTE_TRY_CANCEL,     /* at once, and it is asked to stop */
+	TEMPORAL_REMOTE_ABANDON,        /* at once, and it is left alone */
+};
+
 /* When an activity that is cancelled is resolved in its workflow. */
 enum temporal_cancellation_type {
 	TEMPORAL_TRY_CANCEL,                  /* at once, and the activity is asked to stop */

@@ -203,6 +203,12 @@ static void decode_call(void *arg)
 		decode->future->payload, decode->out, &decode->err);
 }
 
+static bool has_result(const struct wf_future *future)
+{
+	return future->kind == FUTURE_ACTIVITY || future->kind == FUTURE_CHILD ||
+	       future->kind == FUTURE_NEXUS;
+}
+
 /*
  * Decoded once: a second await gets the same value. A result of another form fails the task and not
  * the run, since a worker with a corrected contract can go on from here.
@@ -221,7 +227,7 @@ static const void *result_of(
 	decode.out = arena_zalloc(decode.arena, contract->out_size);
 	if (!decode.out)
 		run_lacks_memory(wf);
-	if (future->kind != FUTURE_ACTIVITY)
+	if (!has_result(future))
 		run_fault(wf, "InvalidArgument", "wf_await of %s: the future has no result",
 			contract->name);
 	memory_on_thread(wf, decode_call, &decode);
@@ -250,15 +256,23 @@ const void *wf_await_(
 }
 
 /* Nobody else knows the future, so it can be used again as soon as its value is out. */
-const void *wf_activity_(struct wf *wf, const struct temporal_contract *contract, const void *in,
-	const struct wf_activity_opts *opts, size_t opts_size)
+const void *result_and_recycle(
+	struct wf *wf, const struct temporal_contract *contract, struct wf_future *future)
 {
-	struct wf_future *future = wf_start_activity_(wf, contract, in, opts, opts_size);
-
-	await_result(wf, future, "wf_activity");
+	await_result(wf, future,
+		future->kind == FUTURE_ACTIVITY ? "wf_activity"
+		: future->kind == FUTURE_CHILD  ? "wf_child"
+						: "wf_nexus");
 	const void *value = result_of(wf, contract, future);
 	future_recycle(wf, future);
 	return value;
+}
+
+const void *wf_activity_(struct wf *wf, const struct temporal_contract *contract, const void *in,
+	const struct wf_activity_opts *opts, size_t opts_size)
+{
+	return result_and_recycle(
+		wf, contract, wf_start_activity_(wf, contract, in, opts, opts_size));
 }
 
 /* The payload as it is, copied out of the activation. */
@@ -281,7 +295,7 @@ const struct temporal_payload *(wf_await_raw)(struct wf *wf, struct wf_future *f
 	if (future->value && !future->raw)
 		run_fault(wf, "InvalidArgument",
 			"wf_await_raw of %s: wf_await has taken the result before", future->what);
-	if (future->value || future->kind != FUTURE_ACTIVITY || !future->payload)
+	if (future->value || !has_result(future) || !future->payload)
 		return future->value;
 	struct decode decode = { .wf = wf, .future = future, .arena = run_arena(wf) };
 	decode.out = arena_zalloc(decode.arena, sizeof(struct temporal_payload));
@@ -305,13 +319,18 @@ const struct temporal_payload *(wf_await_raw)(struct wf *wf, struct wf_future *f
 void activity_resolve(struct wf *wf, uint32_t seq, const struct resolution *resolution)
 {
 	struct wf_future *future = pending_take(&wf->activities, seq);
-	const struct temporal_failure *failure = NULL;
 
-	if (!future) {
+	if (future)
+		result_settle(wf, future, resolution);
+	else
 		run_break(wf, "InternalError", "Failed finding the activity of sequence number %u",
 			seq);
-		return;
-	}
+}
+
+void result_settle(struct wf *wf, struct wf_future *future, const struct resolution *resolution)
+{
+	const struct temporal_failure *failure = NULL;
+
 	if (resolution->status == RESOLUTION_COMPLETED) {
 		future->payload = resolution->result;
 		future->fresh = true;
@@ -320,7 +339,7 @@ void activity_resolve(struct wf *wf, uint32_t seq, const struct resolution *reso
 	} else {
 		failure = resolution->failure
 				  ? convert_failure_from_api(&wf->arena, resolution->failure)
-				  : failure_cancelled(wf, "Activity cancelled");
+				  : failure_cancelled(wf, "Cancelled");
 		if (!failure)
 			run_out_of_memory(wf);
 	}

@@ -44,12 +44,30 @@ static void cancel_one(struct wf *wf, struct wf_future *future, struct coroutine
 	if (future->cancelled)
 		return;
 	future->cancelled = true;
-	if (future->kind == FUTURE_TIMER)
+	switch (future->kind) {
+	case FUTURE_TIMER:
 		timer_cancel(wf, future);
-	else if (future->kind == FUTURE_ACTIVITY)
+		break;
+	case FUTURE_ACTIVITY:
 		activity_cancel(wf, future);
-	else
+		break;
+	case FUTURE_CHILD:
+		child_cancel(wf, future);
+		break;
+	case FUTURE_NEXUS:
+		nexus_cancel(wf, future);
+		break;
+	case FUTURE_STARTED: /* what is started is what is cancelled */
+		cancel_one(wf, future->of, list);
+		break;
+	case FUTURE_SIGNAL:
+		external_take_back(wf, future);
+		break;
+	case FUTURE_CANCEL: /* it cannot be taken back, and is soon over */
+		break;
+	default:
 		future_settle(wf, future, failure_cancelled(wf, "Condition cancelled"));
+	}
 }
 
 /*

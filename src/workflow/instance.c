@@ -110,6 +110,10 @@ void wf_instance_free(struct wf_instance *instance)
 	coroutine_end_all(wf);
 	pending_finish(&wf->timers);
 	pending_finish(&wf->activities);
+	pending_finish(&wf->children);
+	pending_finish(&wf->signals_sent);
+	pending_finish(&wf->cancels);
+	pending_finish(&wf->operations);
 	arena_finish(&wf->task);
 	arena_finish(&wf->arena);
 	mem_free(instance);
@@ -137,7 +141,9 @@ size_t wf_instance_memory(const struct wf_instance *instance)
 	const struct wf *wf = &instance->wf;
 
 	return sizeof(*instance) + wf->arena.held + wf->task.held + wf->stack_bytes +
-	       (wf->timers.room + wf->activities.room) * 16;
+	       (wf->timers.room + wf->activities.room + wf->children.room + wf->signals_sent.room +
+		       wf->cancels.room + wf->operations.room) *
+		       16;
 }
 
 /*
@@ -236,6 +242,28 @@ static void apply(struct wf *wf, const struct activation_job *job)
 		update_apply(wf, &job->update);
 		break;
 	case JOB_NOTIFY_HAS_PATCH:
+		patch_known(wf, job->has_patch.patch_id);
+		break;
+	case JOB_RESOLVE_CHILD_START:
+		child_started(wf, &job->resolve_child_start);
+		break;
+	case JOB_RESOLVE_CHILD:
+		child_resolve(wf, job->resolve_child.seq, &job->resolve_child.result);
+		break;
+	case JOB_RESOLVE_SIGNAL_EXTERNAL:
+		external_resolve(wf, &wf->signals_sent, job->resolve_signal_external.seq,
+			job->resolve_signal_external.failure);
+		break;
+	case JOB_RESOLVE_CANCEL_EXTERNAL:
+		external_resolve(wf, &wf->cancels, job->resolve_cancel_external.seq,
+			job->resolve_cancel_external.failure);
+		break;
+	case JOB_RESOLVE_NEXUS_START:
+		nexus_started(wf, job);
+		break;
+	case JOB_RESOLVE_NEXUS:
+		nexus_resolve(wf, job->resolve_nexus.seq, &job->resolve_nexus.result);
+		break;
 	case JOB_REMOVE_FROM_CACHE:
 		break;
 	default:

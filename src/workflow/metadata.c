@@ -53,6 +53,18 @@ static char *say_future(struct arena *arena, const char *text, const struct wf_f
 		return arena_printf(arena, "%s activity %s (%u)", text, future->what, future->seq);
 	case FUTURE_COROUTINE:
 		return arena_printf(arena, "%s a coroutine", text);
+	case FUTURE_CHILD:
+		return arena_printf(
+			arena, "%s child %s (%s)", text, future->what, future->remote->id);
+	case FUTURE_NEXUS:
+		return arena_printf(
+			arena, "%s Nexus operation %s (%u)", text, future->what, future->seq);
+	case FUTURE_STARTED:
+		return arena_printf(arena, "%s the start of %s", text, future->of->what);
+	case FUTURE_SIGNAL:
+		return arena_printf(arena, "%s the delivery of signal %s", text, future->what);
+	case FUTURE_CANCEL:
+		return arena_printf(arena, "%s a request to cancel %s", text, future->what);
 	case FUTURE_CONDITION:
 		break;
 	}

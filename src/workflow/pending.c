@@ -48,7 +48,8 @@ bool pending_put(struct pending *pending, uint32_t seq, struct wf_future *future
 	return true;
 }
 
-struct wf_future *pending_take(struct pending *pending, uint32_t seq)
+/* The entry of the number; NULL: it was never pending, or was taken. */
+static struct pending_entry *find(const struct pending *pending, uint32_t seq)
 {
 	size_t low = 0, high = pending->count;
 
@@ -60,12 +61,27 @@ struct wf_future *pending_take(struct pending *pending, uint32_t seq)
 		else
 			high = middle;
 	}
-	if (low == pending->count || pending->entries[low].seq != seq)
+	if (low == pending->count || pending->entries[low].seq != seq ||
+		!pending->entries[low].future)
 		return NULL;
-	struct wf_future *future = pending->entries[low].future;
-	if (!future)
+	return &pending->entries[low];
+}
+
+struct wf_future *pending_get(const struct pending *pending, uint32_t seq)
+{
+	const struct pending_entry *entry = find(pending, seq);
+
+	return entry ? entry->future : NULL;
+}
+
+struct wf_future *pending_take(struct pending *pending, uint32_t seq)
+{
+	struct pending_entry *entry = find(pending, seq);
+	struct wf_future *future = entry ? entry->future : NULL;
+
+	if (!entry)
 		return NULL;
-	pending->entries[low].future = NULL;
+	entry->future = NULL;
 	pending->live--;
 	if (pending->live * 2 <= pending->count)
 		compact(pending);

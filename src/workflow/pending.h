@@ -19,6 +19,9 @@ struct pending {
 bool pending_put(struct pending *pending, uint32_t seq, struct wf_future *future)
 	__attribute__((warn_unused_result));
 
+/* The future, which stays; NULL: there is none of that number. */
+struct wf_future *pending_get(const struct pending *pending, uint32_t seq);
+
 /* The future, which is no longer pending; NULL: there is none of that number. */
 struct wf_future *pending_take(struct pending *pending, uint32_t seq);
 

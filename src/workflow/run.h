@@ -31,7 +31,20 @@ enum future_kind {
 	FUTURE_TIMER,
 	FUTURE_ACTIVITY,
 	FUTURE_COROUTINE,
-	FUTURE_CONDITION
+	FUTURE_CONDITION,
+	FUTURE_CHILD,
+	FUTURE_NEXUS,
+	FUTURE_STARTED, /* of a child or a Nexus operation */
+	FUTURE_SIGNAL,
+	FUTURE_CANCEL,
+};
+
+/* What a child or a Nexus operation has besides its result; in the run's arena. */
+struct remote {
+	const char *id;     /* CHILD: the workflow's */
+	const char *run_id; /* CHILD: "" before it has started; NEXUS: the token */
+	bool started;
+	struct wf_future *begun; /* the future of its start, if somebody asked for it */
 };
 
 /* One coroutine that waits for one future; `also` is the next future of the same wait. */
@@ -44,16 +57,18 @@ struct waiter {
 struct wf_future {
 	enum future_kind kind;
 	bool done;
-	bool cancelled;   /* wf_cancel or a cancelled coroutine has asked for its end */
-	bool excused;     /* its failure concerns nobody, or somebody has seen it */
-	bool shielded;    /* started by a deferred action: not cancelled with its starter */
-	bool fresh;       /* `payload` belongs to the activation */
-	bool raw;         /* `value` is a struct temporal_payload */
-	bool listed;      /* in wf->conditions */
-	bool orphan;      /* and to be recycled when it is not any more */
-	uint32_t seq;     /* TIMER, ACTIVITY */
-	uint32_t serial;  /* counts all futures of the run */
-	const char *what; /* ACTIVITY: its type; CONDITION: the signal's name or NULL */
+	bool cancelled;  /* wf_cancel or a cancelled coroutine has asked for its end */
+	bool excused;    /* its failure concerns nobody, or somebody has seen it */
+	bool shielded;   /* started by a deferred action: not cancelled with its starter */
+	bool fresh;      /* `payload` belongs to the activation */
+	bool raw;        /* `value` is a struct temporal_payload */
+	bool listed;     /* in wf->conditions */
+	bool orphan;     /* and to be recycled when it is not any more */
+	uint32_t seq;    /* TIMER, ACTIVITY */
+	uint32_t serial; /* counts all futures of the run */
+	/* ACTIVITY, CHILD: its type; NEXUS: the operation; CONDITION, SIGNAL: the signal's name or
+	 * NULL. */
+	const char *what;
 	struct waiter *waiters, **waiters_end;
 	struct coroutine *starter; /* NULL when that has ended */
 	struct wf_future *next_started, *previous_started;
@@ -61,14 +76,17 @@ struct wf_future {
 	struct wf_future *next_failed, *previous_failed; /* unseen failures of the run */
 	const struct temporal_failure *failure;
 	union {
-		const Common__Payload *payload; /* ACTIVITY: its result; NULL: none, or decoded */
-		struct coroutine *coroutine;    /* COROUTINE; NULL when it has ended */
+		/* Of those with a result: that; NULL: none, or decoded. */
+		const Common__Payload *payload;
+		struct wf_future *of;        /* STARTED: whose start */
+		struct coroutine *coroutine; /* COROUTINE; NULL when it has ended */
 		struct {
 			bool (*ready)(const void *state); /* CONDITION */
 			const void *state;
 		};
 	};
 	const void *value; /* what the result was decoded to */
+	struct remote *remote;
 };
 
 /* A pending future, started by the running coroutine. NULL: no memory. Anywhere. */
@@ -209,8 +227,10 @@ struct wf {
 	struct coroutine *free_coroutines;
 	struct wf_future *free_futures, *conditions, **conditions_end, *fresh, *failed;
 	struct waiter *free_waiters;
-	struct pending timers, activities;
-	uint32_t timer_seq, activity_seq, future_serial;
+	struct pending timers, activities, children, signals_sent, cancels, operations;
+	uint32_t timer_seq, activity_seq, child_seq, signal_seq, cancel_seq, nexus_seq;
+	uint32_t future_serial;
+	struct known_patch *patches;
 	struct signal *signals, **signals_end; /* without a handler so far */
 	unsigned handlers_running;
 	size_t stack_bytes; /* resident, of parked coroutines */
@@ -278,6 +298,42 @@ void activity_cancel(struct wf *wf, struct wf_future *future);
 void signal_apply(struct wf *wf, const struct activation_signal *job);
 void query_apply(struct wf *wf, const struct activation_query *job);
 void update_apply(struct wf *wf, const struct activation_update *job);
+void child_started(struct wf *wf, const struct activation_resolve_child_start *job);
+void child_resolve(struct wf *wf, uint32_t seq, const struct resolution *resolution);
+void child_cancel(struct wf *wf, struct wf_future *future);
+void nexus_started(struct wf *wf, const struct activation_job *job);
+void nexus_resolve(struct wf *wf, uint32_t seq, const struct resolution *resolution);
+void nexus_cancel(struct wf *wf, struct wf_future *future);
+void external_resolve(
+	struct wf *wf, struct pending *pending, uint32_t seq, const Failure__Failure *failure);
+void external_take_back(struct wf *wf, struct wf_future *future);
+void patch_known(struct wf *wf, const char *id);
+
+/* activity.c: the result of a thing that has one, which nobody else has a pointer to. */
+const void *result_and_recycle(
+	struct wf *wf, const struct temporal_contract *contract, struct wf_future *future);
+/* It has ended: with a result or a failure. Thread's stack. */
+void result_settle(struct wf *wf, struct wf_future *future, const struct resolution *resolution);
+
+/* remote.c: what children and Nexus operations have in common. */
+struct wf_future *remote_started(struct wf *wf, struct wf_future *future);
+void remote_has_started(struct wf *wf, struct wf_future *future);
+void remote_not_started(
+	struct wf *wf, struct wf_future *future, const struct temporal_failure *failure);
+
+/* The arguments of a call, as payloads in an arena. */
+struct arguments {
+	struct arena *arena;
+	const struct temporal_contract *contract; /* or: */
+	const struct temporal_payloads *raw;
+	const void *in;
+	struct activation_payloads out;
+	struct temporal_error err;
+};
+/* Thread's stack; false: `err` says why. */
+bool arguments_encode(struct arguments *arguments);
+/* Coroutine: ends it if the arguments could not be encoded. */
+void arguments_check(struct wf *wf, const struct arguments *arguments, const char *of);
 
 /* The handler for that kind of thing and name: typed, untyped, or the one for all; NULL: none. */
 const struct temporal_handler *handler_find(

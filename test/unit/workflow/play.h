@@ -185,6 +185,41 @@ static inline void play_activity_failed(
 	};
 }
 
+static inline Failure__Failure *play_failure(
+	struct play *play, enum temporal_failure_kind kind, const char *message)
+{
+	struct temporal_failure failure = { .kind = kind, .message = message, .type = "Kind" };
+
+	return convert_failure_to_api(&play->arena, &failure);
+}
+
+static inline void play_child_started(struct play *play, uint32_t seq, const char *run_id)
+{
+	play_job(play, JOB_RESOLVE_CHILD_START)->resolve_child_start =
+		(struct activation_resolve_child_start){
+			.seq = seq, .run_id = run_id, .workflow_id = "", .workflow_type = ""
+		};
+}
+
+static inline void play_child(
+	struct play *play, uint32_t seq, enum resolution_status status, const char *json_or_message)
+{
+	bool completed = status == RESOLUTION_COMPLETED;
+	struct activation_job *job = play_job(play, JOB_RESOLVE_CHILD);
+
+	job->resolve_child.seq = seq;
+	job->resolve_child.result = (struct resolution){
+		.status = status,
+		.result = completed && json_or_message ? play_payload(play, json_or_message) : NULL,
+		.failure = completed ? NULL
+				     : play_failure(play,
+					       status == RESOLUTION_CANCELLED
+						       ? TEMPORAL_FAILURE_CANCELLED
+						       : TEMPORAL_FAILURE_APPLICATION,
+					       json_or_message),
+	};
+}
+
 /* ---- the answer as text ---- */
 
 static inline void play_say(struct play *play, const char *format, ...)
@@ -224,6 +259,78 @@ static inline void play_say_failure(struct play *play, const Failure__Failure *f
 			FAILURE__FAILURE__FAILURE_INFO_APPLICATION_FAILURE_INFO)
 			play_say(play, "%s: ", failure->application_failure_info->type);
 		play_say(play, "%s%s", failure->message, failure->cause ? " <- " : "");
+	}
+}
+
+static inline void play_say_remote(struct play *play, const struct command *command)
+{
+	const struct command_signal_external *signal = &command->signal_external;
+
+	switch (command->kind) {
+	case COMMAND_START_CHILD:
+		play_say(play, "child %u %s %s", command->start_child.seq,
+			command->start_child.workflow_type, command->start_child.workflow_id);
+		play_say_payloads(play, command->start_child.input);
+		break;
+	case COMMAND_CANCEL_CHILD:
+		play_say(play, "cancel child %u", command->cancel_child.seq);
+		break;
+	case COMMAND_SIGNAL_EXTERNAL:
+		play_say(play, "signal %u %s to %s", signal->seq, signal->signal_name,
+			signal->child_workflow_id ? signal->child_workflow_id
+						  : signal->execution.workflow_id);
+		play_say_payloads(play, signal->arguments);
+		break;
+	case COMMAND_CANCEL_SIGNAL:
+		play_say(play, "cancel signal %u", command->cancel_signal.seq);
+		break;
+	case COMMAND_REQUEST_CANCEL_EXTERNAL:
+		play_say(play, "cancel workflow %u %s: %s", command->cancel_external.seq,
+			command->cancel_external.execution.workflow_id,
+			command->cancel_external.reason);
+		break;
+	case COMMAND_SCHEDULE_NEXUS:
+		play_say(play, "nexus %u %s/%s/%s(", command->schedule_nexus.seq,
+			command->schedule_nexus.endpoint, command->schedule_nexus.service,
+			command->schedule_nexus.operation);
+		play_say_payload(play, command->schedule_nexus.input);
+		play_say(play, ")");
+		for (size_t i = 0; i < command->schedule_nexus.n_headers; i++)
+			play_say(play, " %s=%s", command->schedule_nexus.headers[i].key,
+				command->schedule_nexus.headers[i].value);
+		break;
+	case COMMAND_REQUEST_CANCEL_NEXUS:
+		play_say(play, "cancel nexus %u", command->request_cancel_nexus.seq);
+		break;
+	case COMMAND_SET_PATCH_MARKER:
+		play_say(play, "patch %s%s", command->set_patch_marker.patch_id,
+			command->set_patch_marker.deprecated ? " deprecated" : "");
+		break;
+	case COMMAND_UPSERT_SEARCH_ATTRIBUTES:
+		play_say(play, "attributes");
+		for (size_t i = 0;
+			i < command->upsert_search_attributes.search_attributes->n_indexed_fields;
+			i++) {
+			play_say(play, " %s=",
+				command->upsert_search_attributes.search_attributes
+					->indexed_fields[i]
+					->key);
+			play_say_payload(play, command->upsert_search_attributes.search_attributes
+						       ->indexed_fields[i]
+						       ->value);
+		}
+		break;
+	case COMMAND_MODIFY_PROPERTIES:
+		play_say(play, "memo");
+		for (size_t i = 0; i < command->modify_properties.upserted_memo->n_fields; i++) {
+			play_say(play,
+				" %s=", command->modify_properties.upserted_memo->fields[i]->key);
+			play_say_payload(
+				play, command->modify_properties.upserted_memo->fields[i]->value);
+		}
+		break;
+	default:
+		play_say(play, "command of kind %d", (int)command->kind);
 	}
 }
 
@@ -278,7 +385,7 @@ static inline void play_say_command(struct play *play, const struct command *com
 			play_say_payload(play, command->update_response.completed);
 		break;
 	default:
-		play_say(play, "command of kind %d", (int)command->kind);
+		play_say_remote(play, command);
 	}
 	play_say(play, "\n");
 }
