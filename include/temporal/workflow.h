@@ -880,9 +880,9 @@ static inline struct wf_future *wf_timer_with(
 #define wf_nexus_started(wf_, operation_) (wf_nexus_started)(WF_ACTS_(wf_), operation_)
 #define wf_patched(wf_, id_) (wf_patched)(WF_ACTS_(wf_), id_)
 #define wf_deprecate_patch(wf_, id_) (wf_deprecate_patch)(WF_ACTS_(wf_), id_)
-#define wf_upsert_search_attributes(wf_, entries_) \
-	(wf_upsert_search_attributes)(WF_ACTS_(wf_), entries_)
-#define wf_upsert_memo(wf_, entries_) (wf_upsert_memo)(WF_ACTS_(wf_), entries_)
+#define wf_upsert_search_attributes(wf_, ...) \
+	(wf_upsert_search_attributes)(WF_ACTS_(wf_), __VA_ARGS__)
+#define wf_upsert_memo(wf_, ...) (wf_upsert_memo)(WF_ACTS_(wf_), __VA_ARGS__)
 #define wf_receive_raw(wf_, name_) (wf_receive_raw)(WF_ACTS_(wf_), name_)
 #define wf_until_signal_raw(wf_, name_) (wf_until_signal_raw)(WF_ACTS_(wf_), name_)
 #define wf_wait_handlers(wf_) (wf_wait_handlers)(WF_ACTS_(wf_))

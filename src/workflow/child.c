@@ -1,8 +1,8 @@
 /*
  * child.c: child workflows: started, signalled, cancelled, resolved, and their results.
  *
- *	wf_start_child -> command, future in `children` -> child_started (a job) -> child_resolve (one
- *	more) -> wf_await
+ *	wf_start_child -> command, future in `children` -> child_started, child_resolve (jobs)
+ *	    -> wf_await
  *
  * The id is made here if the caller gives none, from the run's random numbers, so that a replay has
  * the same. The future stays in `children` until the child has ended, or could not be started.
