@@ -62,7 +62,7 @@ static void count_tasks(const struct execution *execution, struct busy *busy)
 
 static struct busy count_all(const struct server *server)
 {
-	struct busy busy = { 0 };
+	struct busy busy = { .others = server->nexus_calls.count };
 
 	for (uint32_t i = 0; i < server->numbers.capacity; i++) {
 		if (server->numbers.slots[i].value)

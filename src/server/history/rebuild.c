@@ -11,6 +11,7 @@
 #include "proto/codec.h"
 #include "proto/time.h"
 #include "server/history/update.h"
+#include "server/nexus/nexus.h"
 
 #define EVENT(name_) ENUMS__EVENT_TYPE__EVENT_TYPE_##name_
 
@@ -238,6 +239,7 @@ void rebuild_apply(struct execution *execution, const History__HistoryEvent *eve
 		if (rows[i].type == event->event_type)
 			rows[i].handle(execution, event);
 	}
+	nexus_rebuild(execution, event);
 }
 
 void rebuild_arm(struct execution *execution)
@@ -255,4 +257,5 @@ void rebuild_arm(struct execution *execution)
 			&state_timer_type, at);
 		timer_arm(at);
 	}
+	nexus_rebuild_arm(execution);
 }

@@ -15,6 +15,7 @@
 #include "proto/codec.h"
 #include "proto/time.h"
 #include "server/history/update.h"
+#include "server/nexus/nexus.h"
 
 #define EVENT(name_) ENUMS__EVENT_TYPE__EVENT_TYPE_##name_
 #define CHUNK        256
@@ -153,11 +154,12 @@ static void reapply(
 	case EVENT(WORKFLOW_EXECUTION_OPTIONS_UPDATED):
 		execution_take_options(
 			run, event->workflow_execution_options_updated_event_attributes);
-		event_add_with(run, event->event_type,
+		event->event_id = event_add_with(run, event->event_type,
 			event->workflow_execution_options_updated_event_attributes, &extras);
+		nexus_rebuild(run, event);
 		break;
 	default:
-		break;
+		nexus_reapply(run, event, &extras);
 	}
 }
 

@@ -284,6 +284,12 @@ static void deliver(struct nexus_due *due)
 	struct nexus_completion completion = { 0 };
 	const char *text = "";
 
+	if (!str_empty(callback->execution->reset_run_id)) {
+		/* Its end was a reset's: the run that took over has it too. */
+		callback->state = STATE(STANDBY);
+		nexus_callback_record(callback);
+		return;
+	}
 	if (!spec || !completion_of(callback, &completion)) {
 		server_no_memory(server);
 		return;

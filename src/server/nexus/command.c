@@ -124,7 +124,8 @@ static bool check_schedule(struct decision *decision, size_t index)
 		!check_timeout(decision, in->schedule_to_start_timeout, "ScheduleToStartTimeout") ||
 		!check_timeout(decision, in->start_to_close_timeout, "StartToCloseTimeout"))
 		return false;
-	if (in->input && proto_size(in->input) > SERVER_BLOB_MAX) {
+	if (in->input &&
+		server_over(proto_size(in->input), decision->execution->server->config.blob_max)) {
 		decision->terminate = true;
 		return command_refuse(
 			decision, BAD_SCHEDULE, ATTRIBUTES ".Input exceeds size limit");

@@ -444,7 +444,8 @@ static void call(struct nexus_exchange *exchange, const struct route *route)
 			return;
 		}
 	}
-	if (!route->cancel && exchange->body.len > SERVER_BLOB_MAX) {
+	if (!route->cancel &&
+		server_over(exchange->body.len, exchange->request.server->config.blob_max)) {
 		refuse(exchange, "BAD_REQUEST", "input exceeds size limit");
 		return;
 	}
@@ -529,7 +530,8 @@ static bool read_outcome(
 	if (str_same(state, "succeeded")) {
 		out->result = nexus_content_read(
 			arena, exchange->headers, exchange->n_headers, exchange->body);
-		if (out->result && proto_size(out->result) > SERVER_BLOB_MAX)
+		if (out->result && server_over(proto_size(out->result),
+					   exchange->request.server->config.blob_max))
 			refuse(exchange, "BAD_REQUEST", "result exceeds size limit");
 		else if (!out->result)
 			refuse(exchange, "BAD_REQUEST", "invalid result content");

@@ -287,6 +287,14 @@ void nexus_flushed(
 Common__Link *nexus_run_link(
 	const struct execution *execution, const char *request_id, struct arena *arena);
 
+/* rebuild.c: what an event of a history that is taken over changes; nothing is armed or called
+ * before nexus_rebuild_arm(). */
+void nexus_rebuild(struct execution *execution, const History__HistoryEvent *event);
+void nexus_rebuild_arm(struct execution *execution);
+/* An event that came later in the other run, if it is of an operation that is pending in this. */
+void nexus_reapply(struct execution *execution, History__HistoryEvent *event,
+	const struct event_extras *extras);
+
 /* describe.c */
 void nexus_describe(struct request *request, const struct execution *execution,
 	Workflowservice__DescribeWorkflowExecutionResponse *out);

@@ -292,7 +292,8 @@ static void start_outcome(struct nexus_operation *operation, const struct nexus_
 
 	switch (outcome->result) {
 	case NEXUS_SYNC:
-		if (outcome->payload && proto_size(outcome->payload) > SERVER_BLOB_MAX)
+		if (outcome->payload && server_over(proto_size(outcome->payload),
+						server_of(operation)->config.blob_max))
 			nexus_add_unsuccessful(operation,
 				call_failure(scratch, "http: response body too large", false),
 				false);

@@ -436,6 +436,53 @@ static void buffered_end_comes_after_signals(void **state)
 	assert_string_equal(events_of(current_run()), "1 5 6 7 48 26 5 6 7 26 50 5");
 }
 
+/* The run that takes over has the operation too, and the token of the old one leads to it. */
+static void goes_on_after_a_reset(void **state)
+{
+	Workflowservice__ResetWorkflowExecutionRequest in =
+		WORKFLOWSERVICE__RESET_WORKFLOW_EXECUTION_REQUEST__INIT;
+
+	(void)state;
+	begin();
+	assert_string_equal(answer_async("token"), "");
+	start_handler("handler");
+	decide(NULL, 0);
+	in.namespace_ = "default";
+	in.workflow_execution = &workflow;
+	in.workflow_task_finish_event_id = 9;
+	in.request_id = "reset";
+	call_well(frontend_reset, &in);
+	assert_int_equal(the_operation()->state, STATE(STARTED));
+	assert_string_equal(the_operation()->token, "token");
+	terminate("handler");
+	assert_null(the_operation());
+	assert_string_equal(events_of(current_run()), "1 5 6 7 48 49 5 6 9 5 51");
+}
+
+/* Nobody is told of a run's end that another one follows. */
+static void next_run_has_the_callbacks(void **state)
+{
+	struct execution *first;
+
+	(void)state;
+	begin();
+	start_handler("handler");
+	first = state_execution(
+		&world.server, state_namespace(&world.server, "default"), "handler", NULL);
+	transition_begin(&world.server);
+	struct execution *next = start_next(first, start_attributes(first), 0);
+	execution_close(first, ENUMS__WORKFLOW_EXECUTION_STATUS__WORKFLOW_EXECUTION_STATUS_FAILED);
+	transition_end(&world.server);
+	world_settle();
+	assert_int_equal(first->nexus_callbacks->state, 1); /* it stands by for ever */
+	assert_int_equal(next->nexus_callbacks->state, 1);
+	assert_non_null(the_operation());
+	terminate("handler");
+	assert_int_equal(
+		next->nexus_callbacks->state, ENUMS__CALLBACK_STATE__CALLBACK_STATE_SUCCEEDED);
+	assert_null(the_operation());
+}
+
 static void bad_answers(void **state)
 {
 	char longest[4098];
@@ -494,6 +541,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(callback_that_leads_nowhere, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			buffered_end_comes_after_signals, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(goes_on_after_a_reset, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(next_run_has_the_callbacks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bad_answers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(endpoint_that_is_gone, set_up, tear_down),
 	};

@@ -1,0 +1,173 @@
+/*
+ * rebuild.c: operations and callbacks from the events of a history: for a run that takes over the
+ * beginning of another one's, and for the ends of operations that came later there.
+ *
+ * Loop's thread.
+ */
+#include "proto/time.h"
+#include "server/nexus/nexus.h"
+
+#define EVENT(name_) ENUMS__EVENT_TYPE__EVENT_TYPE_NEXUS_OPERATION_##name_
+#define RUN(name_)   ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_##name_
+#define STATE(name_) ENUMS__PENDING_NEXUS_OPERATION_STATE__PENDING_NEXUS_OPERATION_STATE_##name_
+#define CANCEL(name_) \
+	ENUMS__NEXUS_OPERATION_CANCELLATION_STATE__NEXUS_OPERATION_CANCELLATION_STATE_##name_
+
+static int64_t time_of(const History__HistoryEvent *event)
+{
+	int64_t ns = 0;
+
+	(void)!proto_timestamp_ns(event->event_time, &ns);
+	return ns;
+}
+
+static int64_t duration_of(const Google__Duration *duration)
+{
+	int64_t ms = 0;
+
+	(void)!proto_duration_ms(duration, &ms);
+	return ms;
+}
+
+static void scheduled(struct execution *execution, const History__HistoryEvent *event)
+{
+	const History__NexusOperationScheduledEventAttributes *in =
+		event->nexus_operation_scheduled_event_attributes;
+	struct nexus_operation *operation = nexus_operation_new(execution);
+	struct server *server = execution->server;
+
+	if (!operation)
+		return;
+	operation->scheduled_id = event->event_id;
+	operation->scheduled_ns = time_of(event);
+	operation->state = STATE(SCHEDULED);
+	operation->schedule_to_close_ms = duration_of(in->schedule_to_close_timeout);
+	operation->schedule_to_start_ms = duration_of(in->schedule_to_start_timeout);
+	operation->start_to_close_ms = duration_of(in->start_to_close_timeout);
+	state_set_text(server, &operation->endpoint, in->endpoint);
+	state_set_text(server, &operation->endpoint_id, in->endpoint_id);
+	state_set_text(server, &operation->service, in->service);
+	state_set_text(server, &operation->operation, in->operation);
+	state_set_text(server, &operation->request_id, in->request_id);
+}
+
+static void started(struct nexus_operation *operation, const History__HistoryEvent *event)
+{
+	operation->state = STATE(STARTED);
+	operation->started_ns = time_of(event);
+	state_set_text(operation->execution->server, &operation->token,
+		event->nexus_operation_started_event_attributes->operation_token);
+	if (operation->cancel_requested_id)
+		operation->cancel_state = CANCEL(SCHEDULED);
+}
+
+static void cancel_requested(struct nexus_operation *operation, const History__HistoryEvent *event)
+{
+	operation->cancel_requested_id = event->event_id;
+	operation->cancel_requested_ns = time_of(event);
+	if (operation->state == (int32_t)STATE(STARTED))
+		operation->cancel_state = CANCEL(SCHEDULED);
+}
+
+/* The event of the schedule that an event of an operation names. */
+static int64_t scheduled_of(const History__HistoryEvent *event)
+{
+	switch (event->event_type) {
+	case EVENT(STARTED):
+		return event->nexus_operation_started_event_attributes->scheduled_event_id;
+	case EVENT(COMPLETED):
+		return event->nexus_operation_completed_event_attributes->scheduled_event_id;
+	case EVENT(FAILED):
+		return event->nexus_operation_failed_event_attributes->scheduled_event_id;
+	case EVENT(CANCELED):
+		return event->nexus_operation_canceled_event_attributes->scheduled_event_id;
+	case EVENT(TIMED_OUT):
+		return event->nexus_operation_timed_out_event_attributes->scheduled_event_id;
+	case EVENT(CANCEL_REQUESTED):
+		return event->nexus_operation_cancel_requested_event_attributes->scheduled_event_id;
+	case EVENT(CANCEL_REQUEST_COMPLETED):
+		return event->nexus_operation_cancel_request_completed_event_attributes
+			->scheduled_event_id;
+	case EVENT(CANCEL_REQUEST_FAILED):
+		return event->nexus_operation_cancel_request_failed_event_attributes
+			->scheduled_event_id;
+	default:
+		return 0;
+	}
+}
+
+static void change(struct nexus_operation *operation, const History__HistoryEvent *event)
+{
+	switch (event->event_type) {
+	case EVENT(STARTED):
+		started(operation, event);
+		break;
+	case EVENT(CANCEL_REQUESTED):
+		cancel_requested(operation, event);
+		break;
+	case EVENT(CANCEL_REQUEST_COMPLETED):
+		operation->cancel_state = CANCEL(SUCCEEDED);
+		break;
+	case EVENT(CANCEL_REQUEST_FAILED):
+		operation->cancel_state = CANCEL(FAILED);
+		break;
+	default: /* its end */
+		nexus_operation_free(operation);
+	}
+}
+
+static void attached(struct execution *execution, const History__HistoryEvent *event)
+{
+	const History__WorkflowExecutionOptionsUpdatedEventAttributes *in =
+		event->workflow_execution_options_updated_event_attributes;
+
+	if (str_empty(in->attached_request_id))
+		return;
+	nexus_callbacks_add(execution, in->attached_request_id, in->attached_completion_callbacks,
+		in->n_attached_completion_callbacks);
+	nexus_attached(execution, in->attached_request_id, event->event_id);
+}
+
+void nexus_rebuild(struct execution *execution, const History__HistoryEvent *event)
+{
+	const History__WorkflowExecutionStartedEventAttributes *start =
+		event->workflow_execution_started_event_attributes;
+	struct nexus_operation *operation;
+
+	if (event->event_type == EVENT(SCHEDULED))
+		scheduled(execution, event);
+	else if (event->event_type == RUN(STARTED))
+		nexus_callbacks_add(execution, execution->create_request_id,
+			start->completion_callbacks, start->n_completion_callbacks);
+	else if (event->event_type == RUN(OPTIONS_UPDATED))
+		attached(execution, event);
+	else if ((operation = nexus_operation_find(execution, scheduled_of(event))))
+		change(operation, event);
+}
+
+void nexus_rebuild_arm(struct execution *execution)
+{
+	for (struct nexus_operation *at = execution->nexus_operations; at; at = at->next)
+		nexus_operation_record(at);
+	nexus_revive(execution);
+}
+
+void nexus_reapply(struct execution *execution, History__HistoryEvent *event,
+	const struct event_extras *extras)
+{
+	switch (event->event_type) {
+	case EVENT(STARTED):
+	case EVENT(COMPLETED):
+	case EVENT(FAILED):
+	case EVENT(CANCELED):
+	case EVENT(TIMED_OUT):
+		break;
+	default:
+		return;
+	}
+	if (!nexus_operation_find(execution, scheduled_of(event)))
+		return;
+	event_add_with(execution, event->event_type,
+		event->nexus_operation_started_event_attributes, extras);
+	nexus_rebuild(execution, event);
+}
