@@ -341,6 +341,8 @@ static void limits_are_those_of_updates(void **state)
 	both_badly(&made, TEMPORAL_RESOURCE_EXHAUSTED,
 		"10 " ABORTED
 		" 1; 8 limit on number of concurrent in-flight updates has been reached (10) 1");
+	for (int i = 0; i < SERVER_UPDATES_OPEN_MAX; i++)
+		forget(&asked[i]);
 }
 
 #define ALONE_START(text_)  "3 " text_ " 0; 10 " ABORTED " 1"

@@ -69,6 +69,7 @@ static void pending_task_is_in_the_history_that_is_shown(void **state)
 			poll_workflow(&poll);
 	}
 	assert_string_equal(events_of(current_run()), "1 5 6 7");
+	forget(&asked);
 	forget(&poll);
 }
 
@@ -235,6 +236,7 @@ static void forgotten_task_cannot_be_completed(void **state)
 		"Workflow task not found.");
 	arena_finish(&made.arena);
 	assert_false(asked.done);
+	forget(&asked);
 	forget(&poll);
 	forget(&next);
 }

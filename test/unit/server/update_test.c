@@ -155,16 +155,18 @@ static void id_is_one_update(void **state)
 
 static void update_without_id_gets_one(void **state)
 {
-	struct answer asked, poll;
+	struct answer asked, poll, now;
 
 	(void)state;
 	start_idle();
 	ask(&asked, "", COMPLETED);
 	const char *id = poll_workflow(&poll)->messages[0]->protocol_instance_id;
 	assert_int_equal(strlen(id), SERVER_UUID_SIZE - 1);
-	look(&poll, id, ADMITTED);
-	forget(&poll);
+	look(&now, id, ADMITTED);
+	expect_update(&now, ADMITTED, NULL);
 	assert_false(asked.done);
+	forget(&poll);
+	forget(&asked);
 }
 
 static void tasks_bring_updates_in_order(void **state)
@@ -178,8 +180,10 @@ static void tasks_bring_updates_in_order(void **state)
 		ask(&asked[i], ids[i], COMPLETED);
 	const Workflowservice__PollWorkflowTaskQueueResponse *task = poll_workflow(&poll);
 	assert_int_equal(task->n_messages, 3);
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < 3; i++) {
 		assert_string_equal(task->messages[i]->protocol_instance_id, ids[i]);
+		forget(&asked[i]);
+	}
 	forget(&poll);
 }
 
@@ -230,6 +234,7 @@ static void heartbeat_keeps_the_update(void **state)
 	assert_false(asked.done);
 	assert_string_equal(events_of(current_run()), "1 5 6 7 5 6 7 5");
 	assert_int_equal(poll_workflow(&next)->n_messages, 1);
+	forget(&asked);
 	forget(&poll);
 	forget(&next);
 }
@@ -394,6 +399,7 @@ static void closing_run_takes_no_update(void **state)
 	complete(&made);
 	ask(&late, "u", COMPLETED);
 	assert_false(late.done);
+	forget(&late);
 	forget(&poll);
 }
 
@@ -420,6 +426,9 @@ static void ten_are_in_flight(void **state)
 	/* The worker said nothing about the others, so they are over too. */
 	ask(&again, "one more", COMPLETED);
 	assert_false(again.done);
+	forget(&again);
+	for (int i = 0; i < SERVER_UPDATES_OPEN_MAX; i++)
+		forget(&asked[i]);
 }
 
 static void size_in_flight_is_limited(void **state)
@@ -453,6 +462,8 @@ static void size_in_flight_is_limited(void **state)
 	call_badly(frontend_update, &made.in, TEMPORAL_RESOURCE_EXHAUSTED,
 		"limit on total payload size of in-flight updates has been reached (20971520 "
 		"bytes)");
+	for (int i = 0; i < 5; i++)
+		forget(&asked[i]);
 }
 
 /* Ten updates, accepted and completed by one task. What the task suggested. */
@@ -520,6 +531,7 @@ static void bad_requests_are_refused(void **state)
 	longest[SERVER_ID_MAX] = '\0';
 	ask(&asked, longest, COMPLETED);
 	assert_false(asked.done);
+	forget(&asked);
 	update_call_init(&made, "u");
 	made.request.meta = NULL;
 	call_badly(frontend_update, &made.in, TEMPORAL_INVALID_ARGUMENT,
