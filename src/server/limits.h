@@ -36,7 +36,7 @@
 #define SERVER_BAD_BINARIES_MAX       10 /* of a namespace */
 #define SERVER_UPDATES_OPEN_MAX       10
 #define SERVER_UPDATES_MAX            2000
-#define SERVER_UPDATES_SUGGEST        1800               /* from here on: continue as new */
+#define SERVER_UPDATES_SUGGEST        90                 /* % of that: continue as new */
 #define SERVER_UPDATES_SIZE_MAX       (20 * 1024 * 1024) /* bytes, of those without an outcome */
 #define SERVER_SPECULATIVE_EVENTS_MAX 10 /* that are sent out with a task and forgotten again */
 

@@ -4,7 +4,7 @@
  */
 #include "proto/codec.h"
 #include "server/frontend/frontend.h"
-#include "server/limits.h"
+#include "server/history/start_check.h"
 #include "temporal/api/errordetails/v1/message.pb-c.h"
 
 #define ACCEPTED_EVENT ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED
@@ -44,6 +44,16 @@ static bool check_callbacks(struct request *request, const Update__Request *in)
 	return false;
 }
 
+static bool check_links(struct request *request, const Update__Request *in)
+{
+	const char *wrong =
+		start_check_links(in->links, in->n_links, &request->server->config, request->arena);
+
+	if (wrong)
+		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s", wrong);
+	return !wrong;
+}
+
 bool frontend_update_valid(
 	struct request *request, const Workflowservice__UpdateWorkflowExecutionRequest *in)
 {
@@ -53,7 +63,7 @@ bool frontend_update_valid(
 	if (!check_execution(request, in->workflow_execution) ||
 		!frontend_present(request, meta, "Update meta is not set on request."))
 		return false;
-	if (strlen(meta->update_id) > SERVER_ID_MAX) {
+	if (server_over(strlen(meta->update_id), request->server->config.id_max)) {
 		request_fail(
 			request, TEMPORAL_INVALID_ARGUMENT, NULL, "UpdateId length exceeds limit.");
 		return false;
@@ -61,7 +71,8 @@ bool frontend_update_valid(
 	if (!frontend_present(request, in->request->input, "Update input is not set on request.") ||
 		!frontend_text(
 			request, in->request->input->name, "Update name is not set on request.") ||
-		!check_stage(request, in->wait_policy) || !check_callbacks(request, in->request))
+		!check_stage(request, in->wait_policy) || !check_callbacks(request, in->request) ||
+		!check_links(request, in->request))
 		return false;
 	if (!str_empty(meta->update_id))
 		return true;

@@ -299,25 +299,31 @@ static void refuse_busy(
 	request_fail(request, TEMPORAL_RESOURCE_EXHAUSTED, &detail, "%s", text);
 }
 
-const char *update_over_total(const struct execution *execution)
+static int64_t total(const struct execution *execution)
 {
-	const struct updates *updates = &execution->updates;
-
-	if (updates->n_open + updates->n_completed < SERVER_UPDATES_MAX)
-		return NULL;
-	return "The limit on the total number of distinct updates in this workflow has been "
-	       "reached (2000). Make sure any duplicate updates share an Update ID so the server "
-	       "can deduplicate them, and consider rejecting updates that you aren't going to "
-	       "process. You can also Continue-as-New to avoid this; we recommend you check "
-	       "Continue-as-New Suggested in your Workflow.";
+	return (int64_t)execution->updates.n_open + execution->updates.n_completed;
 }
-_Static_assert(SERVER_UPDATES_MAX == 2000, "the text above says so");
+
+const char *update_over_total(const struct execution *execution, struct arena *arena)
+{
+	int64_t limit = execution->server->config.updates_max;
+
+	if (total(execution) < limit)
+		return NULL;
+	return arena_printf(arena,
+		"The limit on the total number of distinct updates in this workflow has been "
+		"reached (%lld). Make sure any duplicate updates share an Update ID so the server "
+		"can deduplicate them, and consider rejecting updates that you aren't going to "
+		"process. You can also Continue-as-New to avoid this; we recommend you check "
+		"Continue-as-New Suggested in your Workflow.",
+		(long long)limit);
+}
 
 bool update_many(const struct execution *execution)
 {
-	const struct updates *updates = &execution->updates;
+	int64_t limit = execution->server->config.updates_max;
 
-	return updates->n_open + updates->n_completed >= SERVER_UPDATES_SUGGEST;
+	return total(execution) >= (limit * SERVER_UPDATES_SUGGEST + 99) / 100;
 }
 
 /* What the open ones hold. */
@@ -334,25 +340,28 @@ static size_t size_of(const struct execution *execution)
 static bool has_room(
 	const struct execution *execution, struct request *request, const Update__Request *in)
 {
-	const char *over = update_over_total(execution);
+	const struct server_config *config = &execution->server->config;
+	const char *over = update_over_total(execution, request->arena);
 
-	if (execution->updates.n_open >= SERVER_UPDATES_OPEN_MAX) {
+	if (execution->updates.n_open >= config->updates_open_max) {
 		refuse_busy(request, CAUSE(CONCURRENT_LIMIT),
-			"limit on number of concurrent in-flight updates has been reached (10)");
+			arena_printf(request->arena,
+				"limit on number of concurrent in-flight updates has been reached "
+				"(%lld)",
+				(long long)config->updates_open_max));
 		return false;
 	}
-	_Static_assert(SERVER_UPDATES_OPEN_MAX == 10, "the text above says so");
 	if (over) {
 		request_fail(request, TEMPORAL_FAILED_PRECONDITION, NULL, "%s", over);
 		return false;
 	}
-	if (size_of(execution) + proto_size(in) < SERVER_UPDATES_SIZE_MAX)
+	if (!server_over(size_of(execution) + proto_size(in) + 1, config->updates_size_max))
 		return true;
 	refuse_busy(request, CAUSE(CONCURRENT_LIMIT),
 		arena_printf(request->arena,
-			"limit on total payload size of in-flight updates has been reached (%d "
+			"limit on total payload size of in-flight updates has been reached (%lld "
 			"bytes)",
-			SERVER_UPDATES_SIZE_MAX));
+			(long long)config->updates_size_max));
 	return false;
 }
 

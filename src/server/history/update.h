@@ -91,7 +91,7 @@ bool update_pending(const struct execution *execution);
 bool update_many(const struct execution *execution);
 
 /* NULL, or what limit would be passed by one more. */
-const char *update_over_total(const struct execution *execution);
+const char *update_over_total(const struct execution *execution, struct arena *arena);
 
 /* All that are in the history, once more: for a run that leaves memory. */
 void update_record_all(const struct execution *execution);

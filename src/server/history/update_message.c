@@ -251,7 +251,7 @@ static struct update *subject(
 {
 	struct execution *execution = decision->execution;
 	struct update *update = update_find(execution, id);
-	const char *over = update ? NULL : update_over_total(execution);
+	const char *over = update ? NULL : update_over_total(execution, decision->request->arena);
 	const Update__Request *request;
 	const void *body;
 
@@ -381,7 +381,7 @@ static bool check_message(struct decision *decision, size_t index)
 	planned->taken = true;
 	if (!type)
 		return false;
-	if (proto_size(message->body) > SERVER_BLOB_MAX) {
+	if (server_over(proto_size(message->body), decision->execution->server->config.blob_max)) {
 		decision->terminate = true;
 		return command_refuse(decision, BAD, "Message type %s exceeds size limit.", type);
 	}
