@@ -27,6 +27,9 @@ struct store_items {
 void store_items_init(struct store_items *items);
 void store_items_add(struct store_items *items, struct store_item *item);
 
+/* Makes an empty database at the path if there is none, in one piece; if it can. */
+void store_create(const char *path);
+
 /* ---- Batches ---- */
 
 enum store_op_kind {

@@ -201,6 +201,8 @@ static enum temporal_code open_database(struct store *store, struct temporal_err
 		if (code != TEMPORAL_OK)
 			return code;
 	}
+	if (store->path && !store->vfs)
+		store_create(store->path);
 	return store_conn_open(&store->writer, store->path, store->vfs, STORE_WRITER, err);
 }
 
