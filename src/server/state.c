@@ -508,8 +508,12 @@ static void request_ids_finish(struct execution *execution)
 	map_finish(&execution->request_ids);
 }
 
+/* Out of every list that others go through: when the server ends, too, they are freed after it. */
 static void execution_free(struct execution *execution)
 {
+	timers_stop(&execution->server->timers, &execution->task_timer);
+	timers_stop(&execution->server->timers, &execution->run_timer);
+	matching_withdraw(&execution->task);
 	while (execution->activities)
 		state_activity_free(execution->activities);
 	while (execution->timers)
@@ -581,9 +585,6 @@ void state_execution_free(struct execution *execution)
 {
 	struct server *server = execution->server;
 
-	timers_stop(&server->timers, &execution->task_timer);
-	timers_stop(&server->timers, &execution->run_timer);
-	matching_withdraw(&execution->task);
 	leave_runs(execution);
 	(void)map_remove(&server->numbers, execution->number);
 	leave_id(execution);

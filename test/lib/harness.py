@@ -11,7 +11,6 @@ the kernel when the test ends. Server is temporald or the real Temporal server. 
     TEST_KEEP                  set: temporary folders stay
 """
 import atexit
-import ctypes
 import json
 import os
 import shutil
@@ -25,8 +24,6 @@ import unittest
 import urllib.request
 import uuid
 
-PR_SET_PDEATHSIG = 1
-LIBC = ctypes.CDLL(None)
 READY_TIMEOUT_S = 60
 START_TRIES = 3
 PAUSE_S = 0.005
@@ -91,8 +88,9 @@ def program(path):
     return full
 
 
-def _die_with_parent():
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+# What we start dies with us. Not by code between fork and exec: in a program with threads (the SDK's) it may
+# wait there for ever for a lock that a thread has held.
+_DIE_WITH_PARENT = ["setpriv", "--pdeathsig", "KILL", "--"]
 
 
 class Process:
@@ -105,8 +103,8 @@ class Process:
         self.log = log or os.path.join(temp_dir(), f"{Process._count}.log")
         with open(self.log, "wb") as f:
             self.popen = subprocess.Popen(
-                [str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=f, stderr=f,
-                env={**os.environ, **(env or {})}, preexec_fn=_die_with_parent)
+                _DIE_WITH_PARENT + [str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=f, stderr=f,
+                env={**os.environ, **(env or {})})
 
     def __enter__(self):
         return self

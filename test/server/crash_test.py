@@ -181,6 +181,7 @@ class CrashTest(unittest.IsolatedAsyncioTestCase):
                     asyncio.gather(self.kill_all_the_time(), *[self.user(n) for n in range(USERS)]), 110)
                 print(f"{time.monotonic() - began:.1f} s", file=sys.stderr)
             self.assertFalse(worker.ended(), worker.output())
+        self.assertGreater(min(self.acknowledged.values()), KILLS // 10)
         self.daemon.restart()
         for handle in self.handles:
             history = await self.keep_trying(handle.fetch_history)
