@@ -1,8 +1,8 @@
 /*
  * create.c: a new database file, whole or not there at all: it is made in memory, written beside
  * its place, synced, and renamed into it. SQLite's own way to an empty write-ahead-logged database
- * with our tables costs seven syncs one after the other, this one two; a server on an empty database
- * is ready so much sooner.
+ * with our tables costs seven syncs one after the other, this one two; a server on an empty
+ * database is ready so much sooner.
  *
  * Where this is not possible (no permission, no space, a file is there already) nothing is left
  * behind, and the ordinary way, which follows, does it or says why. The owner's thread, with the
