@@ -328,7 +328,7 @@ static void limits_are_those_of_updates(void **state)
 {
 	struct answer asked[SERVER_UPDATES_OPEN_MAX];
 	struct both made;
-	char id[8];
+	char id[16];
 
 	(void)state;
 	start_idle();
