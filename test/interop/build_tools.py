@@ -1,7 +1,9 @@
-"""Builds grpc-go's interop client and server and h2spec from the Go module proxy into a folder, once.
+"""Builds grpc-go's interop client and server, h2spec, and a worker with client of the official Go SDK (go_sdk/), from
+the Go module proxy into a folder, once.
 
 Exit code 77 (skipped) when there is no Go, or the modules cannot be had.
 """
+import hashlib
 import pathlib
 import shutil
 import subprocess
@@ -9,6 +11,7 @@ import sys
 
 GRPC = "v1.84.0"
 H2SPEC = "v2.2.1+incompatible"
+SDK = "v1.48.0"
 GO_MOD = f"module tools\n\ngo 1.24\n\nrequire (\n\tgoogle.golang.org/grpc {GRPC}\n\tgithub.com/summerwind/h2spec {H2SPEC}\n)\n"
 TOOLS_GO = """package tools
 
@@ -29,13 +32,31 @@ def skip(why):
     sys.exit(77)
 
 
+def build_sdk(go, out):
+    """go_sdk/main.go, in a module of its own: its dependencies are not grpc-go's business."""
+    program = pathlib.Path(__file__).resolve().parent / "go_sdk" / "main.go"
+    stamp = out / "go_sdk.stamp"
+    wanted = hashlib.sha256(program.read_bytes() + SDK.encode()).hexdigest()
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    source = out / "sdk"
+    source.mkdir(parents=True, exist_ok=True)
+    (source / "go.mod").write_text(f"module sdk\n\ngo 1.24\n\nrequire go.temporal.io/sdk {SDK}\n")
+    shutil.copy(program, source)
+    done = subprocess.run([go, "build", "-mod=mod", "-o", str(out / "go_sdk"), "."], cwd=source, capture_output=True,
+                          text=True)
+    if done.returncode != 0:
+        skip(f"the program of the Go SDK cannot be built: {done.stderr.strip()[-600:]}")
+    stamp.write_text(wanted)
+
+
 def main():
     out = pathlib.Path(sys.argv[1]).resolve()
-    if all((out / name).exists() for name in PROGRAMS):
-        return
     go = shutil.which("go")
+    if not go and all((out / name).exists() for name in (*PROGRAMS, "go_sdk")):
+        return
     if not go:
-        skip("Go is not on this machine, so grpc-go and h2spec cannot be built")
+        skip("Go is not on this machine, so grpc-go, h2spec and the program of the Go SDK cannot be built")
     source = out / "src"
     source.mkdir(parents=True, exist_ok=True)
     (source / "go.mod").write_text(GO_MOD)
@@ -47,6 +68,7 @@ def main():
                               capture_output=True, text=True)
         if done.returncode != 0:
             skip(f"{package} cannot be built: {done.stderr.strip()[-600:]}")
+    build_sdk(go, out)
 
 
 main()

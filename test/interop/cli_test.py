@@ -71,7 +71,6 @@ class CliTest(unittest.TestCase):
         self.cli("workflow", "terminate", "--workflow-id", name)
         self.wait_status(name, "TERMINATED")
 
-    @harness.not_served("DescribeTaskQueue with versions")
     def test_describe_task_queue_sees_the_worker(self):
         self.cli("workflow", "execute", "--type", "ChainWorkflow", "--task-queue", self.queue, "--workflow-id",
                  harness.unique("chain"), "--input", "1")

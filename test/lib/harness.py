@@ -20,7 +20,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import unittest
 import urllib.request
 import uuid
 
@@ -180,11 +179,6 @@ def cli_json(address, *args, **kw):
 def is_real():
     """Is it the real server that this run of the test is about?"""
     return os.environ.get("TEMPORAL_TEST_SERVER") != "temporald"
-
-
-def not_served(what):
-    """A unittest decorator: skips the test on temporald, which does not serve this yet."""
-    return unittest.skipUnless(is_real(), f"temporald does not serve this yet: {what}")
 
 
 class Server:

@@ -31,15 +31,6 @@ struct test_server {
 /* Is it the real server that this run of the test is about? */
 bool test_server_is_real(void);
 
-/* In a cmocka test: skips it on temporald, which does not serve this yet, and says so. */
-#define TEST_NOT_SERVED(what_) \
-	do { \
-		if (!test_server_is_real()) { \
-			print_message("temporald does not serve this yet: %s\n", (what_)); \
-			skip(); \
-		} \
-	} while (0)
-
 /* The address of the server that the tests of this run share (namespace "default"); valid until the
  * program ends. */
 const char *test_server_shared(void);

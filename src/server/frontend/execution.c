@@ -96,7 +96,8 @@ void frontend_terminate(struct request *request)
 
 	if (!execution || !same_chain(request, execution, in->first_execution_run_id))
 		return;
-	execution_terminate(execution, in->reason, in->details,
+	execution_terminate(execution,
+		str_empty(in->reason) ? "terminated by user via frontend" : in->reason, in->details,
 		str_empty(in->identity) ? "frontend-service" : in->identity, &extras);
 	request_reply(
 		request, REQUEST_NEW(request, Workflowservice__TerminateWorkflowExecutionResponse,

@@ -406,8 +406,15 @@ static void timed_out(struct activity *activity, Enums__TimeoutType type)
 	if (activity->last_failure.len)
 		failure.cause = proto_decode(scratch, &failure__failure__descriptor,
 			activity->last_failure.ptr, activity->last_failure.len, NULL, NULL);
-	if (type == ENUMS__TIMEOUT_TYPE__TIMEOUT_TYPE_SCHEDULE_TO_CLOSE)
+	if (type == ENUMS__TIMEOUT_TYPE__TIMEOUT_TYPE_SCHEDULE_TO_CLOSE ||
+		type == ENUMS__TIMEOUT_TYPE__TIMEOUT_TYPE_SCHEDULE_TO_START)
 		state = ENUMS__RETRY_STATE__RETRY_STATE_TIMEOUT;
+	if (state == ENUMS__RETRY_STATE__RETRY_STATE_TIMEOUT &&
+		type != ENUMS__TIMEOUT_TYPE__TIMEOUT_TYPE_SCHEDULE_TO_START) {
+		failure.message = "Not enough time to schedule next retry before activity "
+				  "ScheduleToClose timeout, giving up retrying";
+		info.timeout_type = ENUMS__TIMEOUT_TYPE__TIMEOUT_TYPE_SCHEDULE_TO_CLOSE;
+	}
 	add_timed_out(activity, &failure, state);
 	finish(activity);
 	workflow_task_wake(execution);
@@ -453,7 +460,7 @@ void command_schedule_activity(struct decision *decision, const Command__Command
 	History__ActivityTaskScheduledEventAttributes out =
 		HISTORY__ACTIVITY_TASK_SCHEDULED_EVENT_ATTRIBUTES__INIT;
 	Common__RetryPolicy none = COMMON__RETRY_POLICY__INIT;
-	struct event_extras extras = { .user_metadata = command->user_metadata };
+	struct event_extras extras = event_extras_of(command);
 	struct activity *activity = state_activity_new(execution);
 
 	if (!activity)
@@ -472,6 +479,7 @@ void command_schedule_activity(struct decision *decision, const Command__Command
 	out.header = in->header;
 	out.input = in->input;
 	out.priority = in->priority;
+	out.use_workflow_build_id = in->use_workflow_build_id;
 	out.schedule_to_close_timeout = duration(decision->request, activity->schedule_to_close_ms);
 	out.schedule_to_start_timeout = duration(decision->request, activity->schedule_to_start_ms);
 	out.start_to_close_timeout = duration(decision->request, activity->start_to_close_ms);

@@ -196,7 +196,7 @@ void command_start_child(struct decision *decision, const Command__Command *comm
 	const child_attributes *in = command->start_child_workflow_execution_command_attributes;
 	History__StartChildWorkflowExecutionInitiatedEventAttributes out =
 		HISTORY__START_CHILD_WORKFLOW_EXECUTION_INITIATED_EVENT_ATTRIBUTES__INIT;
-	struct event_extras extras = { .user_metadata = command->user_metadata };
+	struct event_extras extras = event_extras_of(command);
 	Taskqueue__TaskQueue queue = TASKQUEUE__TASK_QUEUE__INIT;
 	struct child *child = child_new(parent);
 

@@ -233,7 +233,7 @@ static void record_marker(struct decision *decision, const Command__Command *com
 		command->record_marker_command_attributes;
 	History__MarkerRecordedEventAttributes out =
 		HISTORY__MARKER_RECORDED_EVENT_ATTRIBUTES__INIT;
-	struct event_extras extras = { .user_metadata = command->user_metadata };
+	struct event_extras extras = event_extras_of(command);
 	History__MarkerRecordedEventAttributes__DetailsEntry *entries, **details;
 
 	entries = arena_array(decision->request->arena, in->n_details, sizeof(*entries));

@@ -195,6 +195,8 @@ int64_t event_add_with(struct execution *execution, Enums__EventType type, void 
 	event.workflow_execution_started_event_attributes = attributes;
 	if (extras) {
 		event.user_metadata = extras->user_metadata;
+		event.event_group_markers = extras->group_markers;
+		event.n_event_group_markers = extras->n_group_markers;
 		event.links = extras->links;
 		event.n_links = extras->n_links;
 		event.worker_may_ignore |= extras->worker_may_ignore;

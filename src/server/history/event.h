@@ -5,15 +5,28 @@
 #define SERVER_HISTORY_EVENT_H
 
 #include "server/transition.h"
+#include "temporal/api/command/v1/message.pb-c.h"
 
 /* What an event carries besides its attributes; zeroed: nothing. Borrowed. */
 struct event_extras {
 	Sdk__UserMetadata *user_metadata;
+	Sdk__EventGroupMarker **group_markers;
+	size_t n_group_markers;
 	Common__Link **links;
 	size_t n_links;
 	int64_t time_ns; /* 0: now */
 	bool worker_may_ignore;
 };
+
+/* Those of a command, for the event that it leads to. */
+static inline struct event_extras event_extras_of(const Command__Command *command)
+{
+	return (struct event_extras){
+		.user_metadata = command->user_metadata,
+		.group_markers = command->event_group_markers,
+		.n_group_markers = command->n_event_group_markers,
+	};
+}
 
 /*
  * Adds an event with these attributes (their message type decides which they are). Its number; 0

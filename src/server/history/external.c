@@ -194,7 +194,7 @@ void command_signal_external(struct decision *decision, const Command__Command *
 		command->signal_external_workflow_execution_command_attributes;
 	signal_attributes out =
 		HISTORY__SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED_EVENT_ATTRIBUTES__INIT;
-	struct event_extras extras = { .user_metadata = command->user_metadata };
+	struct event_extras extras = event_extras_of(command);
 
 	out.workflow_task_completed_event_id = decision->completed_id;
 	out.namespace_ = in->namespace_;
@@ -217,7 +217,7 @@ void command_cancel_external(struct decision *decision, const Command__Command *
 		command->request_cancel_external_workflow_execution_command_attributes;
 	cancel_attributes out = no_cancel;
 	Common__WorkflowExecution name = COMMON__WORKFLOW_EXECUTION__INIT;
-	struct event_extras extras = { .user_metadata = command->user_metadata };
+	struct event_extras extras = event_extras_of(command);
 
 	name.workflow_id = in->workflow_id;
 	name.run_id = in->run_id;

@@ -58,9 +58,24 @@ void reset_point_add(struct execution *execution,
 	state_set_bytes(execution->server, &execution->reset_points, points);
 }
 
+/* When this run is deleted, one cannot go back to its points any more. */
+static void expire(
+	const struct execution *execution, const char *run_id, Workflow__ResetPointInfo *point)
+{
+	struct server *server = execution->server;
+
+	if (str_same(point->run_id, run_id))
+		point->expire_time = proto_timestamp_new(&server->scratch,
+			server->now_ns + execution->space->retention_ms * PROTO_NS_PER_MS);
+}
+
 Workflow__ResetPoints *reset_points_hand_on(const struct execution *execution)
 {
-	return execution->reset_points.len ? points_of(execution) : NULL;
+	Workflow__ResetPoints *points = execution->reset_points.len ? points_of(execution) : NULL;
+
+	for (size_t i = 0; points && i < points->n_points; i++)
+		expire(execution, execution->run_id, points->points[i]);
+	return points;
 }
 
 void reset_points_take(struct execution *execution,
@@ -85,9 +100,7 @@ void reset_points_take(struct execution *execution,
 			(void)!proto_timestamp_ns(point->expire_time, &expires_ns);
 		if (expires_ns < server->now_ns)
 			continue;
-		if (str_same(point->run_id, started->continued_execution_run_id))
-			point->expire_time = proto_timestamp_new(&server->scratch,
-				server->now_ns + execution->space->retention_ms * PROTO_NS_PER_MS);
+		expire(execution, started->continued_execution_run_id, point);
 		points->points[n++] = point;
 	}
 	points->n_points = n;

@@ -45,7 +45,7 @@ void command_start_timer(struct decision *decision, const Command__Command *comm
 	const Command__StartTimerCommandAttributes *in = command->start_timer_command_attributes;
 	History__TimerStartedEventAttributes attributes =
 		HISTORY__TIMER_STARTED_EVENT_ATTRIBUTES__INIT;
-	struct event_extras extras = { .user_metadata = command->user_metadata };
+	struct event_extras extras = event_extras_of(command);
 	struct user_timer *timer = state_timer_new(execution);
 	int64_t delay_ns = 0;
 

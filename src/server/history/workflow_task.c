@@ -248,7 +248,8 @@ void workflow_task_wake(struct execution *execution)
 	workflow_task_schedule(execution);
 }
 
-static void begin(struct execution *execution, const char *identity, bool sticky)
+static void begin(struct execution *execution, const char *identity, bool sticky,
+	const char *known_request_id)
 {
 	struct server *server = execution->server;
 	char request_id[SERVER_UUID_SIZE];
@@ -263,7 +264,8 @@ static void begin(struct execution *execution, const char *identity, bool sticky
 		add_scheduled(execution);
 	}
 	server_uuid(&server->io, request_id);
-	state_set_text(server, &execution->task_request_id, request_id);
+	state_set_text(server, &execution->task_request_id,
+		known_request_id ? known_request_id : request_id);
 	state_set_text(server, &execution->task_identity, identity);
 	execution->task_started_ns = server->now_ns;
 	weigh(execution);
@@ -369,7 +371,7 @@ void workflow_task_start(
 		REQUEST_NEW(request, Workflowservice__PollWorkflowTaskQueueResponse,
 			workflowservice__poll_workflow_task_queue_response);
 
-	begin(execution, identity, sticky);
+	begin(execution, identity, sticky, NULL);
 	workflow_task_describe(execution, request, sticky, response);
 	update_send(execution, request, true, response);
 	response->backlog_count_hint = request->advice.n_backlog;
@@ -386,7 +388,7 @@ Workflowservice__PollWorkflowTaskQueueResponse *workflow_task_start_inline(
 
 	if (!execution->task_scheduled_id)
 		schedule_quietly(execution);
-	begin(execution, identity, sticky);
+	begin(execution, identity, sticky, "request-from-RespondWorkflowTaskCompleted");
 	workflow_task_describe(execution, request, sticky, response);
 	return response;
 }

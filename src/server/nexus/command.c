@@ -250,7 +250,7 @@ static void schedule(struct decision *decision, const Command__Command *command)
 	struct nexus_operation *operation = nexus_operation_new(decision->execution);
 	History__NexusOperationScheduledEventAttributes out =
 		HISTORY__NEXUS_OPERATION_SCHEDULED_EVENT_ATTRIBUTES__INIT;
-	struct event_extras extras = { .user_metadata = command->user_metadata };
+	struct event_extras extras = event_extras_of(command);
 	char request_id[SERVER_UUID_SIZE];
 
 	if (!operation)
@@ -286,7 +286,7 @@ static void cancel(struct decision *decision, const Command__Command *command)
 	struct nexus_operation *operation = nexus_operation_find(decision->execution, id);
 	History__NexusOperationCancelRequestedEventAttributes out =
 		HISTORY__NEXUS_OPERATION_CANCEL_REQUESTED_EVENT_ATTRIBUTES__INIT;
-	struct event_extras extras = { .user_metadata = command->user_metadata };
+	struct event_extras extras = event_extras_of(command);
 
 	out.scheduled_event_id = id;
 	out.workflow_task_completed_event_id = decision->completed_id;
