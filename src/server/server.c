@@ -20,7 +20,7 @@
 #include "server/frontend/namespace.h"
 #include "server/journal.h"
 #include "server/limits.h"
-#include "server/nexus/http.h"
+#include "server/nexus/http_client.h"
 #include "temporal/api/common/v1/grpc_status.pb-c.h"
 
 #define HEALTH_SERVING 1
@@ -247,6 +247,8 @@ static enum temporal_code configure(struct temporal_server *server,
 	for (; code == TEMPORAL_OK && line && *line; line++) {
 		bool has_effect = true;
 
+		if (nexus_rules_set(&server->server, *line, &code, err))
+			continue;
 		code = server_config_set(&server->server.config, *line, &has_effect, err);
 		snprintf(text, sizeof(text), "dynamic configuration %s has no effect", *line);
 		if (code == TEMPORAL_OK && !has_effect && opts->warn)
@@ -343,6 +345,9 @@ static enum temporal_code start_time(
 static enum temporal_code listen_http(struct temporal_server *server,
 	const struct temporal_server_opts *opts, struct temporal_error *err)
 {
+	const char *host = opts->host ? opts->host : "127.0.0.1";
+	char base[300];
+
 	if (opts->http_port == 0)
 		return TEMPORAL_OK;
 	if (opts->tls || (opts->api_keys && *opts->api_keys))
@@ -354,6 +359,9 @@ static enum temporal_code listen_http(struct temporal_server *server,
 		opts->http_port > 0 ? (uint16_t)opts->http_port : 0, err);
 	if (!server->http)
 		return err ? err->code : TEMPORAL_UNAVAILABLE;
+	snprintf(base, sizeof(base), strchr(host, ':') ? "http://[%s]:%u" : "http://%s:%u", host,
+		nexus_http_port(server->http));
+	state_set_text(&server->server, &server->server.nexus_callback_base, base);
 	return TEMPORAL_OK;
 }
 
@@ -390,6 +398,8 @@ static enum temporal_code start(struct temporal_server *server,
 	code = listen_on(server, opts, err);
 	if (code != TEMPORAL_OK)
 		return code;
+	if (!nexus_client_new(&server->server, server->loop))
+		return error_no_memory(err, "the HTTP client");
 	code = listen_http(server, opts, err);
 	if (code != TEMPORAL_OK)
 		return code;
@@ -402,12 +412,14 @@ static enum temporal_code start(struct temporal_server *server,
 static void server_free(struct temporal_server *server)
 {
 	nexus_http_stop(server->http);
+	nexus_client_stop(server->server.nexus_client);
 	pthread_mutex_lock(&server->lock);
 	server->ending = true;
 	pthread_mutex_unlock(&server->lock);
 	rpc_loop_free(server->loop);
 	if (server->server.store)
 		journal_close(&server->server);
+	nexus_client_free(server->server.nexus_client);
 	state_finish(&server->server);
 	access_finish(&server->access);
 	mem_free(server->methods);

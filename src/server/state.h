@@ -34,8 +34,11 @@ struct child;
 struct effect;
 struct store;
 struct execution;
+struct nexus_client;
 struct nexus_due;
 struct nexus_endpoint;
+struct nexus_outgoing;
+struct nexus_rule;
 
 /* What a record of the store is about. The numbers are in database files. */
 enum entity_kind {
@@ -315,6 +318,11 @@ struct server {
 	struct nexus_endpoint *nexus_endpoints; /* by id */
 	struct map nexus_calls;                 /* hash of the id to chain */
 	struct nexus_due *nexus_due, *nexus_due_last;
+	struct nexus_rule *nexus_rules; /* addresses that callbacks may go to */
+	char *nexus_callback_base;      /* our own address for callbacks; NULL: none */
+	/* Sends requests to other servers; NULL: none are made. */
+	void (*nexus_send)(struct server *server, struct nexus_outgoing *outgoing);
+	struct nexus_client *nexus_client; /* of that */
 	/* transitions */
 	struct execution *touched;
 	struct batch *batch;           /* what changed and is not yet with the store */

@@ -49,8 +49,17 @@ static bool check_url(struct request *request, const char *url)
 		return refuse(request, "invalid url: unknown scheme: %s", url);
 	if (str_empty(host))
 		return refuse(request, "invalid url: missing host", "");
-	return refuse(request,
-		"invalid url: url does not match any configured callback address: %s", url);
+	switch (nexus_rules_judge(request->server, host, str_same(scheme, "https"))) {
+	case NEXUS_ALLOWED:
+		return true;
+	case NEXUS_INSECURE:
+		return refuse(request,
+			"invalid url: callback address does not allow insecure connections: %s",
+			url);
+	default:
+		return refuse(request,
+			"invalid url: url does not match any configured callback address: %s", url);
+	}
 }
 
 /* Keys in lower case, as they will be looked for. */
@@ -236,17 +245,21 @@ static bool completion_of(const struct nexus_callback *callback, struct nexus_co
 	outcome_of(arena, event, out);
 	link_to(callback, arena, out);
 	out->start_ns = execution->start_ns;
+	out->close_ns = execution->close_ns;
 	return true;
 }
 
 /* ---- Delivery ---- */
 
-static void attempted(struct nexus_callback *callback, int32_t state, const char *error)
+void nexus_callback_attempted(struct nexus_callback *callback, const char *error, bool retryable)
 {
 	struct server *server = callback->execution->server;
+	int32_t state = STATE(SUCCEEDED);
 	Failure__Failure failure = FAILURE__FAILURE__INIT;
 	Failure__ApplicationFailureInfo info = FAILURE__APPLICATION_FAILURE_INFO__INIT;
 
+	if (error)
+		state = retryable ? STATE(BACKING_OFF) : STATE(FAILED);
 	failure.message = error;
 	failure.failure_info_case = FAILURE__FAILURE__FAILURE_INFO_APPLICATION_FAILURE_INFO;
 	failure.application_failure_info = &info;
@@ -295,14 +308,18 @@ static void deliver(struct nexus_due *due)
 		return;
 	}
 	if (spec->variant_case != COMMON__CALLBACK__VARIANT_NEXUS) {
-		attempted(callback, STATE(FAILED), "unprocessable callback variant");
+		nexus_callback_attempted(callback, "unprocessable callback variant", false);
+		return;
+	}
+	if (!str_same(spec->nexus->url, NEXUS_SYSTEM_URL)) {
+		nexus_callback_post(callback, spec->nexus, &completion);
 		return;
 	}
 	const char *error = nexus_complete(
 		server, header_of(spec->nexus, NEXUS_TOKEN_HEADER), NULL, &completion, &text);
 	if (error)
 		text = arena_printf(&server->scratch, "handler error (%s): %s", error, text);
-	attempted(callback, error ? STATE(FAILED) : STATE(SUCCEEDED), error ? text : NULL);
+	nexus_callback_attempted(callback, error ? text : NULL, false);
 }
 
 static void fired(struct timers_entry *timer)

@@ -54,6 +54,8 @@ bool nexus_content_write(
 	struct arena *arena, const Common__Payload *payload, struct str *body, const char **type);
 /* The JSON of a failure of the Nexus API, and its chain of causes. NULL: it is none. */
 Nexus__Failure *nexus_failure_read(struct arena *arena, struct str json);
+/* What a wrapper of an operation's error wraps; the failure itself otherwise. */
+const Nexus__Failure *nexus_failure_unwrap(const Nexus__Failure *failure);
 /* ... of a failure of Temporal. Empty: memory is out. */
 struct str nexus_failure_write(struct arena *arena, const Failure__Failure *failure);
 /* The links of all headers "nexus-link" that are links. */

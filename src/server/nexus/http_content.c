@@ -258,6 +258,16 @@ Nexus__Failure *nexus_failure_read(struct arena *arena, struct str json)
 	return first;
 }
 
+const Nexus__Failure *nexus_failure_unwrap(const Nexus__Failure *failure)
+{
+	for (size_t i = 0; i < failure->n_metadata; i++) {
+		if (failure->cause && str_same(failure->metadata[i]->key, "unwrap-error") &&
+			str_same(failure->metadata[i]->value, "true"))
+			return failure->cause;
+	}
+	return failure;
+}
+
 /* ---- Writing failures ---- */
 
 static const char *retry_text(const Failure__NexusHandlerFailureInfo *info)

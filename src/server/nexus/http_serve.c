@@ -510,17 +510,6 @@ static void by_queue(
 
 /* ---- Completion ---- */
 
-/* What a wrapper wraps; the failure itself otherwise. */
-static const Nexus__Failure *unwrap(const Nexus__Failure *failure)
-{
-	for (size_t i = 0; i < failure->n_metadata; i++) {
-		if (failure->cause && str_same(failure->metadata[i]->key, "unwrap-error") &&
-			str_same(failure->metadata[i]->value, "true"))
-			return failure->cause;
-	}
-	return failure;
-}
-
 /* False: answered. */
 static bool read_outcome(
 	struct nexus_exchange *exchange, const char *state, struct nexus_completion *out)
@@ -549,7 +538,8 @@ static bool read_outcome(
 		return false;
 	}
 	const Nexus__Failure *failure = nexus_failure_read(arena, exchange->body);
-	out->failure = failure ? nexus_failure_to_temporal(arena, unwrap(failure)) : NULL;
+	out->failure =
+		failure ? nexus_failure_to_temporal(arena, nexus_failure_unwrap(failure)) : NULL;
 	out->canceled = str_same(state, "canceled");
 	if (!out->failure)
 		refuse(exchange, "BAD_REQUEST", "failed to decode Failure from request body");

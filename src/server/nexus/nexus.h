@@ -106,6 +106,7 @@ struct nexus_callback {
 	struct nexus_callback *next; /* in the order of their numbers */
 	struct timers_entry timer;
 	struct nexus_due due;
+	struct nexus_outgoing *outgoing; /* that is under way */
 };
 
 /* objects.c */
@@ -238,7 +239,7 @@ struct nexus_completion {
 	const Failure__Failure *failure; /* NULL: it succeeded */
 	bool canceled;
 	const char *token; /* of the operation; for one whose start has not been seen */
-	int64_t start_ns;
+	int64_t start_ns, close_ns;
 	Common__Link **links;
 	size_t n_links;
 };
@@ -251,6 +252,8 @@ const char *nexus_complete(struct server *server, const char *token, const char 
 	const struct nexus_completion *completion, const char **text);
 
 /* callback.c */
+/* The delivery ended: with an error, or (NULL) well. */
+void nexus_callback_attempted(struct nexus_callback *callback, const char *error, bool retryable);
 /* Callbacks of a request that starts or joins a run. False: answered. */
 bool nexus_callbacks_check(
 	struct request *request, Common__Callback *const *callbacks, size_t n_callbacks);
@@ -267,6 +270,21 @@ void nexus_callback_arm(struct nexus_callback *callback);
 bool nexus_is_pending(const struct execution *execution);
 /* The records of a run that leaves, into the batch. */
 void nexus_snapshot(struct execution *execution);
+
+/* http_callback.c: callbacks by URL. */
+enum nexus_verdict {
+	NEXUS_ALLOWED,
+	NEXUS_INSECURE, /* with TLS alone */
+	NEXUS_UNKNOWN,
+};
+enum nexus_verdict nexus_rules_judge(const struct server *server, const char *host, bool secure);
+/* Takes a line of dynamic configuration, if it is one of these rules: *code then is how it went. */
+bool nexus_rules_set(struct server *server, const char *line, enum temporal_code *code,
+	struct temporal_error *err);
+void nexus_rules_finish(struct server *server);
+void nexus_callback_post(struct nexus_callback *callback, const Common__Callback__Nexus *spec,
+	const struct nexus_completion *completion);
+void nexus_callback_abandon(struct nexus_callback *callback);
 
 /* attach.c: a start that joins a run. */
 bool nexus_attach_check(

@@ -171,6 +171,7 @@ static void callback_free(struct nexus_callback *callback)
 	*at = callback->next;
 	timers_stop(&execution->server->timers, &callback->timer);
 	nexus_due_remove(execution->server, &callback->due);
+	nexus_callback_abandon(callback);
 	record_finish(&callback_type, callback);
 	mem_free(callback);
 }
@@ -235,5 +236,7 @@ void nexus_finish(struct server *server)
 		}
 	}
 	map_finish(&server->nexus_calls);
+	nexus_rules_finish(server);
+	mem_free(server->nexus_callback_base);
 	nexus_endpoints_finish(server);
 }

@@ -26,7 +26,7 @@
 #include "proto/enum_name.h"
 #include "proto/time.h"
 #include "server/limits.h"
-#include "server/nexus/nexus.h"
+#include "server/nexus/http_client.h"
 
 #define STATE(name_) ENUMS__PENDING_NEXUS_OPERATION_STATE__PENDING_NEXUS_OPERATION_STATE_##name_
 #define CANCEL(name_) \
@@ -169,16 +169,19 @@ static void tell_timeout(struct nexus_operation *operation, struct nexus_call *c
 	nexus_call_header(call, "operation-timeout", text);
 }
 
-static void describe_callback(
-	struct nexus_operation *operation, struct arena *arena, Nexus__StartOperationRequest *start)
+static void describe_callback(struct nexus_operation *operation, struct arena *arena, bool outside,
+	Nexus__StartOperationRequest *start)
 {
 	Nexus__StartOperationRequest__CallbackHeaderEntry *entry =
 		PROTO_NEW(arena, Nexus__StartOperationRequest__CallbackHeaderEntry,
 			nexus__start_operation_request__callback_header_entry);
 
-	start->callback = NEXUS_SYSTEM_URL;
+	start->callback = outside ? arena_printf(arena, "%s/namespaces/%s/nexus/callback",
+					    server_of(operation)->nexus_callback_base,
+					    operation->execution->space->name)
+				  : NEXUS_SYSTEM_URL;
 	start->callback_header = arena_alloc(arena, sizeof(void *));
-	if (!entry || !start->callback_header) {
+	if (!entry || !start->callback || !start->callback_header) {
 		server_no_memory(server_of(operation));
 		return;
 	}
@@ -204,7 +207,7 @@ static void describe_link(struct nexus_operation *operation, struct nexus_call *
 	nexus_call_header(call, "nexus-link", nexus_link_header(&call->arena, link));
 }
 
-static struct nexus_call *start_call(struct nexus_operation *operation,
+static struct nexus_call *start_call(struct nexus_operation *operation, bool outside,
 	const History__NexusOperationScheduledEventAttributes *scheduled)
 {
 	struct nexus_call *call = call_new(operation, scheduled);
@@ -222,7 +225,7 @@ static struct nexus_call *start_call(struct nexus_operation *operation,
 	start->operation = arena_strdup(&call->arena, operation->operation);
 	start->request_id = arena_strdup(&call->arena, operation->request_id);
 	start->payload = scheduled->input ? proto_copy(&call->arena, scheduled->input) : NULL;
-	describe_callback(operation, &call->arena, start);
+	describe_callback(operation, &call->arena, outside, start);
 	describe_link(operation, call, start);
 	tell_timeout(operation, call);
 	nexus_call_header(call, "nexus-request-id", operation->request_id);
@@ -333,7 +336,8 @@ static void no_way(struct nexus_operation *operation, const struct nexus_endpoin
 
 	if (endpoint)
 		nexus_outcome_error(scratch, "NOT_IMPLEMENTED",
-			"endpoints outside of this server are not called", outcome);
+			"an endpoint outside cannot call back: this server has no HTTP port",
+			outcome);
 	else
 		nexus_outcome_error(scratch, "NOT_FOUND", "endpoint not registered", outcome);
 }
@@ -346,6 +350,22 @@ static struct nexus_endpoint *endpoint_of(const struct nexus_operation *operatio
 
 	return endpoint ? endpoint
 			: nexus_endpoint_by_name(server_of(operation), operation->endpoint);
+}
+
+/* Outside, an answer may come later than its call: then it has to find back. */
+static bool can_reach(
+	const struct nexus_operation *operation, const struct nexus_endpoint *endpoint)
+{
+	return endpoint && (str_empty(endpoint->url) || server_of(operation)->nexus_callback_base);
+}
+
+static void send(struct nexus_call *call, const struct nexus_endpoint *endpoint, int64_t ms)
+{
+	if (str_empty(endpoint->url))
+		nexus_call_send(call, nexus_endpoint_space(call->server, endpoint),
+			endpoint->task_queue, ms - SERVER_NEXUS_CALL_SLACK_MS);
+	else
+		nexus_call_send_out(call, endpoint->url, ms);
 }
 
 /* The time that a call may take; *type is the time-out that leaves it so little. */
@@ -374,7 +394,7 @@ static void run_start(struct nexus_due *due)
 	Enums__TimeoutType type;
 	int64_t ms = start_time(operation, &type);
 
-	if (!endpoint || !str_empty(endpoint->url)) {
+	if (!can_reach(operation, endpoint)) {
 		no_way(operation, endpoint, &outcome);
 		start_outcome(operation, &outcome);
 		return;
@@ -385,13 +405,13 @@ static void run_start(struct nexus_due *due)
 	}
 	const History__NexusOperationScheduledEventAttributes *scheduled =
 		scheduled_of(operation, &server_of(operation)->scratch);
-	struct nexus_call *call = scheduled ? start_call(operation, scheduled) : NULL;
+	struct nexus_call *call =
+		scheduled ? start_call(operation, !str_empty(endpoint->url), scheduled) : NULL;
 	if (!call)
 		return;
 	call->done = start_done;
 	operation->start_call = call;
-	nexus_call_send(call, nexus_endpoint_space(server_of(operation), endpoint),
-		endpoint->task_queue, ms - SERVER_NEXUS_CALL_SLACK_MS);
+	send(call, endpoint, ms);
 }
 
 void nexus_operation_start(struct nexus_operation *operation)
@@ -482,7 +502,7 @@ static void run_cancel(struct nexus_due *due)
 	Enums__TimeoutType type;
 	int64_t ms = cancel_time(operation, &type);
 
-	if (!endpoint || !str_empty(endpoint->url))
+	if (!can_reach(operation, endpoint))
 		no_way(operation, endpoint, &outcome);
 	else if (ms < SERVER_NEXUS_CALL_MIN_MS)
 		no_time(operation, type, &outcome);
@@ -497,8 +517,7 @@ static void run_cancel(struct nexus_due *due)
 		return;
 	call->done = cancel_done;
 	operation->cancel_call = call;
-	nexus_call_send(call, nexus_endpoint_space(server_of(operation), endpoint),
-		endpoint->task_queue, ms - SERVER_NEXUS_CALL_SLACK_MS);
+	send(call, endpoint, ms);
 }
 
 void nexus_operation_cancel(struct nexus_operation *operation)
