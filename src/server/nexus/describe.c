@@ -8,6 +8,10 @@
 #include "proto/time.h"
 #include "server/nexus/nexus.h"
 
+#define BREAKER_TEXT   "The circuit breaker is open."
+#define PENDING(name_) ENUMS__PENDING_NEXUS_OPERATION_STATE__PENDING_NEXUS_OPERATION_STATE_##name_
+#define CANCELLATION(name_) \
+	ENUMS__NEXUS_OPERATION_CANCELLATION_STATE__NEXUS_OPERATION_CANCELLATION_STATE_##name_
 #define EVENT(name_) ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_##name_
 
 static void *decode(
@@ -46,6 +50,21 @@ static Workflow__NexusOperationCancellationInfo *cancellation_of(
 	return out;
 }
 
+/* What would be on its way waits for the endpoint. */
+static void describe_blocked(
+	const struct nexus_operation *operation, Workflow__PendingNexusOperationInfo *out)
+{
+	if (!operation->start_call && out->state == PENDING(SCHEDULED)) {
+		out->state = PENDING(BLOCKED);
+		out->blocked_reason = BREAKER_TEXT;
+	}
+	if (out->cancellation_info && !operation->cancel_call &&
+		out->cancellation_info->state == CANCELLATION(SCHEDULED)) {
+		out->cancellation_info->state = CANCELLATION(BLOCKED);
+		out->cancellation_info->blocked_reason = BREAKER_TEXT;
+	}
+}
+
 static Workflow__PendingNexusOperationInfo *operation_of(
 	struct request *request, const struct nexus_operation *operation)
 {
@@ -68,6 +87,8 @@ static Workflow__PendingNexusOperationInfo *operation_of(
 		decode(request, &failure__failure__descriptor, &operation->last_failure);
 	out->next_attempt_schedule_time = time_of(request, operation->next_attempt_ns);
 	out->cancellation_info = cancellation_of(request, operation);
+	if (nexus_breaker_is_open(request->server, nexus_operation_endpoint(operation)))
+		describe_blocked(operation, out);
 	return out;
 }
 

@@ -34,6 +34,8 @@ struct nexus_endpoint {
 	struct bytes description;        /* Common__Payload */
 	/* rebuilt */
 	struct nexus_endpoint *next; /* server.nexus_endpoints, by id */
+	int32_t failures;            /* in a row; see breaker.c */
+	int64_t open_ns, trial_ns;   /* until then; 0: it is not */
 };
 
 /* NULL: there is none. */
@@ -48,6 +50,12 @@ void nexus_endpoints_finish(struct server *server);
 /* endpoint_check.c: a new or changed one. False: answered. */
 bool nexus_endpoint_check(struct request *request, const Nexus__EndpointSpec *spec);
 bool nexus_endpoint_check_id(struct request *request, const char *id, const char *also);
+
+/* breaker.c: does the endpoint not answer? NULL is no endpoint. */
+bool nexus_breaker_is_open(const struct server *server, const struct nexus_endpoint *endpoint);
+/* May this call be made? It then has to be told what came of it. */
+bool nexus_breaker_allows(const struct server *server, struct nexus_endpoint *endpoint);
+void nexus_breaker_tell(const struct server *server, struct nexus_endpoint *endpoint, bool is_down);
 
 /* ---- What is to be done at the end of the input: due.c ---- */
 
@@ -85,7 +93,8 @@ struct nexus_operation {
 	/* rebuilt */
 	struct execution *execution;
 	struct nexus_operation *next;
-	struct timers_entry timer; /* the next of its time-outs and back-offs */
+	struct timers_entry timer;             /* the next of its time-outs and back-offs */
+	int64_t blocked_ns, cancel_blocked_ns; /* the breaker is asked again then; 0: it is not */
 	struct nexus_due start_due, cancel_due;
 	struct nexus_call *start_call, *cancel_call; /* that run */
 };
@@ -135,6 +144,7 @@ bool nexus_command_check(struct decision *decision, size_t index);
 void nexus_command_apply(struct decision *decision, const Command__Command *command);
 
 /* operation.c: calls of the handler, their outcomes, the time-outs. */
+struct nexus_endpoint *nexus_operation_endpoint(const struct nexus_operation *operation);
 void nexus_operation_arm(struct nexus_operation *operation);
 void nexus_operation_start(struct nexus_operation *operation); /* at the end of the input */
 void nexus_operation_cancel(struct nexus_operation *operation);

@@ -69,7 +69,28 @@ static struct timeout next_timeout(const struct nexus_operation *operation)
 	if (operation->cancel_state == CANCEL(BACKING_OFF) &&
 		operation->cancel_next_ns < next.due_ns)
 		next = (struct timeout){ 0, operation->cancel_next_ns };
+	if (operation->blocked_ns && operation->blocked_ns < next.due_ns)
+		next = (struct timeout){ 0, operation->blocked_ns };
+	if (operation->cancel_blocked_ns && operation->cancel_blocked_ns < next.due_ns)
+		next = (struct timeout){ 0, operation->cancel_blocked_ns };
 	return next;
+}
+
+/* What the breaker held back asks again. */
+static void unblock(struct nexus_operation *operation)
+{
+	int64_t now = server_of(operation)->now_ns;
+
+	if (operation->blocked_ns && operation->blocked_ns <= now) {
+		operation->blocked_ns = 0;
+		if (operation->state == STATE(SCHEDULED))
+			nexus_operation_start(operation);
+	}
+	if (operation->cancel_blocked_ns && operation->cancel_blocked_ns <= now) {
+		operation->cancel_blocked_ns = 0;
+		if (operation->cancel_state == CANCEL(SCHEDULED))
+			nexus_operation_cancel(operation);
+	}
 }
 
 static void timer_fired(struct timers_entry *entry)
@@ -84,6 +105,7 @@ static void timer_fired(struct timers_entry *entry)
 		nexus_add_timed_out(operation, next.type);
 		return;
 	}
+	unblock(operation);
 	if (operation->state == STATE(BACKING_OFF) && operation->next_attempt_ns <= now) {
 		operation->state = STATE(SCHEDULED);
 		operation->next_attempt_ns = 0;
@@ -318,11 +340,19 @@ static void start_outcome(struct nexus_operation *operation, const struct nexus_
 	}
 }
 
+static void tell_breaker(
+	const struct nexus_operation *operation, const struct nexus_outcome *outcome)
+{
+	nexus_breaker_tell(server_of(operation), nexus_operation_endpoint(operation),
+		outcome->result == NEXUS_ERROR && outcome->retryable);
+}
+
 static void start_done(struct nexus_call *call, const struct nexus_outcome *outcome)
 {
 	struct nexus_operation *operation = call->owner;
 
 	operation->start_call = NULL;
+	tell_breaker(operation, outcome);
 	/* A callback may have been faster than the answer. */
 	if (operation->state != STATE(STARTED))
 		start_outcome(operation, outcome);
@@ -343,7 +373,7 @@ static void no_way(struct nexus_operation *operation, const struct nexus_endpoin
 }
 
 /* The endpoint may have been made anew under its name. */
-static struct nexus_endpoint *endpoint_of(const struct nexus_operation *operation)
+struct nexus_endpoint *nexus_operation_endpoint(const struct nexus_operation *operation)
 {
 	struct nexus_endpoint *endpoint =
 		nexus_endpoint_by_id(server_of(operation), operation->endpoint_id);
@@ -368,6 +398,16 @@ static void send(struct nexus_call *call, const struct nexus_endpoint *endpoint,
 		nexus_call_send_out(call, endpoint->url, ms);
 }
 
+static bool is_blocked(
+	struct nexus_operation *operation, struct nexus_endpoint *endpoint, int64_t *again_ns)
+{
+	if (nexus_breaker_allows(server_of(operation), endpoint))
+		return false;
+	*again_ns = server_of(operation)->now_ns + PROTO_NS_PER_SECOND;
+	nexus_operation_arm(operation);
+	return true;
+}
+
 /* The time that a call may take; *type is the time-out that leaves it so little. */
 static int64_t start_time(const struct nexus_operation *operation, Enums__TimeoutType *type)
 {
@@ -389,7 +429,7 @@ static void run_start(struct nexus_due *due)
 	struct nexus_operation *operation =
 		(struct nexus_operation *)(void *)((char *)due -
 						   offsetof(struct nexus_operation, start_due));
-	struct nexus_endpoint *endpoint = endpoint_of(operation);
+	struct nexus_endpoint *endpoint = nexus_operation_endpoint(operation);
 	struct nexus_outcome outcome = { 0 };
 	Enums__TimeoutType type;
 	int64_t ms = start_time(operation, &type);
@@ -403,6 +443,8 @@ static void run_start(struct nexus_due *due)
 		nexus_add_timed_out(operation, type);
 		return;
 	}
+	if (is_blocked(operation, endpoint, &operation->blocked_ns))
+		return;
 	const History__NexusOperationScheduledEventAttributes *scheduled =
 		scheduled_of(operation, &server_of(operation)->scratch);
 	struct nexus_call *call =
@@ -457,6 +499,7 @@ static void cancel_done(struct nexus_call *call, const struct nexus_outcome *out
 	struct nexus_operation *operation = call->owner;
 
 	operation->cancel_call = NULL;
+	tell_breaker(operation, outcome);
 	cancel_outcome(operation, outcome);
 }
 
@@ -497,7 +540,7 @@ static void run_cancel(struct nexus_due *due)
 	struct nexus_operation *operation =
 		(struct nexus_operation *)(void *)((char *)due -
 						   offsetof(struct nexus_operation, cancel_due));
-	struct nexus_endpoint *endpoint = endpoint_of(operation);
+	struct nexus_endpoint *endpoint = nexus_operation_endpoint(operation);
 	struct nexus_outcome outcome = { 0 };
 	Enums__TimeoutType type;
 	int64_t ms = cancel_time(operation, &type);
@@ -510,6 +553,8 @@ static void run_cancel(struct nexus_due *due)
 		cancel_outcome(operation, &outcome);
 		return;
 	}
+	if (is_blocked(operation, endpoint, &operation->cancel_blocked_ns))
+		return;
 	const History__NexusOperationScheduledEventAttributes *scheduled =
 		scheduled_of(operation, &server_of(operation)->scratch);
 	struct nexus_call *call = scheduled ? cancel_call(operation, scheduled) : NULL;

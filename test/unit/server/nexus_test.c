@@ -236,6 +236,34 @@ static void errors_end_it_or_come_back(void **state)
 	assert_string_equal(events_of(current_run()), "1 5 6 7 48 51 5");
 }
 
+static bool is_offered(void)
+{
+	return the_operation()->start_call && the_operation()->start_call->task.queue;
+}
+
+/* Six errors in a row: nothing is asked of the endpoint for a minute, then one call. */
+static void endpoint_that_does_not_answer(void **state)
+{
+	(void)state;
+	begin();
+	for (int i = 0; i < 6; i++) {
+		assert_true(is_offered());
+		answer_error("UNAVAILABLE");
+		world_pass(32 * SECOND);
+	}
+	assert_int_equal(the_operation()->state, STATE(SCHEDULED));
+	assert_false(is_offered());
+	world_pass(28 * SECOND - 1);
+	assert_false(is_offered());
+	world_pass(SECOND);
+	assert_true(is_offered());
+	answer_error("UNAVAILABLE");
+	world_pass(64 * SECOND);
+	assert_true(is_offered());
+	assert_string_equal(answer_async("token"), "");
+	assert_int_equal(world.server.nexus_endpoints->failures, 0);
+}
+
 static void nobody_answers_in_time(void **state)
 {
 	(void)state;
@@ -531,6 +559,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			task_carries_what_a_handler_needs, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(errors_end_it_or_come_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(endpoint_that_does_not_answer, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(nobody_answers_in_time, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(time_outs, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(canceled_while_it_runs, set_up, tear_down),
