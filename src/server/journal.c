@@ -467,6 +467,7 @@ enum temporal_code journal_open(struct server *server, const char *path, void (*
 void journal_step(struct server *server)
 {
 	store_step(server->store);
+	archive_run(server, false);
 }
 
 void journal_close(struct server *server)

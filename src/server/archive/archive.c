@@ -22,7 +22,9 @@
 #include "server/store/store.h"
 #include "server/visibility/closed_row.h"
 
-#define PART_BYTES (16 * 1024) /* of a part of a history in the store */
+#define PART_BYTES  (16 * 1024)       /* of a part of a history in the store */
+#define BATCH_BYTES (4 * 1024 * 1024) /* of the histories in one batch, but for the last */
+#define RETRY_NS    INT64_C(1000000000)
 
 /* ---- Lists ---- */
 
@@ -214,17 +216,6 @@ static void committed(void *user, const struct store_done *done)
 	archive_run(server, false);
 }
 
-/* The history of a run that came back is needed to write it again. */
-static bool is_whole(struct execution *execution)
-{
-	struct temporal_error err;
-
-	if (archive_history(execution, &err))
-		return true;
-	server_fail(execution->server, "%s", err.message);
-	return false;
-}
-
 /* Out of the store and out of memory; the answer of whoever wished it waits for the commit. */
 static void delete (struct execution *execution)
 {
@@ -246,27 +237,58 @@ void archive_delete(struct execution *execution)
 	transition_durable(execution->server);
 }
 
-static void submit_due(struct server *server)
+/* Moves the first of those that are due to the batch; how many bytes it adds. */
+static size_t take_due(struct server *server, struct store_batch *out)
+{
+	struct execution *execution = server->archive.due.first;
+	struct temporal_error err;
+
+	if (execution->archive.delete) {
+		delete (execution);
+		return 0;
+	}
+	/* One that came back needs its events to be written again. If they are damaged, the row
+	 * stays as it was, and the journal has what has changed. */
+	if (!archive_history(execution, &err)) {
+		archive_keep(execution);
+		return 0;
+	}
+	add_close(execution, out);
+	execution->archive.ticket = server->archive.submitted;
+	move(execution, ARCHIVE_LEAVING);
+	return history_bytes(execution);
+}
+
+/* One batch. False: the store takes no more for now (its queue has a limit). */
+static bool submit_some(struct server *server)
 {
 	struct archive *archive = &server->archive;
 	struct store_batch *out = store_batch_new();
 	struct temporal_error err;
+	size_t bytes = 0;
 
 	archive->submitted++;
-	while (archive->due.first && !server->failed) {
-		struct execution *execution = archive->due.first;
-
-		if (execution->archive.delete) {
-			delete (execution);
-			continue;
-		}
-		if (is_whole(execution))
-			add_close(execution, out);
-		execution->archive.ticket = archive->submitted;
-		move(execution, ARCHIVE_LEAVING);
-	}
-	if (store_submit(server->store, out, STORE_LAZY, committed, server, &err) != TEMPORAL_OK)
+	while (archive->due.first && !server->failed && bytes < BATCH_BYTES)
+		bytes += take_due(server, out);
+	enum temporal_code code =
+		store_submit(server->store, out, STORE_LAZY, committed, server, &err);
+	if (code == TEMPORAL_OK)
+		return true;
+	while (archive->leaving.last && archive->leaving.last->archive.ticket == archive->submitted)
+		move(archive->leaving.last, ARCHIVE_DUE);
+	archive->submitted--;
+	if (code != TEMPORAL_RESOURCE_EXHAUSTED)
 		server_fail(server, "%s", err.message);
+	return false;
+}
+
+static void submit_due(struct server *server)
+{
+	struct archive *archive = &server->archive;
+
+	archive->refused = false;
+	while (archive->due.first && !server->failed && !archive->refused)
+		archive->refused = !submit_some(server);
 }
 
 static void evict(struct server *server)
@@ -292,9 +314,14 @@ void archive_run(struct server *server, bool submitted)
 
 	if (!archive->open || server->failed)
 		return;
+	/* After a refusal it is tried again once the queue is empty, not with each input. */
+	if (archive->refused)
+		submitted = !server->batch->len && server->committed == server->submitted;
 	if (submitted && archive->due.first) {
+		struct arena_mark mark = arena_mark(&server->scratch);
+
 		submit_due(server);
-		arena_reset(&server->scratch);
+		arena_release(&server->scratch, mark);
 	}
 	evict(server);
 }
@@ -347,11 +374,13 @@ bool archive_flush(struct server *server, void (*done)(void *user), void *user)
 	}
 	*flush = (struct flush){ done, user };
 	/* An empty batch: batches are committed in the order of their submission. */
-	if (store_submit(server->store, store_batch_new(), STORE_DURABLE, flushed, flush, &err) ==
-		TEMPORAL_OK)
+	enum temporal_code code =
+		store_submit(server->store, store_batch_new(), STORE_DURABLE, flushed, flush, &err);
+	if (code == TEMPORAL_OK)
 		return false;
-	server_fail(server, "%s", err.message);
 	mem_free(flush);
+	if (code != TEMPORAL_RESOURCE_EXHAUSTED)
+		server_fail(server, "%s", err.message);
 	return true;
 }
 
@@ -400,6 +429,12 @@ void archive_expire(struct server *server)
 	archive->expiring = true;
 	archive->expiry_ns = INT64_MAX;
 	forget_expired(server);
-	if (store_submit(server->store, out, STORE_LAZY, expired, server, &err) != TEMPORAL_OK)
+	enum temporal_code code =
+		store_submit(server->store, out, STORE_LAZY, expired, server, &err);
+	if (code == TEMPORAL_OK)
+		return;
+	archive->expiring = false;
+	archive->expiry_ns = server->now_ns + RETRY_NS;
+	if (code != TEMPORAL_RESOURCE_EXHAUSTED)
 		server_fail(server, "%s", err.message);
 }

@@ -58,6 +58,7 @@ struct archive {
 	unsigned n_stored;
 	struct archive_list due, leaving, stored;
 	uint64_t submitted, committed; /* batches that move runs */
+	bool refused;                  /* the store's queue was full: `due` waits */
 	int64_t expiry_ns;             /* when retention ends next; INT64_MAX: never */
 	bool expiring;                 /* a batch that deletes what has expired is on its way */
 };
