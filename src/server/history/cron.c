@@ -22,6 +22,7 @@
 #define MINUTE_S   60
 #define HOUR_S     3600
 #define NEVER      0
+#define STEPS_MAX  20000 /* more than five years of days and all that is within one */
 #define EVERY_TEXT "@every "
 
 /* ---- Parsing ---- */
@@ -274,17 +275,32 @@ struct search {
 	int64_t utc_s;
 	struct civil at;
 	bool moved;
+	unsigned steps; /* made; a search that takes too many is given up */
 };
 
 static void go_to(struct search *search, int64_t utc_s)
 {
+	search->steps++;
 	search->utc_s = utc_s;
 	civil_from(utc_s + zone_offset(&search->cron->zone, utc_s, NULL, NULL), &search->at);
 }
 
-static void go_to_date(struct search *search, int64_t year, unsigned month, unsigned day)
+/* To a date, at this time of the day; a day beyond the end of its month counts on. */
+static void go_to_date(
+	struct search *search, int64_t year, unsigned month, unsigned day, int64_t second)
 {
-	go_to(search, zone_to_utc(&search->cron->zone, civil_day(year, month, day) * CIVIL_DAY_S));
+	go_to(search, zone_to_utc(&search->cron->zone,
+			      civil_day(year, month, day) * CIVIL_DAY_S + second));
+}
+
+static int64_t second_of_day(const struct civil *at)
+{
+	return at->hour * HOUR_S + at->minute * MINUTE_S + at->second;
+}
+
+static bool is_lost(const struct search *search)
+{
+	return search->steps > STEPS_MAX;
 }
 
 static bool day_matches(const struct search *search)
@@ -297,15 +313,23 @@ static bool day_matches(const struct search *search)
 	return day || weekday;
 }
 
-/* Each finds its field's next match. False: a larger unit has begun anew, search from the top. */
+/*
+ * Each finds its field's next match. False: a larger unit has begun anew, search from the top.
+ *
+ * Where midnight does not exist a day begins an hour late, or the step to it ends an hour early;
+ * both are put right by the hour that is off, as the official server's library does it. So the time
+ * of the day is kept from step to step.
+ */
 static bool find_month(struct search *search)
 {
 	while (!(search->cron->months >> search->at.month & 1)) {
-		unsigned month = search->at.month;
-
+		if (!search->moved)
+			go_to_date(search, search->at.year, search->at.month, 1, 0);
 		search->moved = true;
-		go_to_date(search, search->at.year + (month == 12), month == 12 ? 1 : month + 1, 1);
-		if (search->at.month == 1)
+		const struct civil at = search->at;
+		go_to_date(search, at.year + (at.month == 12), at.month == 12 ? 1 : at.month + 1,
+			at.day, second_of_day(&at));
+		if (search->at.month == 1 || is_lost(search))
 			return false;
 	}
 	return true;
@@ -314,17 +338,16 @@ static bool find_month(struct search *search)
 static bool find_day(struct search *search)
 {
 	while (!day_matches(search)) {
+		if (!search->moved)
+			go_to_date(search, search->at.year, search->at.month, search->at.day, 0);
 		search->moved = true;
-		go_to(search,
-			zone_to_utc(&search->cron->zone,
-				(civil_day(search->at.year, search->at.month, search->at.day) + 1) *
-					CIVIL_DAY_S));
-		/* Where midnight does not exist, the day begins an hour off. */
+		const struct civil at = search->at;
+		go_to_date(search, at.year, at.month, at.day + 1, second_of_day(&at));
 		if (search->at.hour > 12)
 			go_to(search, search->utc_s + (24 - (int64_t)search->at.hour) * HOUR_S);
 		else if (search->at.hour)
 			go_to(search, search->utc_s - (int64_t)search->at.hour * HOUR_S);
-		if (search->at.day == 1)
+		if (search->at.day == 1 || is_lost(search))
 			return false;
 	}
 	return true;
@@ -338,7 +361,7 @@ static bool find_hour(struct search *search)
 				search->utc_s - search->at.minute * MINUTE_S - search->at.second);
 		search->moved = true;
 		go_to(search, search->utc_s + HOUR_S);
-		if (search->at.hour == 0)
+		if (search->at.hour == 0 || is_lost(search))
 			return false;
 	}
 	return true;
@@ -351,7 +374,7 @@ static bool find_minute(struct search *search)
 			go_to(search, search->utc_s - search->at.second);
 		search->moved = true;
 		go_to(search, search->utc_s + MINUTE_S);
-		if (search->at.minute == 0)
+		if (search->at.minute == 0 || is_lost(search))
 			return false;
 	}
 	return true;
@@ -376,7 +399,7 @@ int64_t cron_next_ns(const struct cron *cron, int64_t after_ns)
 		return (after_s + cron->every_s) * PROTO_NS_PER_SECOND;
 	go_to(&search, after_s + 1);
 	int64_t last_year = search.at.year + YEARS_MAX;
-	while (search.at.year <= last_year) {
+	while (search.at.year <= last_year && !is_lost(&search)) {
 		if (find_month(&search) && find_day(&search) && find_hour(&search) &&
 			find_minute(&search) && find_second(&search))
 			return search.utc_s * PROTO_NS_PER_SECOND;

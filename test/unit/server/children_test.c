@@ -4,6 +4,8 @@
  * parent that ends; bad commands are refused with their texts, at and beyond each limit. Method:
  * calls by hand on a clock that the test sets.
  */
+#include <unistd.h>
+
 #include "run_world.h"
 
 #define POLICY(name_) ENUMS__PARENT_CLOSE_POLICY__PARENT_CLOSE_POLICY_##name_
@@ -395,6 +397,62 @@ static void as_many_as_there_may_be(void **state)
 	assert_int_equal(run_of("p")->n_children, SERVER_PENDING_CHILDREN_MAX);
 }
 
+/* ---- After a restart ---- */
+
+static char db_path[64];
+
+static void open_db(bool fresh)
+{
+	struct temporal_error err;
+	struct server_io io = world.server.io;
+
+	journal_close(&world.server);
+	state_finish(&world.server);
+	state_init(&world.server, &io);
+	transition_begin(&world.server);
+	assert_int_equal(journal_open(&world.server, db_path, world_wake, &err), TEMPORAL_OK);
+	if (fresh)
+		namespace_register(&world.server, "default", "", "", 0);
+	transition_end(&world.server);
+	world_settle();
+}
+
+/* Parent and child find each other again, also when one of them has ended and left memory. */
+static void families_survive_a_restart(void **state)
+{
+	static const char *const ends[] = { "", "-wal", "-shm", "-lock" };
+	(void)state;
+	snprintf(db_path, sizeof(db_path), "children_test_%d.db", (int)getpid());
+	open_db(true);
+	start_family(POLICY(UNSPECIFIED));
+	Command__Command *command = run_child_command("left");
+	command->start_child_workflow_execution_command_attributes->parent_close_policy =
+		POLICY(ABANDON);
+	run_start("q");
+	matching_withdraw(&run_of("p")->task); /* it is in q's queue */
+	assert_string_equal(run_command("q", command), "");
+	assert_string_equal(run_command("q", run_complete_command()), "");
+	open_db(false);
+	assert_int_equal(run_of("p")->n_children, 1);
+	assert_string_equal(run_of("p")->children->run_id, run_of("c")->run_id);
+	assert_string_equal(run_of("c")->parent_run_id, run_of("p")->run_id);
+	/* What a parent that has ended left is still shown. */
+	assert_int_equal(run_of("q")->n_children, 1);
+	assert_string_equal(run_of("q")->children->workflow_id, "left");
+	assert_string_equal(run_command("left", run_complete_command()), "");
+	assert_string_equal(run_events("q"), "1 5 6 7 29 31 5 6 7 2");
+	assert_string_equal(run_command("c", run_complete_command()), "");
+	assert_string_equal(run_events("p"), "1 5 6 7 29 31 5 32");
+	open_db(false);
+	assert_int_equal(run_of("p")->n_children, 0);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		char path[80];
+
+		snprintf(path, sizeof(path), "%s%s", db_path, ends[i]);
+		unlink(path);
+	}
+}
+
 int main(void)
 {
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, run_set_up, run_tear_down)
@@ -415,6 +473,7 @@ int main(void)
 		TEST(other_namespaces),
 		TEST(id_at_its_limit),
 		TEST(as_many_as_there_may_be),
+		TEST(families_survive_a_restart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,6 +99,9 @@ static void next_times_in_zones(void **state)
 		{ "TZ=America/New_York 0 9 * * *", at(2060, 7, 1, 20, 0), at(2060, 7, 2, 13, 0) },
 		{ "TZ=America/New_York 0 9 * * *", at(2060, 12, 1, 20, 0), at(2060, 12, 2, 14, 0) },
 		{ "TZ=Asia/Kolkata 0 0 * * *", at(2026, 1, 1, 0, 0), at(2026, 1, 1, 18, 30) },
+		/* Midnight does not exist on the last Friday of April there. */
+		{ "TZ=Africa/Cairo @monthly", INT64_C(2691981156000000000),
+			INT64_C(2692731600000000000) },
 		/* Midnight did not exist there on 4 November 2018. */
 		{ "TZ=America/Sao_Paulo 0 0 4 11 *", at(2018, 11, 1, 0, 0), at(2019, 11, 4, 3, 0) },
 	};
