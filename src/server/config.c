@@ -63,6 +63,8 @@ static const struct config_key keys[] = {
 		SERVER_PENDING_EXTERNAL_MAX),
 	KEY("limit.numPendingCancelRequests.error", KIND_COUNT, pending_cancels_max,
 		SERVER_PENDING_EXTERNAL_MAX),
+	KEY("history.workflowTaskHeartbeatTimeout", KIND_DURATION, heartbeat_ms,
+		SERVER_TASK_HEARTBEAT_MS),
 	KEY("history.maxInFlightUpdates", KIND_COUNT, updates_open_max, SERVER_UPDATES_OPEN_MAX),
 	KEY("history.maxInFlightUpdatePayloads", KIND_COUNT, updates_size_max,
 		SERVER_UPDATES_SIZE_MAX),

@@ -19,7 +19,7 @@ struct server_config {
 	int64_t pending_activities_max, signals_max, buffered_max;
 	int64_t id_max;
 	int64_t history_page_max;
-	int64_t poll_ms, history_poll_ms, task_timeout_ms;
+	int64_t poll_ms, history_poll_ms, task_timeout_ms, heartbeat_ms;
 	int64_t pending_children_max, pending_signals_max, pending_cancels_max;
 	int64_t links_max, link_max;
 	int64_t updates_open_max, updates_size_max, updates_max;

@@ -139,6 +139,14 @@ static void get_close(struct request *request, struct execution *execution)
 	request_reply(request, response);
 }
 
+/* The official command line and its page show what is, not what a task may come to. */
+static bool wants_pending(struct request *request)
+{
+	const char *name = request->ops->header(request, "client-name");
+
+	return !name || (!str_same(name, "temporal-cli") && !str_same(name, "temporal-ui"));
+}
+
 void frontend_get_history(struct request *request)
 {
 	const Workflowservice__GetWorkflowExecutionHistoryRequest *in = request->message;
@@ -165,7 +173,7 @@ void frontend_get_history(struct request *request)
 	bool whole = end == execution->next_event_id;
 	if (!response->history)
 		server_no_memory(request->server);
-	else if (whole && state_running(execution) && !in->wait_new_event)
+	else if (whole && state_running(execution) && !in->wait_new_event && wants_pending(request))
 		workflow_task_transient_events(execution, response->history, request->arena);
 	if (!whole || (in->wait_new_event && state_running(execution)))
 		response->next_page_token = token_page(request, execution, end, 0);

@@ -202,6 +202,7 @@ static void go_on(struct decision *decision)
 void frontend_workflow_completed(struct request *request)
 {
 	const Workflowservice__RespondWorkflowTaskCompletedRequest *in = request->message;
+	Errordetails__NotFoundFailure not_found = ERRORDETAILS__NOT_FOUND_FAILURE__INIT;
 	struct decision decision = {
 		.request = request,
 		.message = in,
@@ -214,6 +215,13 @@ void frontend_workflow_completed(struct request *request)
 	const char *over = execution_over_limit(execution);
 	if (over) {
 		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s", over);
+		return;
+	}
+	bool heartbeat = in->force_create_new_workflow_task && !in->n_commands && !in->n_messages;
+	int64_t since_ns = execution->task_original_scheduled_ns;
+	if (heartbeat && workflow_task_heartbeat_over(execution)) {
+		request_fail(
+			request, TEMPORAL_NOT_FOUND, &not_found, "workflow task heartbeat timeout");
 		return;
 	}
 	if (!check_all(&decision)) {
@@ -240,6 +248,9 @@ void frontend_workflow_completed(struct request *request)
 		command_apply(&decision, in->commands[i]);
 	update_apply_rest(&decision);
 	go_on(&decision);
+	/* The next task goes on with this one's time. */
+	if (heartbeat)
+		execution->task_original_scheduled_ns = since_ns;
 	request_reply(request, decision.response);
 }
 

@@ -68,6 +68,9 @@ bool workflow_task_transient_events(
 	const struct execution *execution, History__History *history, struct arena *arena);
 /* ... into the history after all: the task becomes an ordinary one, started by that worker. */
 void workflow_task_write(struct execution *execution, const char *identity);
+/* A worker only says that it is still at its task. True: it has said so for too long, and the task
+ * has timed out. */
+bool workflow_task_heartbeat_over(struct execution *execution);
 /* The pending task was never there. */
 void workflow_task_forget(struct execution *execution);
 /* Scheduled and started at once, for the worker that has just completed one, or starts a run. */

@@ -509,3 +509,14 @@ static void timed_out(struct timers_entry *timer)
 			execution, ENUMS__TIMEOUT_TYPE__TIMEOUT_TYPE_START_TO_CLOSE);
 	again(execution);
 }
+
+bool workflow_task_heartbeat_over(struct execution *execution)
+{
+	struct server *server = execution->server;
+	int64_t first_ns = execution->task_original_scheduled_ns;
+
+	if (!first_ns || server->now_ns <= first_ns + server->config.heartbeat_ms * PROTO_NS_PER_MS)
+		return false;
+	timed_out(&execution->task_timer);
+	return true;
+}

@@ -269,6 +269,34 @@ static void delayed_start_goes_on_waiting(void **state)
 	assert_string_equal(events_of(current_run()), "1 5");
 }
 
+/* A worker may say that it is still at its task, but not for ever. */
+static void heartbeat_has_an_end(void **state)
+{
+	struct completion made;
+	struct answer poll;
+
+	(void)state;
+	start_workflow();
+	for (int64_t ms = 0; ms <= SERVER_TASK_HEARTBEAT_MS; ms += 9000) {
+		completion_init(&made, poll_workflow(&poll));
+		made.in.force_create_new_workflow_task = true;
+		assert_int_equal(complete(&made), 0);
+		forget(&poll);
+		world_pass(9000 * MS);
+	}
+	int64_t last = current_run()->next_event_id;
+	completion_init(&made, poll_workflow(&poll));
+	made.in.force_create_new_workflow_task = true;
+	call_badly(frontend_workflow_completed, &made.in, TEMPORAL_NOT_FOUND,
+		"workflow task heartbeat timeout");
+	arena_finish(&made.arena);
+	forget(&poll);
+	/* Started and timed out; the next attempt is not in the history yet. */
+	assert_int_equal(current_run()->next_event_id, last + 2);
+	assert_int_equal(poll_workflow(&poll)->attempt, 2);
+	forget(&poll);
+}
+
 /* ---- What is wrong in messages ---- */
 
 #define LOST \
@@ -556,6 +584,7 @@ int main(void)
 		TEST(end_of_the_run_is_as_if_it_were_ordinary),
 		TEST(forgotten_task_cannot_be_completed),
 		TEST(delayed_start_goes_on_waiting),
+		TEST(heartbeat_has_an_end),
 		TEST(wrong_message_fails_the_task),
 		TEST(second_failure_is_left_to_the_time_out),
 		TEST(message_that_is_none_is_refused),
