@@ -74,10 +74,10 @@
 #define SERVER_POLL_SLACK_MS       1000  /* such a poll is answered before its caller gives up */
 #define SERVER_HISTORY_POLL_MS     20000
 #define SERVER_UPDATE_POLL_MS      20000
-#define SERVER_DEADLINE_GRACE_MS   100   /* after a caller's deadline: it has given up itself */
+#define SERVER_DEADLINE_GRACE_MS   100     /* after a caller's deadline: it has given up itself */
 #define SERVER_TASK_HEARTBEAT_MS   1800000 /* for which a worker may say that it is at a task */
-#define SERVER_SPECULATIVE_MS      5000  /* until a task for an update has to be taken */
-#define SERVER_TASK_TIMEOUT_MS     10000 /* of a workflow task, by default */
+#define SERVER_SPECULATIVE_MS      5000    /* until a task for an update has to be taken */
+#define SERVER_TASK_TIMEOUT_MS     10000   /* of a workflow task, by default */
 #define SERVER_TASK_TIMEOUT_MAX_MS 120000
 #define SERVER_TASK_RETRY_MS       5000 /* by which the timeout of a failing task grows at first */
 #define SERVER_TASK_PROBLEMS       5    /* failures in a row that are reported */
