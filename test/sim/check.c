@@ -277,7 +277,7 @@ static void next_plan(void)
 	reading.plan++;
 	reading.run_id[0] = '\0';
 	reading.first = true;
-	if (reading.plan == SIM_PLANS)
+	if (reading.plan == client_n_plans)
 		check_done = true;
 	else
 		read_run();

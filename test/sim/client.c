@@ -18,6 +18,7 @@
 #define WAIT_NS   (25 * SIM_SECOND)
 
 struct sim_plan client_plans[SIM_PLANS];
+int client_n_plans;
 
 static Common__WorkflowExecution execution_of(struct sim_plan *plan)
 {
@@ -157,7 +158,7 @@ static void look(void *arg)
 {
 	Workflowservice__GetWorkflowExecutionHistoryRequest message =
 		WORKFLOWSERVICE__GET_WORKFLOW_EXECUTION_HISTORY_REQUEST__INIT;
-	struct sim_plan *plan = &client_plans[sim_random(SIM_PLANS)];
+	struct sim_plan *plan = &client_plans[sim_random((uint64_t)client_n_plans)];
 	Common__WorkflowExecution execution = execution_of(plan);
 
 	if (!sim_faults)
@@ -211,7 +212,7 @@ static void wait_for_end(void *arg)
 
 bool client_all_over(void)
 {
-	for (int i = 0; i < SIM_PLANS; i++) {
+	for (int i = 0; i < client_n_plans; i++) {
 		if (!client_plans[i].over)
 			return false;
 	}
@@ -281,9 +282,10 @@ static void make_plan(struct sim_plan *plan, int index)
 		plan->signal[i] = (struct sim_signal){ plan, i, false };
 }
 
-void client_begin(void)
+void client_begin(int n_plans)
 {
-	for (int i = 0; i < SIM_PLANS; i++) {
+	client_n_plans = n_plans;
+	for (int i = 0; i < client_n_plans; i++) {
 		make_plan(&client_plans[i], i);
 		sim_after(sim_between(0, SPREAD_NS), start, &client_plans[i]);
 	}

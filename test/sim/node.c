@@ -26,6 +26,7 @@ struct server *node_server;
 static struct server state;
 static struct fault_disk *disk;
 static bool woken, disk_busy;
+static long crash_at;   /* the disk is to stop, once, and has not; -1: not so */
 static int64_t tick_ns; /* the earliest tick that is queued; INT64_MAX: none */
 
 static int64_t node_now(void *user)
@@ -134,6 +135,26 @@ void node_settle(void)
 
 /* ---- life ---- */
 
+static void open_server(void *arg);
+
+/* The one crash of a run without other faults may come while the database is made. */
+static bool stops_now(void)
+{
+	bool stops = crash_at >= 0;
+
+	crash_at = -1;
+	return stops;
+}
+
+static void start_over(void)
+{
+	sim_figures.crashes++;
+	journal_close(&state);
+	state_finish(&state);
+	fault_disk_restart(disk, (enum fault_keep)sim_random(FAULT_KEEPS));
+	sim_after(SIM_MS, open_server, NULL);
+}
+
 static void open_server(void *arg)
 {
 	struct temporal_error err = { .message = "" };
@@ -143,6 +164,10 @@ static void open_server(void *arg)
 	state_init(&state, &io);
 	transition_begin(&state);
 	if (journal_open(&state, "db", wake, &err) != TEMPORAL_OK) {
+		if (stops_now()) {
+			start_over();
+			return;
+		}
 		sim_violation("the database cannot be opened again: %s", err.message);
 		return;
 	}
@@ -180,6 +205,7 @@ static void close_server(void)
 static void kill_server(void)
 {
 	sim_figures.crashes++;
+	crash_at = -1;
 	sim_trace("server is killed", NULL, 0);
 	fault_disk_crash_after(disk, 0);
 	close_server();
@@ -235,9 +261,12 @@ void node_print(const char *run_id)
 	arena_finish(&arena);
 }
 
-void node_begin(uint64_t seed)
+void node_begin(uint64_t seed, long stop_at)
 {
 	disk = fault_disk_new(DISK, seed);
+	crash_at = stop_at;
+	if (crash_at >= 0)
+		fault_disk_crash_after(disk, crash_at);
 	open_server(NULL);
 	sim_after(sim_between(0, 5 * SIM_SECOND), misfortune, NULL);
 }
@@ -246,5 +275,6 @@ void node_finish(void)
 {
 	if (node_server)
 		close_server();
+	sim_figures.disk_calls = fault_disk_calls(disk);
 	fault_disk_free(disk);
 }

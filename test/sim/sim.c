@@ -182,7 +182,7 @@ static void play(long steps)
 		step();
 		if (sim_now_ns < end_ns)
 			continue;
-		for (int i = 0; i < SIM_PLANS; i++) {
+		for (int i = 0; i < client_n_plans; i++) {
 			if (client_plans[i].over)
 				continue;
 			sim_violation("%s never comes to its end", client_plans[i].id);
@@ -209,11 +209,11 @@ uint64_t sim_run(const struct sim_opts *opts)
 	next_order = 0;
 	broken = false;
 	verbose = opts->verbose;
-	sim_faults = true;
-	node_begin(opts->seed);
+	sim_faults = opts->crash_at < 0;
+	node_begin(opts->seed, opts->crash_at);
 	sim_workers_begin();
 	sim_activities_begin();
-	client_begin();
+	client_begin(opts->crash_at < 0 ? SIM_PLANS : SIM_FEW_PLANS);
 	play(opts->steps);
 	node_finish();
 	net_finish();

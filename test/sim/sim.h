@@ -23,12 +23,15 @@
 
 struct sim_opts {
 	uint64_t seed;
-	long steps;   /* events with faults; then all is left to come to its end */
+	long steps; /* events with faults; then all is left to come to its end */
+	/* No faults but one: the disk stops at this call. -1: random faults instead. */
+	long crash_at;
 	bool verbose; /* prints each traced event */
 };
 
 /* What a run was like, for the summary. */
 struct sim_figures {
+	long disk_calls;
 	long events, calls, drops, doubles, crashes, torn_commits, worker_crashes;
 	long starts, signals, activities, tasks, timers, reads; /* acknowledged */
 };
@@ -78,7 +81,7 @@ void net_finish(void);
 
 struct server;
 extern struct server *node_server; /* NULL: it is down */
-void node_begin(uint64_t seed);
+void node_begin(uint64_t seed, long stop_at);
 /* After anything that may have changed the server. */
 void node_settle(void);
 /* Kills it now, and starts it again from what is on the disk. */
@@ -130,10 +133,12 @@ struct sim_completion {
 	int64_t number;   /* what made it unlike any other */
 };
 
-#define SIM_PLANS 14
+#define SIM_PLANS     14
+#define SIM_FEW_PLANS 4 /* where one run is made for each write */
 extern struct sim_plan client_plans[SIM_PLANS];
+extern int client_n_plans;
 extern struct sim_completion *sim_completions;
-void client_begin(void);
+void client_begin(int n_plans);
 bool client_all_over(void);
 
 /* A completion that was acknowledged. */
