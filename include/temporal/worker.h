@@ -149,6 +149,8 @@ struct temporal_worker_opts {
 	void (*on_log)(const struct temporal_worker_log *line, void *user);
 	enum temporal_log_level log_level; /* 0: WARN; lower levels are not passed to on_log */
 	void *user;
+
+	int32_t max_concurrent_local_activities; /* 100: attempts at a time */
 };
 
 /*

@@ -200,6 +200,29 @@ TEMPORAL_API struct wf_future *wf_start_activity_raw_(struct wf *wf, const char 
  */
 TEMPORAL_API const struct temporal_payload *wf_await_raw(struct wf *wf, struct wf_future *future);
 
+/* ---- local activities ---- */
+
+struct wf_local_opts {
+	const char *activity_id; /* NULL: a number of its own */
+	/* One of the first two is required. */
+	int64_t start_to_close_ms;    /* of one attempt */
+	int64_t schedule_to_close_ms; /* of all attempts together; 0: as long as the run */
+	int64_t schedule_to_start_ms; /* of the wait for a free slot; 0: no limit */
+	const struct temporal_retry_policy *retry; /* NULL: a second, doubled, without end */
+	int64_t retry_threshold_ms;                /* longer waits are a timer's; 0: a minute */
+	enum temporal_cancellation_type cancellation;
+	const char *summary; /* shown by user interfaces */
+	struct temporal_entries headers;
+};
+
+/*
+ * An activity that this worker runs within the workflow task: short, and without a queue. Its
+ * outcome is recorded; if the worker dies before that it runs again. It has no heartbeats.
+ */
+TEMPORAL_API struct wf_future *wf_start_local_raw_(struct wf *wf, const char *type,
+	const struct temporal_payloads *in, const struct wf_local_opts *opts,
+	size_t opts_size) TEMPORAL_MUST_USE;
+
 /* ---- child workflows ---- */
 
 struct wf_child_opts {
@@ -445,6 +468,11 @@ TEMPORAL_API struct wf_future *wf_start_activity_(struct wf *wf,
 	const struct wf_activity_opts *opts, size_t opts_size) TEMPORAL_MUST_USE;
 TEMPORAL_API const void *wf_activity_(struct wf *wf, const struct temporal_contract *contract,
 	const void *in, const struct wf_activity_opts *opts, size_t opts_size);
+TEMPORAL_API struct wf_future *wf_start_local_(struct wf *wf,
+	const struct temporal_contract *contract, const void *in, const struct wf_local_opts *opts,
+	size_t opts_size) TEMPORAL_MUST_USE;
+TEMPORAL_API const void *wf_local_(struct wf *wf, const struct temporal_contract *contract,
+	const void *in, const struct wf_local_opts *opts, size_t opts_size);
 TEMPORAL_API struct wf_future *wf_start_child_(struct wf *wf,
 	const struct temporal_contract *contract, const void *in, const struct wf_child_opts *opts,
 	size_t opts_size) TEMPORAL_MUST_USE;
@@ -473,6 +501,12 @@ static inline struct wf_future *wf_start_activity_raw(struct wf *wf, const char 
 	const struct temporal_payloads *in, const struct wf_activity_opts *opts)
 {
 	return wf_start_activity_raw_(wf, type, in, opts, sizeof(*opts));
+}
+
+static inline struct wf_future *wf_start_local_raw(struct wf *wf, const char *type,
+	const struct temporal_payloads *in, const struct wf_local_opts *opts)
+{
+	return wf_start_local_raw_(wf, type, in, opts, sizeof(*opts));
 }
 
 static inline struct wf_future *wf_start_child_raw(struct wf *wf, const char *type,
@@ -529,6 +563,21 @@ static inline struct wf_future *wf_timer_with(
 	TEMPORAL_RESULT_(X_, wf_activity_(WF_ACTS_(wf_), WF_WITHOUT_ARGUMENTS_(X_, ACTIVITY), \
 		NULL, WF_OPTS_(opts_, activity)))
 #define WF_ACTIVITY_OPTS(...) (&(const struct wf_activity_opts){ __VA_ARGS__ })
+
+/* The same, run by this worker within the workflow task. */
+#define wf_start_local(wf_, X_, opts_, ...) \
+	wf_start_local_(WF_ACTS_(wf_), TEMPORAL_CONTRACT_OF_(X_, ACTIVITY), \
+		TEMPORAL_ARGUMENTS_(X_, __VA_ARGS__), WF_OPTS_(opts_, local))
+#define wf_start_local_0(wf_, X_, opts_) \
+	wf_start_local_(WF_ACTS_(wf_), WF_WITHOUT_ARGUMENTS_(X_, ACTIVITY), NULL, \
+		WF_OPTS_(opts_, local))
+#define wf_local(wf_, X_, opts_, ...) \
+	TEMPORAL_RESULT_(X_, wf_local_(WF_ACTS_(wf_), TEMPORAL_CONTRACT_OF_(X_, ACTIVITY), \
+		TEMPORAL_ARGUMENTS_(X_, __VA_ARGS__), WF_OPTS_(opts_, local)))
+#define wf_local_0(wf_, X_, opts_) \
+	TEMPORAL_RESULT_(X_, wf_local_(WF_ACTS_(wf_), WF_WITHOUT_ARGUMENTS_(X_, ACTIVITY), NULL, \
+		WF_OPTS_(opts_, local)))
+#define WF_LOCAL_OPTS(...) (&(const struct wf_local_opts){ __VA_ARGS__ })
 
 /*
  * A child workflow of the contract X, likewise: wf_start_child and wf_await, or wf_child for both.
@@ -866,6 +915,8 @@ static inline struct wf_future *wf_timer_with(
 #define wf_start_activity_raw(wf_, type_, in_, opts_) \
 	wf_start_activity_raw_(WF_ACTS_(wf_), type_, in_, WF_OPTS_(opts_, activity))
 #define wf_await_raw(wf_, future_) (wf_await_raw)(WF_ACTS_(wf_), future_)
+#define wf_start_local_raw(wf_, type_, in_, opts_) \
+	wf_start_local_raw_(WF_ACTS_(wf_), type_, in_, WF_OPTS_(opts_, local))
 #define wf_start_child_raw(wf_, type_, in_, opts_) \
 	wf_start_child_raw_(WF_ACTS_(wf_), type_, in_, WF_OPTS_(opts_, child))
 #define wf_child_started(wf_, child_) (wf_child_started)(WF_ACTS_(wf_), child_)

@@ -26,32 +26,6 @@
 #include "engine/run.h"
 #include "proto/codec.h"
 
-/* As the API names them; for the message about a kind that has no machine. */
-static const char *const command_names[] = {
-	[COMMAND_START_TIMER] = "StartTimer",
-	[COMMAND_CANCEL_TIMER] = "CancelTimer",
-	[COMMAND_SCHEDULE_ACTIVITY] = "ScheduleActivityTask",
-	[COMMAND_REQUEST_CANCEL_ACTIVITY] = "RequestCancelActivityTask",
-	[COMMAND_SCHEDULE_LOCAL_ACTIVITY] = "ScheduleLocalActivity",
-	[COMMAND_REQUEST_CANCEL_LOCAL_ACTIVITY] = "RequestCancelLocalActivity",
-	[COMMAND_QUERY_RESULT] = "QueryResult",
-	[COMMAND_COMPLETE_WORKFLOW] = "CompleteWorkflowExecution",
-	[COMMAND_FAIL_WORKFLOW] = "FailWorkflowExecution",
-	[COMMAND_CANCEL_WORKFLOW] = "CancelWorkflowExecution",
-	[COMMAND_CONTINUE_AS_NEW] = "ContinueAsNewWorkflowExecution",
-	[COMMAND_SET_PATCH_MARKER] = "SetPatchMarker",
-	[COMMAND_START_CHILD] = "StartChildWorkflowExecution",
-	[COMMAND_CANCEL_CHILD] = "CancelChildWorkflowExecution",
-	[COMMAND_REQUEST_CANCEL_EXTERNAL] = "RequestCancelExternalWorkflowExecution",
-	[COMMAND_SIGNAL_EXTERNAL] = "SignalExternalWorkflowExecution",
-	[COMMAND_CANCEL_SIGNAL] = "CancelSignalWorkflow",
-	[COMMAND_UPSERT_SEARCH_ATTRIBUTES] = "UpsertWorkflowSearchAttributes",
-	[COMMAND_MODIFY_PROPERTIES] = "ModifyWorkflowProperties",
-	[COMMAND_UPDATE_RESPONSE] = "UpdateResponse",
-	[COMMAND_SCHEDULE_NEXUS] = "ScheduleNexusOperation",
-	[COMMAND_REQUEST_CANCEL_NEXUS] = "RequestCancelNexusOperation",
-};
-
 /*
  * Before it grows, the queue moves its content to the front: on replay of a long history items come
  * and go at the same rate, and the capacity stays at that of one task.
@@ -197,10 +171,7 @@ bool machine_terminal_issue(
 	return machine_step(run, machine, TERMINAL_ISSUE);
 }
 
-/*
- * A kind that is not here has no machine yet. It fails the task and not the run, so that a worker
- * with a newer SDK can take the run over.
- */
+/* A kind that is not here is a mistake of the language above, which fails the task. */
 static bool apply_command(struct engine_run *run, const struct command *command)
 {
 	switch (command->kind) {
@@ -227,6 +198,10 @@ static bool apply_command(struct engine_run *run, const struct command *command)
 	case COMMAND_CANCEL_SIGNAL:
 		return machine_cancel_numbered(run, MACHINE_SIGNAL_EXTERNAL,
 			command->cancel_signal.seq, SIGNAL_EXTERNAL_CANCEL);
+	case COMMAND_SCHEDULE_LOCAL_ACTIVITY:
+		return machine_local_schedule(run, command);
+	case COMMAND_REQUEST_CANCEL_LOCAL_ACTIVITY:
+		return machine_local_cancel(run, command->request_cancel_local_activity.seq);
 	case COMMAND_SET_PATCH_MARKER:
 		return machine_patch_set(run, command);
 	case COMMAND_UPSERT_SEARCH_ATTRIBUTES:
@@ -247,13 +222,9 @@ static bool apply_command(struct engine_run *run, const struct command *command)
 	case COMMAND_CONTINUE_AS_NEW:
 		return machine_terminal_issue(run, MACHINE_CONTINUE_AS_NEW, command);
 	default:
-		break;
+		return run_fatal(run, "the workflow gave a command of the unknown kind %d",
+			(int)command->kind);
 	}
-	if ((size_t)command->kind < sizeof(command_names) / sizeof(command_names[0]))
-		return run_fatal(run, "this SDK cannot handle the workflow's command %s yet",
-			command_names[command->kind]);
-	return run_fatal(
-		run, "the workflow gave a command of the unknown kind %d", (int)command->kind);
 }
 
 /* The four kinds of which a run takes one at most. */
@@ -296,5 +267,6 @@ bool commands_apply(struct engine_run *run, const struct completion *completion)
 		if (!apply_command(run, command))
 			return false;
 	}
-	return !terminal || apply_command(run, terminal);
+	return (!terminal || apply_command(run, terminal)) &&
+	       (!run->task->ahead || locals_deliver(run));
 }

@@ -54,14 +54,46 @@ enum engine_action {
 	ENGINE_RESPOND_FAILED,
 	/* Send `query`, the answer to a legacy query. */
 	ENGINE_RESPOND_QUERY,
+	/*
+	 * Run the local activities of `locals`, cancel those of `cancels`; then engine_run_locals
+	 * with what has ended, or engine_run_heartbeat when most of the task's timeout has passed.
+	 * Nothing is to be started if there are none: some still run.
+	 */
+	ENGINE_WAIT_LOCALS,
 	/* Nothing, until the next task; the run may stay cached. */
 	ENGINE_IDLE,
 	/* The workflow has had its REMOVE_FROM_CACHE: free instance and run. */
 	ENGINE_EVICT,
 };
 
+/* A local activity, to be run in this process. It lives as long as its outcome is waited for. */
+struct local_request {
+	struct arena arena; /* of all that it points to */
+	uint32_t seq;
+	/* As the server would give out an activity; `attempt` is that of the first try. */
+	Workflowservice__PollActivityTaskQueueResponse *task;
+	int64_t original_schedule_ns; /* of the first attempt of all; 0: it is this one */
+	int64_t schedule_to_start_ms; /* 0: no limit */
+	int64_t retry_threshold_ms;   /* longer back-offs are a timer's; 0: a minute */
+};
+
+/* What one has come to; borrowed during engine_run_locals. */
+struct local_result {
+	uint32_t seq;
+	const Common__Payload *result;   /* NULL: none */
+	const Failure__Failure *failure; /* NULL: it succeeded */
+	uint32_t attempt;                /* the last one */
+	int64_t backoff_ms; /* it failed, and is to be tried again by a timer; 0: it is over */
+	int64_t original_schedule_ns;
+	int64_t runtime_ns;
+	int64_t complete_time_ns; /* by the workflow's clock; the engine knows */
+};
+
 struct engine_step {
 	enum engine_action action;
+	/* WAIT_LOCALS; until the next call. */
+	const struct local_request *const *locals, *const *cancels;
+	size_t n_locals, n_cancels;
 	const struct activation *activation;
 	struct bytes page_token;
 	/* In the run's task arena, valid until engine_run_responded. */
@@ -102,6 +134,19 @@ struct engine_step engine_run_complete(struct engine_run *run, const struct comp
 struct engine_step engine_run_responded(struct engine_run *run, enum temporal_code code,
 	const char *message, const Workflowservice__RespondWorkflowTaskCompletedResponse *response,
 	struct arena *arena);
+
+/* Local activities have ended; only after WAIT_LOCALS. Those that nobody waits for are ignored. */
+struct engine_step engine_run_locals(
+	struct engine_run *run, const struct local_result *results, size_t n_results);
+
+/* Local activities take longer than the task may: it is completed, and goes on as another one. */
+struct engine_step engine_run_heartbeat(struct engine_run *run);
+
+/* The worker stops while local activities run: the task gets no answer, and the run goes. */
+struct engine_step engine_run_drop(struct engine_run *run);
+
+/* How long a workflow task may take; 0: not known. */
+int64_t engine_run_task_timeout_ms(const struct engine_run *run);
 
 /* The cache wants the room: only when the run is IDLE. Gives an ACTIVATE with the single job
  * REMOVE_FROM_CACHE. */

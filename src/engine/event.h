@@ -19,6 +19,7 @@ enum machine_type {
 	MACHINE_SIGNAL_EXTERNAL,
 	MACHINE_CANCEL_EXTERNAL,
 	MACHINE_NEXUS,
+	MACHINE_LOCAL_ACTIVITY,
 	MACHINE_NUMBERED, /* above: those that the workflow speaks of by its own number */
 	MACHINE_UPDATE = MACHINE_NUMBERED,
 	MACHINE_PATCH,

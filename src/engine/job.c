@@ -165,6 +165,7 @@ bool job_add_initialize(struct engine_run *run)
 		return run_no_memory(run);
 	if (str_empty(run->workflow_id) && !run_set_text(&run->workflow_id, started->workflow_id))
 		return run_no_memory(run);
+	run->task_timeout_ms = duration_ms(started->workflow_task_timeout);
 	fill_initialize(run, initialize, started);
 	job->initialize = initialize;
 	/* A clock for a query that comes before the first task. */

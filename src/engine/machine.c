@@ -34,6 +34,7 @@ const struct machine_kind *const machine_kinds[MACHINE_KINDS] = {
 	[MACHINE_SIGNAL_EXTERNAL] = &machine_signal_external,
 	[MACHINE_CANCEL_EXTERNAL] = &machine_cancel_external,
 	[MACHINE_NEXUS] = &machine_nexus,
+	[MACHINE_LOCAL_ACTIVITY] = &machine_local_activity,
 	[MACHINE_UPDATE] = &machine_update,
 	[MACHINE_PATCH] = &machine_patch,
 	[MACHINE_UPSERT] = &machine_upsert,
@@ -78,11 +79,9 @@ static struct machine *allocate(struct engine_run *run)
 	return machine;
 }
 
-/* Updates are found by name, so they stand in a list too; they are few at a time. */
-static void forget_update(struct engine_run *run, const struct machine *machine)
+/* Updates are found by name, and local activities asked all, so they stand in lists too: few. */
+static void unlink_from(struct machine **link, const struct machine *machine)
 {
-	struct machine **link = &run->updates;
-
 	while (*link && *link != machine)
 		link = &(*link)->next;
 	if (*link)
@@ -96,7 +95,11 @@ static void forget_update(struct engine_run *run, const struct machine *machine)
 static void release(struct engine_run *run, struct machine *machine)
 {
 	if (machine->type == MACHINE_UPDATE)
-		forget_update(run, machine);
+		unlink_from(&run->updates, machine);
+	if (machine->type == MACHINE_LOCAL_ACTIVITY) {
+		unlink_from(&run->locals, machine);
+		locals_request_free(machine->local);
+	}
 	map_remove(&run->machines, number_key(machine->type, machine->seq));
 	if (machine->initial_event_id)
 		map_remove(&run->machines, KEY_OF_EVENT | (uint64_t)machine->initial_event_id);
@@ -262,6 +265,9 @@ void machines_finish(struct engine_run *run)
 {
 	struct machine_slab *next;
 
+	for (struct machine *each = run->locals; each; each = each->next)
+		locals_request_free(each->local);
+	run->locals = NULL;
 	for (struct machine_slab *slab = run->slabs; slab; slab = next) {
 		next = slab->next;
 		for (size_t i = 0; i < sizeof(slab->machines) / sizeof(slab->machines[0]); i++)
@@ -289,6 +295,10 @@ const char *machine_describe(struct engine_run *run, const struct machine *machi
 		break;
 	case MACHINE_TIMER:
 		text = arena_printf(arena, "the workflow's timer %u", machine->seq);
+		break;
+	case MACHINE_LOCAL_ACTIVITY:
+		text = arena_printf(arena, "the workflow's local activity %s of type %s",
+			machine->id, machine_text(machine, 1));
 		break;
 	case MACHINE_CHILD:
 		text = arena_printf(arena, "the workflow's child %s of type %s", machine->id,

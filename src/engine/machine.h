@@ -17,6 +17,8 @@
 struct engine_run;
 struct machine;
 struct update_request;
+struct local_result;
+struct local_request;
 
 struct machine_kind {
 	const char *name; /* in messages: "activity" */
@@ -27,7 +29,7 @@ struct machine_kind {
 
 struct machine {
 	const struct machine_kind *kind; /* NULL: on the free list */
-	struct machine *next;            /* free ones; the run's updates */
+	struct machine *next;            /* free ones; the run's updates; its local activities */
 	uint32_t seq;
 	uint8_t type; /* enum machine_type */
 	uint8_t state;
@@ -47,13 +49,14 @@ struct machine {
 	union {
 		const char *activity_type;      /* activity: in `id` */
 		const Update__Request *request; /* update: until its answer; in the task's arena */
+		struct local_request *local;    /* local activity */
 	};
 };
 
 extern const struct machine_kind machine_activity, machine_timer, machine_child,
-	machine_signal_external, machine_cancel_external, machine_nexus, machine_update,
-	machine_patch, machine_upsert, machine_properties, machine_complete, machine_fail,
-	machine_cancel, machine_continue_as_new, machine_workflow_task;
+	machine_signal_external, machine_cancel_external, machine_nexus, machine_local_activity,
+	machine_update, machine_patch, machine_upsert, machine_properties, machine_complete,
+	machine_fail, machine_cancel, machine_continue_as_new, machine_workflow_task;
 
 /* By enum machine_type; MACHINE_KINDS of them. */
 extern const struct machine_kind *const machine_kinds[];
@@ -121,6 +124,16 @@ enum nexus_event {
 	NEXUS_CANCEL_REQUESTED,
 	NEXUS_REQUEST_COMPLETED,
 	NEXUS_REQUEST_FAILED,
+};
+
+enum local_event {
+	LOCAL_SCHEDULE,
+	LOCAL_AWAIT,
+	LOCAL_KNOW,
+	LOCAL_RESULT,
+	LOCAL_CANCEL,
+	LOCAL_GIVE_UP, /* cancel, and do not wait for it */
+	LOCAL_MARKER,
 };
 
 enum patch_event {
@@ -235,6 +248,14 @@ bool machine_patch_set(struct engine_run *run, const struct command *command);
 bool machine_upsert_set(struct engine_run *run, const struct command *command);
 bool machine_upsert_internal(struct engine_run *run, const char *key, Common__Payload *value);
 bool machine_properties_modify(struct engine_run *run, const struct command *command);
+
+bool machine_local_schedule(struct engine_run *run, const struct command *command);
+bool machine_local_cancel(struct engine_run *run, uint32_t seq);
+/* Is its marker a command that was sent, or is to be? Or does it wait for an outcome in history? */
+bool machine_local_is_resolved(const struct machine *machine);
+bool machine_local_waits(const struct machine *machine);
+bool machine_local_step(struct engine_run *run, struct machine *machine, unsigned event,
+	const struct local_result *result);
 
 /* Failures for jobs, in the arena of the activation to come. NULL: the run has failed. */
 const Failure__Failure *machine_external_failure(

@@ -5,6 +5,11 @@
  *
  *	core_patch   details "patch-data": {"id":"...","deprecated":false}; long ago "patch_id" and
  *	             "deprecated", bytes
+ *	core_local_activity
+ *	             details "data": {"seq":1,"attempt":1,"activity_id":"1","activity_type":"",
+ *	             "complete_time":{"seconds":1,"nanos":2},"backoff":null,
+ *	             "original_schedule_time":{...},"activation_index":1}, and "result" unless the
+ *	             marker has a failure
  *
  * The data are an object of plain members, of which some are objects of plain members themselves
  * (times). So the reader here knows no more, and hands over each member with the name of the object
@@ -265,6 +270,57 @@ bool marker_read_patch(
 	return read_members(proto_payload_data(data), arena, patch_member, patch) && patch->id;
 }
 
+/* Seconds and nanoseconds come one after the other: they are added up. */
+static void time_member(int64_t *ns, const char *name, const char *value, int64_t per_second)
+{
+	int64_t number = strtoll(value, NULL, 10), scaled = 0;
+
+	if (strcmp(name, "seconds") == 0) {
+		if (!__builtin_mul_overflow(number, per_second, &scaled))
+			*ns += scaled;
+	} else if (strcmp(name, "nanos") == 0) {
+		*ns += number / (1000000000 / per_second);
+	}
+}
+
+static void local_member(void *to, const char *object, const char *name, const char *value)
+{
+	struct marker_local *marker = to;
+
+	if (strcmp(object, "complete_time") == 0) {
+		time_member(&marker->result.complete_time_ns, name, value, 1000000000);
+	} else if (strcmp(object, "original_schedule_time") == 0) {
+		time_member(&marker->result.original_schedule_ns, name, value, 1000000000);
+	} else if (strcmp(object, "backoff") == 0) {
+		time_member(&marker->result.backoff_ms, name, value, 1000);
+	} else if (*object) {
+		return;
+	} else if (strcmp(name, "seq") == 0) {
+		marker->seq = (uint32_t)strtoul(value, NULL, 10);
+	} else if (strcmp(name, "attempt") == 0) {
+		marker->result.attempt = (uint32_t)strtoul(value, NULL, 10);
+	} else if (strcmp(name, "activity_id") == 0) {
+		marker->activity_id = value;
+	} else if (strcmp(name, "activity_type") == 0) {
+		marker->activity_type = value;
+	} else if (strcmp(name, "activation_index") == 0 && strcmp(value, "null") != 0) {
+		marker->has_index = true;
+		marker->index = strtoull(value, NULL, 10);
+	}
+}
+
+bool marker_read_local(
+	const History__HistoryEvent *event, struct arena *arena, struct marker_local *marker)
+{
+	const Common__Payload *data = detail(event, "data");
+
+	*marker = (struct marker_local){ .activity_id = "", .activity_type = "" };
+	marker->result.result = detail(event, "result");
+	marker->result.failure = event->marker_recorded_event_attributes->failure;
+	return data && read_members(proto_payload_data(data), arena, local_member, marker) &&
+	       marker->seq;
+}
+
 /* ---- writing ---- */
 
 /* As a JSON string, with its quotation marks. */
@@ -344,6 +400,49 @@ Command__RecordMarkerCommandAttributes *marker_write_patch(
 		     : NULL;
 
 	return marker && data && add_detail(arena, marker, "patch-data", data) ? marker : NULL;
+}
+
+/* As members; "null" for none. */
+static char *time_text(struct arena *arena, int64_t value, int64_t per_second)
+{
+	if (!value)
+		return arena_strdup(arena, "null");
+	return arena_printf(arena, "{\"seconds\":%lld,\"nanos\":%lld}",
+		(long long)(value / per_second),
+		(long long)(value % per_second * (1000000000 / per_second)));
+}
+
+static const char *local_text(struct arena *arena, const struct marker_local *marker)
+{
+	const struct local_result *result = &marker->result;
+	const char *id = quoted(arena, marker->activity_id);
+	const char *type = quoted(arena, marker->activity_type);
+	const char *complete = time_text(arena, result->complete_time_ns, 1000000000);
+	const char *backoff = time_text(arena, result->backoff_ms, 1000);
+	const char *original = time_text(arena, result->original_schedule_ns, 1000000000);
+
+	if (!id || !type || !complete || !backoff || !original)
+		return NULL;
+	return arena_printf(arena,
+		"{\"seq\":%u,\"attempt\":%u,\"activity_id\":%s,\"activity_type\":%s,"
+		"\"complete_time\":%s,\"backoff\":%s,\"original_schedule_time\":%s,"
+		"\"activation_index\":%llu}",
+		marker->seq, result->attempt, id, type, complete, backoff, original,
+		(unsigned long long)marker->index);
+}
+
+Command__RecordMarkerCommandAttributes *marker_write_local(
+	struct arena *arena, const struct marker_local *marker)
+{
+	Command__RecordMarkerCommandAttributes *to = marker_new(arena, LOCAL_ACTIVITY_NAME, 2);
+	Common__Payload *data = json_payload(arena, local_text(arena, marker));
+
+	if (!to || !data || !add_detail(arena, to, "data", data))
+		return NULL;
+	to->failure = (Failure__Failure *)(uintptr_t)marker->result.failure;
+	if (marker->result.result && !add_detail(arena, to, "result", marker->result.result))
+		return NULL;
+	return to;
 }
 
 static int by_name(const void *a, const void *b)

@@ -12,6 +12,7 @@
 #include <temporal/api/history/v1/message.pb-c.h>
 
 #include "base/arena.h"
+#include "engine/engine.h"
 
 enum marker_kind {
 	MARKER_PATCH,
@@ -33,6 +34,21 @@ bool marker_read_patch(
 /* The attributes of a command that records it. NULL: no memory. */
 Command__RecordMarkerCommandAttributes *marker_write_patch(
 	struct arena *arena, const char *id, bool deprecated);
+
+struct marker_local {
+	struct marker_local *next; /* the task's list of what is to come */
+	uint32_t seq;
+	const char *activity_id, *activity_type;
+	bool has_index;
+	uint64_t index; /* of the activation, within its task, that told of it */
+	struct local_result result;
+};
+
+/* The same for a local activity; payload and failure stay the event's. */
+bool marker_read_local(
+	const History__HistoryEvent *event, struct arena *arena, struct marker_local *marker);
+Command__RecordMarkerCommandAttributes *marker_write_local(
+	struct arena *arena, const struct marker_local *marker);
 
 /*
  * The search attribute that lists a run's patches, so that people find the runs that depend on one:

@@ -56,6 +56,13 @@ static bool apply_completed(
 	       run_no_memory(run);
 }
 
+/* One that a heartbeat leaves; a sequence of these alone goes on with the count of activations. */
+static bool is_of_task(const History__HistoryEvent *event)
+{
+	return event->event_type >= ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_SCHEDULED &&
+	       event->event_type <= ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_FAILED;
+}
+
 /*
  * Of all tasks completed in the sequence and, since it tells what the sequence's own task came to,
  * of the next one: that lies behind the sequence, but the flags it has recorded were decided while
@@ -67,6 +74,8 @@ static bool apply_all_completed(struct engine_run *run, const struct history_seq
 	for (size_t i = 0; i < sequence->count; i++) {
 		const History__HistoryEvent *event = sequence->events[i];
 
+		if (!is_of_task(event))
+			run->activation_index = 0;
 		if (event->event_type == ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_COMPLETED &&
 			event_has_attributes(event) &&
 			!apply_completed(run, event->workflow_task_completed_event_attributes))
@@ -121,12 +130,42 @@ static bool fit_patches(struct engine_run *run, bool *skip)
 	return run_fatal(run, "this SDK cannot handle %s", event_describe(run, run->event));
 }
 
+/*
+ * The marker of a local activity. On replay no command stands for it: its machine waits for the
+ * marker by its number.
+ */
+static bool apply_local_marker(struct engine_run *run)
+{
+	struct marker_local marker;
+	struct machine *machine;
+
+	if (!marker_read_local(run->event, &run->task->arena, &marker))
+		return run_fatal(run, "%s cannot be read", event_describe(run, run->event));
+	machine = machine_find(run, MACHINE_LOCAL_ACTIVITY, marker.seq);
+	if (!machine || (machine_local_is_resolved(machine) && queue_pop(run) != machine))
+		return run_nondeterminism(run,
+			"%s is of local activity %u, which the workflow has not scheduled or whose "
+			"turn it is not",
+			event_describe(run, run->event), marker.seq);
+	run->task->marker = &marker;
+
+	bool ok = machine_step(run, machine, LOCAL_MARKER);
+
+	run->task->marker = NULL;
+	if (ok)
+		machine_release_if_done(run, machine);
+	return ok;
+}
+
 /* Only the order and the kind are compared here; id and type are the machine's affair. */
 static bool apply_command_event(struct engine_run *run, const struct event_info *info)
 {
 	struct machine *machine;
 	bool skip = false;
 
+	if (run->event->event_type == ENUMS__EVENT_TYPE__EVENT_TYPE_MARKER_RECORDED &&
+		marker_kind(run->event) == MARKER_LOCAL_ACTIVITY)
+		return apply_local_marker(run);
 	if (run->n_patches || info->flags & EVENT_AHEAD) {
 		if (!fit_patches(run, &skip))
 			return false;
@@ -301,22 +340,36 @@ static bool know_ahead(struct engine_run *run, const History__HistoryEvent *even
 		return true; /* it fails when it is applied */
 	if (event->event_type == ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED)
 		return protocol_accepted(run, event);
-	return marker_kind(event) != MARKER_PATCH || patch_ahead(run, event);
+	switch (marker_kind(event)) {
+	case MARKER_PATCH:
+		return patch_ahead(run, event);
+	case MARKER_LOCAL_ACTIVITY:
+		return locals_ahead(run, event);
+	case MARKER_OTHER:
+		break;
+	}
+	return true;
 }
 
 /*
  * What the next task's commands have left in history and the workflow must know while it makes
- * them: an update that it will accept, a patch. In the order of history.
+ * them: an update that it will accept, a patch, a local activity's outcome. In history's order.
  */
 static bool look_ahead(struct engine_run *run)
 {
 	struct history_sequence next = history_peek(&run->task->history, run->current_started_id);
 
+	run->task->ahead = NULL; /* what was there has been applied */
 	for (size_t i = 0; next.ahead && i < next.count; i++)
 		if (event_info(next.events[i])->flags & EVENT_AHEAD &&
 			!know_ahead(run, next.events[i]))
 			return false;
-	return true;
+	locals_ahead_end(run);
+	if (!run->locals)
+		return true;
+	if (!locals_deliver(run))
+		return false;
+	return run->replaying || !run->task->response || locals_new_task(run);
 }
 
 /*

@@ -192,6 +192,7 @@ Workflowservice__RespondWorkflowTaskCompletedRequest *respond_completed(struct e
 	request->namespace_ = text_or_empty(run->config->namespace_);
 	request->return_new_workflow_task = run->config->sticky_queue != NULL;
 	request->versioning_behavior = task->versioning_behavior;
+	request->force_create_new_workflow_task = task->heartbeat;
 	request->query_results = task->query_results;
 	request->n_query_results = task->n_query_results;
 	if (task->forced_completion)

@@ -45,7 +45,8 @@ enum outstanding {
 	LEGACY_QUERY_OUT,
 	EVICTION_OUT,
 	FETCH_OUT,
-	RESPONSE_OUT
+	RESPONSE_OUT,
+	LOCALS_OUT
 };
 
 struct run_failure {
@@ -93,6 +94,15 @@ struct task {
 	Protocol__Message **messages;
 	size_t n_messages, messages_room;
 
+	/* Local activities to be run or cancelled; the outcome at hand, the marker being applied;
+	 * and the markers of the sequence to come. */
+	const void **locals, **cancels;
+	size_t n_locals, n_cancels;
+	const struct local_result *local;
+	const struct marker_local *marker;
+	struct marker_local *ahead;
+	bool heartbeat; /* the answer asks for a task to go on with */
+
 	struct run_failure failure;
 	bool forced_completion; /* the answer fails the run */
 	bool too_large;         /* the first answer was */
@@ -110,6 +120,8 @@ struct patch {
 	char *id;
 	bool commanded; /* its marker was commanded */
 };
+
+struct marker_local;
 
 struct machine_slab {
 	struct machine_slab *next;
@@ -142,7 +154,11 @@ struct engine_run {
 	struct machine_slab *slabs;
 	struct machine *free_machines;
 	uint32_t n_machines;
-	struct machine *updates;            /* that are not at their end */
+	struct machine *updates;   /* that are not at their end */
+	struct machine *locals;    /* local activities, likewise */
+	uint32_t n_locals;         /* that the worker runs */
+	uint64_t activation_index; /* of the activation to come, within its task */
+	int64_t task_timeout_ms;
 	uint32_t seq_max[MACHINE_NUMBERED]; /* highest number yet, by kind */
 	uint32_t internal_seq;              /* the engine's own numbers */
 	struct patch *patches;
@@ -200,6 +216,20 @@ bool queue_materialize(struct engine_run *run);
  * memory. */
 Command__Command *emit_command(
 	struct engine_run *run, const struct queued_command *queued, struct arena *arena);
+
+/* locals.c */
+struct local_request *locals_request_new(
+	struct engine_run *run, const struct machine *machine, const struct command *command);
+void locals_request_free(struct local_request *request);
+bool locals_request(struct engine_run *run, struct machine *machine);
+bool locals_cancel(struct engine_run *run, struct machine *machine);
+bool locals_new_task(struct engine_run *run);
+bool locals_result(struct engine_run *run, const struct local_result *result);
+bool locals_ahead(struct engine_run *run, const History__HistoryEvent *event);
+void locals_ahead_end(struct engine_run *run);
+/* Gives outcomes that history has to the activation to come; the second, if there are no jobs. */
+bool locals_deliver(struct engine_run *run);
+bool locals_deliver_next(struct engine_run *run);
 
 /* job.c: jobs for the activation to come. NULL or false: the run has failed. */
 struct activation_job *job_add(struct engine_run *run, enum activation_job_kind kind);

@@ -108,6 +108,7 @@ static bool step_activate(struct engine_run *run, enum outstanding what, struct 
 	fill_activation(run, activation);
 	run->outstanding = what;
 	run->activated = true;
+	run->activation_index += what == ACTIVATION_OUT;
 	*step = (struct engine_step){ .action = ENGINE_ACTIVATE, .activation = activation };
 	return true;
 }
@@ -254,6 +255,22 @@ static bool ask_queries(struct engine_run *run, struct engine_step *step)
 	return step_activate(run, task->legacy_query ? LEGACY_QUERY_OUT : QUERIES_OUT, step);
 }
 
+/* The lists are in the task's arena; a next step begins new ones. */
+static void wait_locals(struct engine_run *run, struct engine_step *step)
+{
+	struct task *task = run->task;
+
+	*step = (struct engine_step){
+		.action = ENGINE_WAIT_LOCALS,
+		.locals = (const struct local_request *const *)task->locals,
+		.n_locals = task->n_locals,
+		.cancels = (const struct local_request *const *)task->cancels,
+		.n_cancels = task->n_cancels,
+	};
+	task->n_locals = task->n_cancels = 0;
+	run->outstanding = LOCALS_OUT;
+}
+
 /*
  * History is used up and the workflow waits: ask what was asked, then answer. False: the run has
  * failed.
@@ -277,6 +294,10 @@ static bool conclude(struct engine_run *run, struct engine_step *step)
 		*step = step_idle(run);
 		return true;
 	}
+	if (run->n_locals && !run->finished && !run->seen_final_event && !task->heartbeat) {
+		wait_locals(run, step);
+		return true;
+	}
 	*step = (struct engine_step){
 		.action = ENGINE_RESPOND_COMPLETED,
 		.completed = respond_completed(run),
@@ -298,6 +319,8 @@ static bool advance(struct engine_run *run, bool *missing_page)
 	bool passed_by;
 
 	*missing_page = false;
+	if (run->task->ahead && !run->task->n_jobs && !locals_deliver_next(run))
+		return false;
 	while (!run->task->n_jobs) {
 		if (!history_ready(&run->task->history, run->current_started_id)) {
 			*missing_page = true;

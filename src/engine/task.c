@@ -334,6 +334,42 @@ struct engine_step engine_run_complete(struct engine_run *run, const struct comp
 }
 
 /*
+ * All that have ended together are told together, in one activation. What the workflow has been
+ * told of the last activation is its own again, as after an answer.
+ */
+struct engine_step engine_run_locals(
+	struct engine_run *run, const struct local_result *results, size_t n_results)
+{
+	assert(run->outstanding == LOCALS_OUT);
+	run->outstanding = NOTHING_OUT;
+	turn_activation(run->task);
+	for (size_t i = 0; i < n_results; i++)
+		if (!locals_result(run, &results[i]))
+			break;
+	return step_settle(run);
+}
+
+struct engine_step engine_run_heartbeat(struct engine_run *run)
+{
+	assert(run->outstanding == LOCALS_OUT);
+	run->outstanding = NOTHING_OUT;
+	run->task->heartbeat = true;
+	return step_settle(run);
+}
+
+struct engine_step engine_run_drop(struct engine_run *run)
+{
+	assert(run->outstanding == LOCALS_OUT);
+	run_want_eviction(run, EVICTION_LANG_REQUESTED, "the worker stops");
+	return step_evict(run);
+}
+
+int64_t engine_run_task_timeout_ms(const struct engine_run *run)
+{
+	return run->task_timeout_ms;
+}
+
+/*
  * The server says it in three ways, which have this in common. There is no status of its own for
  * it, so the text decides.
  */

@@ -13,6 +13,7 @@
 #include "rpc/channel.h"
 
 struct temporal_worker;
+struct worker_local;
 
 /* What the loop does about heartbeats; see heartbeat.c. */
 enum worker_beat_state {
@@ -37,6 +38,13 @@ struct act {
 	bool later;             /* act_complete_later was called */
 	bool has_result;        /* what was reported last is a result */
 	bool instead;           /* what is reported stands for what could not be encoded */
+
+	/* Of a local activity (local.c): whose attempt it is, until nobody waits for it (loop);
+	 * and its outcome (its thread's, then the loop's). */
+	struct worker_local *local;
+	bool is_local;
+	const Failure__Failure *local_failure;
+	Common__Payload *local_result;
 
 	/* loop */
 	struct act *next, **link; /* temporal_worker.acts */

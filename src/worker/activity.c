@@ -20,7 +20,9 @@
 #include "worker/act.h"
 #include "worker/event.h"
 #include "worker/limits.h"
+#include "worker/local.h"
 #include "worker/options.h"
+#include "worker/run.h"
 #include "worker/worker.h"
 
 /* ---- the loop: the end ---- */
@@ -359,6 +361,24 @@ static const struct temporal_failure *run_dynamic(struct act *act, Common__Paylo
 	return *result ? NULL : act_failure(act, "NO_MEMORY", "no memory for the result");
 }
 
+/* Nobody can complete it later: it has no token, and its task waits. */
+static void end_local(
+	struct act *act, const struct temporal_failure *failure, Common__Payload *result)
+{
+	const Failure__Failure *message = NULL;
+
+	if (!failure && act->later)
+		failure = act_failure_with(act,
+			&(const struct act_failure_opts){
+				.type = "InvalidArgument", .non_retryable = true },
+			"a local activity cannot be completed later");
+	if (failure)
+		message = convert_failure_to_api(&act->arena, failure);
+	worker_event(act->worker, event_of(act, failure ? TEMPORAL_EVENT_ACTIVITY_FAILED
+							: TEMPORAL_EVENT_ACTIVITY_COMPLETED));
+	worker_local_end(act, message, failure ? NULL : result);
+}
+
 void worker_activity_execute(struct act *act)
 {
 	const struct temporal_failure *failure;
@@ -370,7 +390,9 @@ void worker_activity_execute(struct act *act)
 		failure = run_typed(act, &result);
 	else
 		failure = run_dynamic(act, &result);
-	if (is_unknown(act))
+	if (act->is_local)
+		end_local(act, failure, result);
+	else if (is_unknown(act))
 		report_nothing(act, TEMPORAL_EVENT_ACTIVITY_CANCELED);
 	else if (failure)
 		report_failure(act, failure);
@@ -520,6 +542,35 @@ static struct act *act_new(struct temporal_worker *worker,
 	return act;
 }
 
+/* On the loop, in the pool: it runs from here on. */
+static void begin(struct act *act)
+{
+	struct temporal_worker *worker = act->worker;
+
+	act->next = worker->acts;
+	act->link = &worker->acts;
+	if (act->next)
+		act->next->link = &act->next;
+	worker->acts = act;
+	worker_event(worker, event_of(act, TEMPORAL_EVENT_ACTIVITY_TASK_RECEIVED));
+	worker_heartbeat_begin(act);
+	if (act->is_local)
+		worker_heartbeat_end(act); /* it has none, and its timeouts are local.c's */
+	if (worker->cancels_activities)
+		worker_act_cancel(act, ACT_WORKER_SHUTDOWN, false);
+}
+
+static bool run(struct act *act)
+{
+	struct temporal_worker *worker = act->worker;
+
+	if (!worker->opts.short_activities)
+		return worker_pool_run(&worker->pool, act);
+	act->run_task.run = run_posted;
+	rpc_loop_post(worker->loop, &act->run_task);
+	return true;
+}
+
 void worker_activity_task(struct temporal_worker *worker,
 	const Workflowservice__PollActivityTaskQueueResponse *task, struct arena *arena)
 {
@@ -532,27 +583,46 @@ void worker_activity_task(struct temporal_worker *worker,
 		worker_slots_release(&worker->activity_slots);
 		return;
 	}
-	act->next = worker->acts;
-	act->link = &worker->acts;
-	if (act->next)
-		act->next->link = &act->next;
-	worker->acts = act;
-	worker_event(worker, event_of(act, TEMPORAL_EVENT_ACTIVITY_TASK_RECEIVED));
-	worker_heartbeat_begin(act);
-	if (worker->cancels_activities)
-		worker_act_cancel(act, ACT_WORKER_SHUTDOWN, false);
-	if (worker->opts.short_activities) {
-		act->run_task.run = run_posted;
-		rpc_loop_post(worker->loop, &act->run_task);
-		return;
-	}
-	if (!worker_pool_run(&worker->pool, act))
+	begin(act);
+	if (!run(act))
 		report_failed(act, act_failure(act, "RESOURCE_EXHAUSTED",
 					   "the worker can start no thread for the activity"));
 }
 
+struct act *worker_activity_local(struct temporal_worker *worker,
+	const Workflowservice__PollActivityTaskQueueResponse *task, struct arena *arena,
+	struct worker_local *local)
+{
+	struct act *act = act_new(worker, task, arena);
+
+	if (!act)
+		return NULL;
+	act->is_local = true;
+	act->local = local;
+	begin(act);
+	if (!run(act))
+		worker_local_end(act,
+			convert_failure_to_api(&act->arena,
+				act_failure(act, "RESOURCE_EXHAUSTED",
+					"the worker can start no thread for the activity")),
+			NULL);
+	return act;
+}
+
+void worker_activity_end_local(struct act *act)
+{
+	act->ended = true;
+	worker_activity_try_free(act);
+}
+
 void worker_activities_cancel(struct temporal_worker *worker)
 {
+	struct worker_run *next;
+
 	for (struct act *act = worker->acts; act; act = act->next)
 		worker_act_cancel(act, ACT_WORKER_SHUTDOWN, false);
+	for (struct worker_run *run = worker->local_runs; run; run = next) {
+		next = run->next_local;
+		worker_run_drop(run);
+	}
 }

@@ -15,6 +15,15 @@ struct temporal_worker;
 void worker_activity_task(struct temporal_worker *worker,
 	const Workflowservice__PollActivityTaskQueueResponse *task, struct arena *arena);
 
+/* The same for an attempt of a local activity, which ends by worker_local_end. NULL: no memory. */
+struct act;
+struct worker_local;
+struct act *worker_activity_local(struct temporal_worker *worker,
+	const Workflowservice__PollActivityTaskQueueResponse *task, struct arena *arena,
+	struct worker_local *local) __attribute__((warn_unused_result));
+/* Its end was taken notice of. */
+void worker_activity_end_local(struct act *act);
+
 /* Cancels all that run, because the worker stops. */
 void worker_activities_cancel(struct temporal_worker *worker);
 

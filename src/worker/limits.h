@@ -8,6 +8,7 @@
 #define WORKER_CACHED_WORKFLOWS     1000
 #define WORKER_WORKFLOW_TASKS       100
 #define WORKER_ACTIVITIES           100
+#define WORKER_LOCAL_ACTIVITIES     100
 #define WORKER_POLLERS              5
 #define WORKER_POLL_RATIO           0.2
 #define WORKER_STICKY_TIMEOUT_MS    10000
@@ -31,6 +32,10 @@
 /* An activity that has not ended so long after the server must have given it up is cancelled here.
  */
 #define WORKER_LOCAL_TIMEOUT_MS 5000
+/* A local activity that waits longer for its next attempt leaves that to a timer of its run. */
+#define WORKER_LOCAL_RETRY_MS 60000
+/* A workflow task that waits for local activities asks for more time after this part of it. */
+#define WORKER_TASK_HEARTBEAT 0.8
 /* Polls that the server has promised to end on shutdown are cancelled after this time all the same.
  */
 #define WORKER_POLL_END_MS 5000

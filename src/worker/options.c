@@ -43,6 +43,8 @@ static const struct number numbers[] = {
 	NUMBER(max_concurrent_workflow_tasks, INT32, false, WORKER_WORKFLOW_TASKS, 1,
 		WORKER_TASKS_MAX),
 	NUMBER(max_concurrent_activities, INT32, false, WORKER_ACTIVITIES, 1, WORKER_TASKS_MAX),
+	NUMBER(max_concurrent_local_activities, INT32, false, WORKER_LOCAL_ACTIVITIES, 1,
+		WORKER_TASKS_MAX),
 	NUMBER(workflow_task_pollers, INT32, false, WORKER_POLLERS, 1, WORKER_POLLERS_MAX),
 	NUMBER(activity_task_pollers, INT32, false, WORKER_POLLERS, 1, WORKER_POLLERS_MAX),
 	NUMBER(nonsticky_to_sticky_poll_ratio, DOUBLE, true, WORKER_POLL_RATIO, 0, 1),

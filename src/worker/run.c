@@ -21,6 +21,8 @@
 #include "base/mem.h"
 #include "rpc/methods.h"
 #include "worker/event.h"
+#include "worker/limits.h"
+#include "worker/local.h"
 #include "worker/report.h"
 #include "worker/worker.h"
 
@@ -102,6 +104,15 @@ static void begin_job(struct worker_run *run)
 	case WORKER_RUN_EVICT:
 		run->step = engine_run_evict(run->engine, EVICTION_CACHE_FULL, "the cache is full");
 		break;
+	case WORKER_RUN_LOCALS:
+		run->step = engine_run_locals(run->engine, run->results, run->n_results);
+		break;
+	case WORKER_RUN_BEAT:
+		run->step = engine_run_heartbeat(run->engine);
+		break;
+	case WORKER_RUN_DROP:
+		run->step = engine_run_drop(run->engine);
+		break;
 	case WORKER_RUN_ACTIVATE:
 		break;
 	}
@@ -167,6 +178,7 @@ static void begin(struct worker_run *run, struct worker_run_message task)
 {
 	worker_cache_use(&run->worker->cache, &run->entry);
 	run->holds_slot = true;
+	run->begun_ns = rpc_now_ns();
 	run->input = task;
 	post(run, WORKER_RUN_TASK);
 }
@@ -210,6 +222,7 @@ static void gone(struct worker_run *run)
 				.workflow_id = engine_run_workflow_id(run->engine),
 				.run_id = run->run_id });
 	release_slot(run);
+	worker_locals_drop(run);
 	worker_cache_remove(&worker->cache, &run->entry);
 	close_work(run);
 	run->thread->runs--;
@@ -308,6 +321,81 @@ static bool respond(struct worker_run *run, struct temporal_error *err)
 	return false;
 }
 
+/* ---- local activities ---- */
+
+static void stop_waiting(struct worker_run *run)
+{
+	rpc_timer_stop(&run->beat);
+	if (!run->link_local)
+		return;
+	*run->link_local = run->next_local;
+	if (run->next_local)
+		run->next_local->link_local = run->link_local;
+	run->link_local = NULL;
+}
+
+static void task_is_old(struct rpc_timer *timer)
+{
+	struct worker_run *run =
+		(struct worker_run *)((char *)timer - offsetof(struct worker_run, beat));
+
+	stop_waiting(run);
+	post(run, WORKER_RUN_BEAT);
+}
+
+static void start_waiting(struct worker_run *run)
+{
+	struct temporal_worker *worker = run->worker;
+	int64_t timeout_ms = engine_run_task_timeout_ms(run->engine);
+
+	run->next_local = worker->local_runs;
+	run->link_local = &worker->local_runs;
+	if (run->next_local)
+		run->next_local->link_local = &run->next_local;
+	worker->local_runs = run;
+	if (timeout_ms > 0)
+		rpc_timer_set(worker->loop, &run->beat,
+			run->begun_ns + (int64_t)((double)timeout_ms * WORKER_TASK_HEARTBEAT * 1e6),
+			task_is_old);
+}
+
+/* What has ended meanwhile goes to the run at once, all of it together. */
+void worker_run_local_done(struct worker_run *run)
+{
+	struct arena arena;
+
+	if (!run->link_local)
+		return; /* it is with its thread, or being answered: it will look */
+	arena_init(&arena, 512, ARENA_NO_BUDGET);
+	run->results = worker_locals_take(run, &arena, &run->n_results);
+	if (!run->results) {
+		arena_finish(&arena);
+		return;
+	}
+	stop_waiting(run);
+	run->input = take_over(run->results, &arena);
+	post(run, WORKER_RUN_LOCALS);
+}
+
+void worker_run_drop(struct worker_run *run)
+{
+	if (!run->link_local)
+		return;
+	stop_waiting(run);
+	post(run, WORKER_RUN_DROP);
+}
+
+static void wait_locals(struct worker_run *run)
+{
+	worker_locals_begin(run); /* none of which tells us before we wait */
+	start_waiting(run);
+	worker_locals_pump(run->worker); /* some may wait since it was with its thread */
+	if (run->worker->cancels_activities)
+		worker_run_drop(run);
+	else
+		worker_run_local_done(run);
+}
+
 /* Does the run's next step, and those that follow from it at once. */
 static void go(struct worker_run *run)
 {
@@ -340,6 +428,9 @@ static void go(struct worker_run *run)
 			run->step = engine_run_responded(
 				run->engine, err.code, err.message, NULL, &none);
 			break;
+		case ENGINE_WAIT_LOCALS:
+			wait_locals(run);
+			return;
 		case ENGINE_IDLE:
 			rest(run);
 			return;
@@ -356,7 +447,11 @@ static void go(struct worker_run *run)
 
 static void came_back(struct rpc_task *task)
 {
-	go((struct worker_run *)((char *)task - offsetof(struct worker_run, back)));
+	struct worker_run *run =
+		(struct worker_run *)((char *)task - offsetof(struct worker_run, back));
+
+	worker_locals_taken(run);
+	go(run);
 }
 
 static struct worker_run *run_new(struct temporal_worker *worker, const char *run_id)

@@ -9,9 +9,11 @@
 #include "base/arena.h"
 #include "engine/engine.h"
 #include "rpc/channel.h"
+#include "rpc/loop.h"
 #include "worker/cache.h"
 
 struct temporal_worker;
+struct worker_local;
 struct worker_workflow_thread;
 struct wf_instance;
 
@@ -21,6 +23,9 @@ enum worker_run_job {
 	WORKER_RUN_HISTORY,  /* a page of history */
 	WORKER_RUN_ACTIVATE, /* go on with `step` */
 	WORKER_RUN_EVICT,    /* the cache drops it */
+	WORKER_RUN_LOCALS,   /* local activities have ended */
+	WORKER_RUN_BEAT,     /* they take longer than the task */
+	WORKER_RUN_DROP,     /* the worker stops: its task is left to others */
 };
 
 /* A message in its arena. */
@@ -38,15 +43,22 @@ struct worker_run {
 	bool holds_slot;                /* a task is being worked on */
 	bool is_work;                   /* counted by rpc_channel_work */
 	struct worker_run_message next; /* a task that has come meanwhile (it holds a slot too) */
-	unsigned eager_slots; /* of activities, taken for those that the answer asks for */
+	struct worker_local *locals, *taken; /* local.c: asked for; given to the thread */
+	struct worker_run *next_local,
+		**link_local;  /* temporal_worker.local_runs; NULL: not in it */
+	struct rpc_timer beat; /* until the task asks for more time */
+	int64_t begun_ns;      /* when the task came */
+	unsigned eager_slots;  /* of activities, taken for those that the answer asks for */
 
 	/* turns: the thread's between worker_workflow_thread_post and the return of `back`, else
 	 * the loop's */
 	struct engine_run *engine;
 	struct engine_step step;
 	enum worker_run_job job;
-	struct worker_run_message input; /* of TASK and HISTORY */
-	enum temporal_code code;         /* of HISTORY */
+	struct worker_run_message input;    /* of TASK and HISTORY */
+	enum temporal_code code;            /* of HISTORY */
+	const struct local_result *results; /* of LOCALS; in the input's arena */
+	size_t n_results;
 	size_t memory;
 	struct rpc_task back;
 	struct worker_run *queue_next; /* worker_workflow_thread.first */
@@ -67,6 +79,12 @@ void worker_run_task(struct temporal_worker *worker,
 /* The run's thread: does its job up to the point where the network is needed, and gives it back to
  * the loop. */
 void worker_run_work(struct worker_run *run);
+
+/* Loop: one of its local activities has ended. */
+void worker_run_local_done(struct worker_run *run);
+
+/* Loop: if it waits for local activities, it goes without an answer: the worker stops. */
+void worker_run_drop(struct worker_run *run);
 
 /* Loop: evicts all that rest in the cache. */
 void worker_runs_evict_all(struct temporal_worker *worker);

@@ -46,7 +46,7 @@ static void stopped(struct rpc_task *task)
 static bool is_drained(const struct temporal_worker *worker)
 {
 	return worker->workflow_slots.used == 0 && worker->activity_slots.used == 0 &&
-	       !worker->acts && worker->open_calls == 0;
+	       worker->local_slots.used == 0 && !worker->acts && worker->open_calls == 0;
 }
 
 /*
@@ -226,6 +226,7 @@ static bool parts_init(struct temporal_worker *worker)
 
 	worker->workflow_slots.max = (unsigned)opts->max_concurrent_workflow_tasks;
 	worker->activity_slots.max = (unsigned)opts->max_concurrent_activities;
+	worker->local_slots.max = (unsigned)opts->max_concurrent_local_activities;
 	if (!names_init(worker))
 		return false;
 	configs_init(worker);

@@ -68,7 +68,8 @@ struct temporal_worker {
 	/* loop */
 	enum worker_phase phase;
 	struct worker_pollers pollers;
-	struct worker_slots workflow_slots, activity_slots;
+	struct worker_slots workflow_slots, activity_slots, local_slots;
+	struct worker_run *local_runs; /* that wait for local activities */
 	struct worker_cache cache;
 	unsigned open_calls;         /* of the worker itself: ShutdownWorker, DescribeNamespace */
 	struct act *acts;            /* all that are not freed */

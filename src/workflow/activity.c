@@ -205,8 +205,8 @@ static void decode_call(void *arg)
 
 static bool has_result(const struct wf_future *future)
 {
-	return future->kind == FUTURE_ACTIVITY || future->kind == FUTURE_CHILD ||
-	       future->kind == FUTURE_NEXUS;
+	return future->kind == FUTURE_ACTIVITY || future->kind == FUTURE_LOCAL ||
+	       future->kind == FUTURE_CHILD || future->kind == FUTURE_NEXUS;
 }
 
 /*
@@ -261,6 +261,7 @@ const void *result_and_recycle(
 {
 	await_result(wf, future,
 		future->kind == FUTURE_ACTIVITY ? "wf_activity"
+		: future->kind == FUTURE_LOCAL  ? "wf_local"
 		: future->kind == FUTURE_CHILD  ? "wf_child"
 						: "wf_nexus");
 	const void *value = result_of(wf, contract, future);
@@ -320,7 +321,9 @@ void activity_resolve(struct wf *wf, uint32_t seq, const struct resolution *reso
 {
 	struct wf_future *future = pending_take(&wf->activities, seq);
 
-	if (future)
+	if (future && resolution->status == RESOLUTION_BACKOFF)
+		local_back_off(wf, future, resolution);
+	else if (future)
 		result_settle(wf, future, resolution);
 	else
 		run_break(wf, "InternalError", "Failed finding the activity of sequence number %u",

@@ -51,6 +51,9 @@ static void cancel_one(struct wf *wf, struct wf_future *future, struct coroutine
 	case FUTURE_ACTIVITY:
 		activity_cancel(wf, future);
 		break;
+	case FUTURE_LOCAL:
+		local_cancel(wf, future);
+		break;
 	case FUTURE_CHILD:
 		child_cancel(wf, future);
 		break;

@@ -53,6 +53,9 @@ static char *say_future(struct arena *arena, const char *text, const struct wf_f
 		return arena_printf(arena, "%s activity %s (%u)", text, future->what, future->seq);
 	case FUTURE_COROUTINE:
 		return arena_printf(arena, "%s a coroutine", text);
+	case FUTURE_LOCAL:
+		return arena_printf(
+			arena, "%s local activity %s (%u)", text, future->what, future->seq);
 	case FUTURE_CHILD:
 		return arena_printf(
 			arena, "%s child %s (%s)", text, future->what, future->remote->id);

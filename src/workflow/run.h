@@ -32,6 +32,7 @@ enum future_kind {
 	FUTURE_ACTIVITY,
 	FUTURE_COROUTINE,
 	FUTURE_CONDITION,
+	FUTURE_LOCAL, /* a local activity */
 	FUTURE_CHILD,
 	FUTURE_NEXUS,
 	FUTURE_STARTED, /* of a child or a Nexus operation */
@@ -78,7 +79,7 @@ struct wf_future {
 	union {
 		/* Of those with a result: that; NULL: none, or decoded. */
 		const Common__Payload *payload;
-		struct wf_future *of;        /* STARTED: whose start */
+		struct wf_future *of; /* STARTED: whose start; TIMER: what it is to try again */
 		struct coroutine *coroutine; /* COROUTINE; NULL when it has ended */
 		struct {
 			bool (*ready)(const void *state); /* CONDITION */
@@ -86,7 +87,11 @@ struct wf_future {
 		};
 	};
 	const void *value; /* what the result was decoded to */
-	struct remote *remote;
+	union {
+		struct remote *remote;   /* CHILD, NEXUS */
+		struct command *command; /* LOCAL: to be given again */
+	};
+	struct wf_future *timer; /* LOCAL: until it is tried again */
 };
 
 /* A pending future, started by the running coroutine. NULL: no memory. Anywhere. */
@@ -298,6 +303,9 @@ void activity_cancel(struct wf *wf, struct wf_future *future);
 void signal_apply(struct wf *wf, const struct activation_signal *job);
 void query_apply(struct wf *wf, const struct activation_query *job);
 void update_apply(struct wf *wf, const struct activation_update *job);
+void local_back_off(struct wf *wf, struct wf_future *future, const struct resolution *resolution);
+void local_again(struct wf *wf, struct wf_future *timer);
+void local_cancel(struct wf *wf, struct wf_future *future);
 void child_started(struct wf *wf, const struct activation_resolve_child_start *job);
 void child_resolve(struct wf *wf, uint32_t seq, const struct resolution *resolution);
 void child_cancel(struct wf *wf, struct wf_future *future);

@@ -99,8 +99,11 @@ void timer_fire(struct wf *wf, uint32_t seq)
 {
 	struct wf_future *future = pending_take(&wf->timers, seq);
 
-	if (future)
-		future_settle(wf, future, NULL);
+	if (!future)
+		return;
+	future_settle(wf, future, NULL);
+	if (future->of)
+		local_again(wf, future);
 }
 
 /* Out of `timers` first: a TimerFired of the same activation finds nothing and changes nothing. */

@@ -119,6 +119,19 @@ static void add_patch(History__MarkerRecordedEventAttributes *marker, const stru
 	add_detail(marker, arena, "deprecated", deprecated ? "\1" : "\0", 1);
 }
 
+/* `local=MEMBERS [value=]`: a local activity's marker, with these members of its JSON. */
+static void add_local(History__MarkerRecordedEventAttributes *marker, const struct line *line,
+	struct arena *arena)
+{
+	const char *json = must(arena_printf(arena, "{%s}", line_value(line, "local")));
+	const char *value = line_value(line, "value");
+
+	marker->marker_name = "core_local_activity";
+	add_detail(marker, arena, "data", json, strlen(json));
+	if (value)
+		add_detail(marker, arena, "result", value, strlen(value));
+}
+
 static History__HistoryEvent *build_event(
 	struct reader *reader, const struct line *line, struct arena *arena)
 {
@@ -144,10 +157,14 @@ static History__HistoryEvent *build_event(
 		message_set(arena, attributes, "scheduled_event_id", scheduled_id);
 		message_set(arena, attributes, "started_event_id", started_id);
 	}
+	if (attributes && line_value(line, "local"))
+		add_local((History__MarkerRecordedEventAttributes *)attributes, line, arena);
 	if (attributes && line_value(line, "patch"))
 		add_patch((History__MarkerRecordedEventAttributes *)attributes, line, arena);
 	for (size_t i = 3; i < line->count; i++)
 		if (strncmp(line->words[i], "patch=", 6) != 0 &&
+			strncmp(line->words[i], "local=", 6) != 0 &&
+			strncmp(line->words[i], "value=", 6) != 0 &&
 			!strstr(" bare deprecated old ", line->words[i]))
 			set_word(reader, line, arena, attributes, &event->base, line->words[i]);
 	return event;
@@ -537,12 +554,35 @@ static Common__Memo *memo(const struct line *line, struct arena *arena)
 	return all;
 }
 
+static void build_local(const struct line *line, struct arena *arena, struct command *command)
+{
+	command->schedule_local_activity = (struct command_schedule_local_activity){
+		.seq = (uint32_t)line_number(line, "seq", 1),
+		.activity_id = line_value(line, "id"),
+		.activity_type = line_value(line, "type"),
+		.attempt = (uint32_t)line_number(line, "attempt", 0),
+		.original_schedule_ns = line_number(line, "original", 0) * 1000000,
+		.headers = headers(arena, line_value(line, "header")),
+		.arguments = payloads(arena, line_value(line, "args")),
+		.start_to_close_ms = line_number(line, "start_to_close", 0),
+		.local_retry_threshold_ms = line_number(line, "threshold", 0),
+		.retry_policy = retry_policy(arena, line_number(line, "attempts", 0)),
+		.cancellation_type = cancellation(line_value(line, "cancel")),
+	};
+}
+
 /* Children, other workflows, Nexus operations, patches, attributes. */
 static void build_other(const struct line *line, struct arena *arena, struct command *command)
 {
 	uint32_t seq = (uint32_t)line_number(line, "seq", 1);
 
 	switch (command->kind) {
+	case COMMAND_SCHEDULE_LOCAL_ACTIVITY:
+		build_local(line, arena, command);
+		break;
+	case COMMAND_REQUEST_CANCEL_LOCAL_ACTIVITY:
+		command->request_cancel_local_activity.seq = seq;
+		break;
 	case COMMAND_START_CHILD:
 		build_child(line, arena, command);
 		break;
@@ -643,6 +683,37 @@ static struct command build_command(const struct line *line, struct arena *arena
 		break;
 	}
 	return command;
+}
+
+static Failure__Failure *cancelled_failure(struct arena *arena)
+{
+	Failure__Failure *value = must(proto_new(arena, &failure__failure__descriptor));
+
+	value->failure_info_case = FAILURE__FAILURE__FAILURE_INFO_CANCELED_FAILURE_INFO;
+	value->canceled_failure_info =
+		must(proto_new(arena, &failure__canceled_failure_info__descriptor));
+	return value;
+}
+
+struct local_result *build_local_results(struct reader *reader, struct arena *arena, size_t *count)
+{
+	struct local_result *results = must(arena_array(arena, 16, sizeof(*results)));
+	const struct line *line;
+
+	*count = 0;
+	while ((line = reader_take(reader, " result ")))
+		results[(*count)++] = (struct local_result){
+			.seq = (uint32_t)line_number(line, "seq", 1),
+			.attempt = (uint32_t)line_number(line, "attempt", 1),
+			.result = payload(arena, line_value(line, "value")),
+			.failure = line_has(line, "cancelled")
+					   ? cancelled_failure(arena)
+					   : failure(arena, line_value(line, "failure")),
+			.backoff_ms = line_number(line, "backoff", 0),
+			.original_schedule_ns = line_number(line, "original", 0) * 1000000,
+			.runtime_ns = line_number(line, "ran", 0) * 1000000,
+		};
+	return results;
 }
 
 struct completion build_completion(

@@ -31,4 +31,7 @@ Workflowservice__GetWorkflowExecutionHistoryResponse *build_page(
 struct completion build_completion(
 	struct reader *reader, const struct line *head, struct arena *arena);
 
+/* The lines `result ...` of local activities that have ended. */
+struct local_result *build_local_results(struct reader *reader, struct arena *arena, size_t *count);
+
 #endif

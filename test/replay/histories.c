@@ -108,14 +108,26 @@ static uint32_t child_of(const History__History *history, const char *workflow_i
 	return found;
 }
 
-/* The marker of a patch, or nothing: the engine makes the upsert behind it itself. */
+/*
+ * The marker of a patch, or the local activity whose outcome it is; or nothing: the engine makes
+ * the upsert behind a patch itself.
+ */
 static bool mirror_marker(struct command *command, const History__HistoryEvent *event)
 {
 	static struct marker_patch patch;
+	static struct marker_local local;
 	static struct arena arena;
 
 	if (!arena.budget)
 		arena_init(&arena, 4096, ARENA_NO_BUDGET);
+	if (marker_kind(event) == MARKER_LOCAL_ACTIVITY &&
+		marker_read_local(event, &arena, &local)) {
+		command->kind = COMMAND_SCHEDULE_LOCAL_ACTIVITY;
+		command->schedule_local_activity.seq = local.seq;
+		command->schedule_local_activity.activity_id = local.activity_id;
+		command->schedule_local_activity.activity_type = local.activity_type;
+		return true;
+	}
 	if (marker_kind(event) != MARKER_PATCH || !marker_read_patch(event, &arena, &patch))
 		return false;
 	command->kind = COMMAND_SET_PATCH_MARKER;
@@ -344,7 +356,7 @@ static const History__HistoryEvent *first_unbuilt(const History__History *histor
 		if (event_info(event)->machine == MACHINE_NOT_BUILT && !event->worker_may_ignore)
 			return event;
 		if (event->event_type == TYPE(MARKER_RECORDED) &&
-			marker_kind(event) != MARKER_PATCH)
+			marker_kind(event) == MARKER_OTHER)
 			return event;
 	}
 	return NULL;

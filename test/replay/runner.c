@@ -165,6 +165,34 @@ static void do_replay(struct runner *runner, const struct line *line)
 	arena_finish(&arena);
 }
 
+/* `locals` and lines `result seq= [value=|failure=|cancelled] [attempt=] [backoff=] [ran=MS]`. */
+static void do_locals(struct runner *runner, const struct line *line)
+{
+	struct local_result *results;
+	struct arena arena;
+	size_t count;
+	long faults = mem_fault_pause();
+
+	(void)line;
+	arena_init(&arena, 4096, ARENA_NO_BUDGET);
+	results = build_local_results(&runner->reader, &arena, &count);
+	mem_fault_resume(faults);
+	runner->step = engine_run_locals(runner->run, results, count);
+	arena_finish(&arena);
+}
+
+static void do_heartbeat(struct runner *runner, const struct line *line)
+{
+	(void)line;
+	runner->step = engine_run_heartbeat(runner->run);
+}
+
+static void do_drop(struct runner *runner, const struct line *line)
+{
+	(void)line;
+	runner->step = engine_run_drop(runner->run);
+}
+
 static void do_evict(struct runner *runner, const struct line *line)
 {
 	(void)line;
@@ -238,6 +266,25 @@ static void expect_failed(struct runner *runner, const struct line *line)
 		unreported ? "" : message_words(&runner->arena, &runner->step.failed->base));
 }
 
+/* Lines `local seq=...` for what is to be run, `cancel seq=` for what is to be cancelled. */
+static void expect_locals(struct runner *runner, const struct line *line)
+{
+	struct arena *arena = &runner->arena;
+	const struct engine_step *step = &runner->step;
+
+	for (size_t i = 0; i < step->n_locals; i++)
+		expect_body(runner, "local", i,
+			arena_printf(arena, "seq=%u\nthreshold=%lld\noriginal=%lld\n%s",
+				step->locals[i]->seq,
+				(long long)step->locals[i]->retry_threshold_ms,
+				(long long)(step->locals[i]->original_schedule_ns / 1000000),
+				message_words(arena, &step->locals[i]->task->base)),
+			line);
+	for (size_t i = 0; i < step->n_cancels; i++)
+		expect_body(runner, "cancel", i,
+			arena_printf(arena, "seq=%u\n", step->cancels[i]->seq), line);
+}
+
 static void expect(struct runner *runner, const struct line *line)
 {
 	const struct engine_step *step = &runner->step;
@@ -253,6 +300,8 @@ static void expect(struct runner *runner, const struct line *line)
 		expect_completed(runner, line);
 	else if (step->action == ENGINE_RESPOND_FAILED)
 		expect_failed(runner, line);
+	else if (step->action == ENGINE_WAIT_LOCALS)
+		expect_locals(runner, line);
 	else if (step->action == ENGINE_RESPOND_QUERY)
 		compare(runner, line, 2, message_words(&runner->arena, &step->query->base));
 	else if (step->action == ENGINE_FETCH_HISTORY)
@@ -270,6 +319,9 @@ static const struct {
 	{ "replay", do_replay, " idle " },
 	{ "evict", do_evict, " idle " },
 	{ "page", do_page, " fetch " },
+	{ "locals", do_locals, " wait_locals " },
+	{ "heartbeat", do_heartbeat, " wait_locals " },
+	{ "drop", do_drop, " wait_locals " },
 	{ "complete", do_complete, " activate " },
 	{ "fail", do_complete, " activate " },
 	{ "responded", do_responded, " completed failed query " },
@@ -314,7 +366,8 @@ static void run_scenario(struct runner *runner)
 		else if (strcmp(line->words[0], "expect") == 0 && !runner->faulty)
 			expect(runner, line);
 		else if (!runner->faulty ||
-			 !strstr(" expect job command query_result answer ", line->words[0]))
+			 !strstr(" expect job command query_result answer local cancel result ",
+				 line->words[0]))
 			goes_on = run_block(runner, line);
 	}
 }

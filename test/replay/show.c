@@ -21,7 +21,7 @@ static char *join(struct arena *arena, char *words, char *more)
 const char *show_action(enum engine_action action)
 {
 	static const char *const names[] = { "activate", "fetch", "completed", "failed", "query",
-		"idle", "evicted" };
+		"wait_locals", "idle", "evicted" };
 
 	return names[action];
 }
@@ -146,7 +146,12 @@ char *show_job(struct arena *arena, const struct activation_job *job)
 				(long long)job->signal.originating_event_id),
 			payloads_word(arena, "input", job->signal.input));
 	case JOB_RESOLVE_ACTIVITY:
-		return join(arena, arena_strdup(arena, "resolve_activity\n"),
+		return join(arena,
+			arena_printf(arena,
+				"resolve_activity\n%sbackoff_ms=%lld\nnext_attempt=%u\n",
+				job->resolve_activity.is_local ? "local\n" : "",
+				(long long)job->resolve_activity.result.backoff_ms,
+				job->resolve_activity.result.backoff_attempt),
 			show_resolution(
 				arena, job->resolve_activity.seq, &job->resolve_activity.result));
 	case JOB_NOTIFY_HAS_PATCH:

@@ -262,11 +262,55 @@ static inline void play_say_failure(struct play *play, const Failure__Failure *f
 	}
 }
 
+static inline void play_say_attributes(struct play *play, const struct command *command)
+{
+	switch (command->kind) {
+	case COMMAND_SET_PATCH_MARKER:
+		play_say(play, "patch %s%s", command->set_patch_marker.patch_id,
+			command->set_patch_marker.deprecated ? " deprecated" : "");
+		break;
+	case COMMAND_UPSERT_SEARCH_ATTRIBUTES:
+		play_say(play, "attributes");
+		for (size_t i = 0;
+			i < command->upsert_search_attributes.search_attributes->n_indexed_fields;
+			i++) {
+			play_say(play, " %s=",
+				command->upsert_search_attributes.search_attributes
+					->indexed_fields[i]
+					->key);
+			play_say_payload(play, command->upsert_search_attributes.search_attributes
+						       ->indexed_fields[i]
+						       ->value);
+		}
+		break;
+	case COMMAND_MODIFY_PROPERTIES:
+		play_say(play, "memo");
+		for (size_t i = 0; i < command->modify_properties.upserted_memo->n_fields; i++) {
+			play_say(play,
+				" %s=", command->modify_properties.upserted_memo->fields[i]->key);
+			play_say_payload(
+				play, command->modify_properties.upserted_memo->fields[i]->value);
+		}
+		break;
+	default:
+		play_say(play, "command of kind %d", (int)command->kind);
+	}
+}
+
 static inline void play_say_remote(struct play *play, const struct command *command)
 {
 	const struct command_signal_external *signal = &command->signal_external;
 
 	switch (command->kind) {
+	case COMMAND_SCHEDULE_LOCAL_ACTIVITY:
+		play_say(play, "local %u %s attempt %u", command->schedule_local_activity.seq,
+			command->schedule_local_activity.activity_type,
+			command->schedule_local_activity.attempt);
+		play_say_payloads(play, command->schedule_local_activity.arguments);
+		break;
+	case COMMAND_REQUEST_CANCEL_LOCAL_ACTIVITY:
+		play_say(play, "cancel local %u", command->request_cancel_local_activity.seq);
+		break;
 	case COMMAND_START_CHILD:
 		play_say(play, "child %u %s %s", command->start_child.seq,
 			command->start_child.workflow_type, command->start_child.workflow_id);
@@ -302,35 +346,8 @@ static inline void play_say_remote(struct play *play, const struct command *comm
 	case COMMAND_REQUEST_CANCEL_NEXUS:
 		play_say(play, "cancel nexus %u", command->request_cancel_nexus.seq);
 		break;
-	case COMMAND_SET_PATCH_MARKER:
-		play_say(play, "patch %s%s", command->set_patch_marker.patch_id,
-			command->set_patch_marker.deprecated ? " deprecated" : "");
-		break;
-	case COMMAND_UPSERT_SEARCH_ATTRIBUTES:
-		play_say(play, "attributes");
-		for (size_t i = 0;
-			i < command->upsert_search_attributes.search_attributes->n_indexed_fields;
-			i++) {
-			play_say(play, " %s=",
-				command->upsert_search_attributes.search_attributes
-					->indexed_fields[i]
-					->key);
-			play_say_payload(play, command->upsert_search_attributes.search_attributes
-						       ->indexed_fields[i]
-						       ->value);
-		}
-		break;
-	case COMMAND_MODIFY_PROPERTIES:
-		play_say(play, "memo");
-		for (size_t i = 0; i < command->modify_properties.upserted_memo->n_fields; i++) {
-			play_say(play,
-				" %s=", command->modify_properties.upserted_memo->fields[i]->key);
-			play_say_payload(
-				play, command->modify_properties.upserted_memo->fields[i]->value);
-		}
-		break;
 	default:
-		play_say(play, "command of kind %d", (int)command->kind);
+		play_say_attributes(play, command);
 	}
 }
 

@@ -1,0 +1,243 @@
+/*
+ * locals.c: local activities on both sides of their machines: what the worker has to run, and what
+ * history has of their outcomes.
+ *
+ *	live     locals_request -> step.locals -> the worker -> engine_run_locals -> the machine
+ *	replay   a marker in the sequence to come -> locals_ahead -> locals_deliver -> the machine
+ *
+ * The thread that owns the run.
+ *
+ * What the worker runs is given to it as the message of an activity task, since that is what it
+ * knows how to run; it lives in the machine, which may have to wait tasks for it.
+ *
+ * On replay outcomes are known early, all those of one task at once. The workflow must get each in
+ * the activation in which it got it the first time, since it may look which are there. Activations
+ * are counted within a workflow task (heartbeats do not begin a new count), and the marker has the
+ * number. Markers from before there was one are delivered as early as they can be, as it was done
+ * then.
+ */
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/marker.h"
+#include "engine/run.h"
+
+/* ---- what the worker is to run ---- */
+
+static Google__Duration *duration(struct arena *arena, int64_t ms)
+{
+	Google__Duration *out = PROTO_NEW(arena, Google__Duration, google__duration);
+
+	if (out) {
+		out->seconds = ms / 1000;
+		out->nanos = (int32_t)(ms % 1000 * 1000000);
+	}
+	return out;
+}
+
+static bool fill_input(const struct command_schedule_local_activity *from, struct arena *arena,
+	Workflowservice__PollActivityTaskQueueResponse *to)
+{
+	to->input = PROTO_NEW(arena, Common__Payloads, common__payloads);
+	to->header = PROTO_NEW(arena, Common__Header, common__header);
+	if (!to->input || !to->header)
+		return false;
+	to->input->payloads = unconst(from->arguments.items);
+	to->input->n_payloads = from->arguments.count;
+	to->header->fields = unconst(from->headers.items);
+	to->header->n_fields = from->headers.count;
+	to->retry_policy = unconst(from->retry_policy);
+	to->schedule_to_close_timeout = duration(arena, from->schedule_to_close_ms);
+	to->start_to_close_timeout = duration(arena, from->start_to_close_ms);
+	return to->schedule_to_close_timeout && to->start_to_close_timeout;
+}
+
+/* Flat, into the command; the caller copies it as a whole. */
+static Workflowservice__PollActivityTaskQueueResponse *task_of(
+	struct engine_run *run, const struct machine *machine, const struct command *command)
+{
+	const struct command_schedule_local_activity *from = &command->schedule_local_activity;
+	struct arena *arena = run_activation_arena(run);
+	Workflowservice__PollActivityTaskQueueResponse *to =
+		PROTO_NEW(arena, Workflowservice__PollActivityTaskQueueResponse,
+			workflowservice__poll_activity_task_queue_response);
+
+	if (!to || !fill_input(from, arena, to))
+		return NULL;
+	to->activity_type = PROTO_NEW(arena, Common__ActivityType, common__activity_type);
+	to->workflow_type = PROTO_NEW(arena, Common__WorkflowType, common__workflow_type);
+	to->workflow_execution =
+		PROTO_NEW(arena, Common__WorkflowExecution, common__workflow_execution);
+	if (!to->activity_type || !to->workflow_type || !to->workflow_execution)
+		return NULL;
+	to->activity_id = machine->id;
+	to->activity_type->name = machine_text(machine, 1);
+	to->workflow_namespace = text_or_empty(run->config->namespace_);
+	to->workflow_type->name = text_or_empty(run->workflow_type);
+	to->workflow_execution->workflow_id = text_or_empty(run->workflow_id);
+	to->workflow_execution->run_id = run->run_id;
+	to->attempt = from->attempt ? (int32_t)from->attempt : 1;
+	return to;
+}
+
+struct local_request *locals_request_new(
+	struct engine_run *run, const struct machine *machine, const struct command *command)
+{
+	const struct command_schedule_local_activity *from = &command->schedule_local_activity;
+	struct local_request *request = mem_zalloc(sizeof(*request));
+	const Workflowservice__PollActivityTaskQueueResponse *task = task_of(run, machine, command);
+
+	if (!request || !task) {
+		mem_free(request);
+		run_no_memory(run);
+		return NULL;
+	}
+	arena_init(&request->arena, 512, ARENA_NO_BUDGET);
+	request->seq = machine->seq;
+	request->original_schedule_ns = from->original_schedule_ns;
+	request->schedule_to_start_ms = from->schedule_to_start_ms;
+	request->retry_threshold_ms = from->local_retry_threshold_ms;
+	request->task = proto_copy(&request->arena, task);
+	if (request->task)
+		return request;
+	locals_request_free(request);
+	run_no_memory(run);
+	return NULL;
+}
+
+void locals_request_free(struct local_request *request)
+{
+	if (!request)
+		return;
+	arena_finish(&request->arena);
+	mem_free(request);
+}
+
+/* One more pointer in an array of the task's arena, which doubles. */
+static bool append(struct engine_run *run, const void ***items, size_t *count, const void *item)
+{
+	if (!(*count & (*count - 1))) { /* full at 0, 1, 2, 4, ... */
+		size_t room = *count ? *count * 2 : 1;
+		const void **more = arena_array(&run->task->arena, room, sizeof(*more));
+
+		if (!more)
+			return run_no_memory(run);
+		if (*count)
+			memcpy(more, *items, *count * sizeof(*more));
+		*items = more;
+	}
+	(*items)[(*count)++] = item;
+	return true;
+}
+
+/* The clock of the workflow is noted: the activity's end is that much later. */
+bool locals_request(struct engine_run *run, struct machine *machine)
+{
+	machine->started_event_id = run->time_ns;
+	run->n_locals++;
+	return append(run, &run->task->locals, &run->task->n_locals, machine->local);
+}
+
+bool locals_cancel(struct engine_run *run, struct machine *machine)
+{
+	return append(run, &run->task->cancels, &run->task->n_cancels, machine->local);
+}
+
+/* With the first task that is new, what history has no outcome of is run after all. */
+bool locals_new_task(struct engine_run *run)
+{
+	for (struct machine *machine = run->locals; machine; machine = machine->next)
+		if (machine_local_waits(machine) && !machine_step(run, machine, LOCAL_SCHEDULE))
+			return false;
+	return true;
+}
+
+/* A result may come late: what the workflow has given up has ended for it. */
+bool locals_result(struct engine_run *run, const struct local_result *result)
+{
+	struct machine *machine = machine_find(run, MACHINE_LOCAL_ACTIVITY, result->seq);
+	struct local_result own = *result;
+
+	if (!machine)
+		return true;
+	own.complete_time_ns = machine->started_event_id + result->runtime_ns;
+	return machine_local_step(run, machine, LOCAL_RESULT, &own);
+}
+
+/* ---- what history has ---- */
+
+/* A marker in the sequence to come. */
+bool locals_ahead(struct engine_run *run, const History__HistoryEvent *event)
+{
+	struct marker_local *marker = ARENA_NEW(&run->task->arena, struct marker_local);
+
+	if (!marker)
+		return run_no_memory(run);
+	if (!marker_read_local(event, &run->task->arena, marker))
+		return run_fatal(run, "%s cannot be read", event_describe(run, event));
+	marker->next = run->task->ahead;
+	run->task->ahead = marker;
+	return true;
+}
+
+/* The oldest comes first: the list is the newest first, so it is turned once it is complete. */
+void locals_ahead_end(struct engine_run *run)
+{
+	struct marker_local *turned = NULL, *next;
+
+	for (struct marker_local *each = run->task->ahead; each; each = next) {
+		next = each->next;
+		each->next = turned;
+		turned = each;
+	}
+	run->task->ahead = turned;
+}
+
+/* Is it to be told with the activation of that number, or before? */
+static bool is_due(const struct marker_local *marker, uint64_t index)
+{
+	return !marker->has_index || marker->index <= index;
+}
+
+/* Those up to the index; each leaves the list. */
+static bool deliver(struct engine_run *run, uint64_t index)
+{
+	struct marker_local **link = &run->task->ahead;
+
+	while (*link) {
+		struct marker_local *marker = *link;
+		struct machine *machine = machine_find(run, MACHINE_LOCAL_ACTIVITY, marker->seq);
+
+		if (!machine || !machine_local_waits(machine) || !is_due(marker, index)) {
+			link = &marker->next;
+			continue;
+		}
+		*link = marker->next;
+		if (!machine_local_step(run, machine, LOCAL_KNOW, &marker->result))
+			return false;
+	}
+	return true;
+}
+
+bool locals_deliver(struct engine_run *run)
+{
+	return deliver(run, run->activation_index);
+}
+
+/*
+ * Nothing else is to happen in this task: what is due next comes now, whatever its number. (The
+ * count of whoever wrote the marker may not have been ours.)
+ */
+bool locals_deliver_next(struct engine_run *run)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (const struct marker_local *each = run->task->ahead; each; each = each->next) {
+		const struct machine *machine =
+			machine_find(run, MACHINE_LOCAL_ACTIVITY, each->seq);
+
+		if (machine && machine_local_waits(machine) && each->index < least)
+			least = each->index;
+	}
+	return least == UINT64_MAX || deliver(run, least);
+}
