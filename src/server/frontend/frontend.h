@@ -68,6 +68,8 @@ frontend_handler frontend_poll_activity, frontend_activity_completed, frontend_a
 /* Operators on activities. */
 frontend_handler frontend_pause_activity, frontend_unpause_activity, frontend_reset_activity,
 	frontend_update_activity_options;
+frontend_handler frontend_pause_activity_execution, frontend_unpause_activity_execution,
+	frontend_reset_activity_execution, frontend_update_activity_execution_options;
 /* ... on runs. */
 frontend_handler frontend_reset, frontend_update_run_options, frontend_pause_run,
 	frontend_unpause_run;
