@@ -142,16 +142,19 @@ static int bind_narrow(sqlite3_stmt *stmt, int *at, const struct store_narrow *n
 	return code;
 }
 
-/* Are there few rows behind the narrow condition? An error shows when the query is made. */
-static bool is_narrow(struct store_conn *conn, const struct store_query *query)
+/*
+ * Are there few rows behind the narrow condition? Counts have nothing to sort, so for them it is
+ * never the worse one. An error shows when the query is made.
+ */
+static bool is_narrow(struct store_conn *conn, const struct store_query *query, bool count)
 {
 	const struct store_narrow *narrow = &query->narrow;
 	sqlite3_stmt *stmt = NULL;
 	bool few = false;
 	int at = 2;
 
-	if (narrow->kind == STORE_NO_NARROW)
-		return false;
+	if (narrow->kind == STORE_NO_NARROW || count)
+		return count && narrow->kind != STORE_NO_NARROW;
 	if (sqlite3_prepare_v2(conn->db, narrows[narrow->kind].probe, -1, &stmt, NULL) ==
 			SQLITE_OK &&
 		sqlite3_bind_int64(stmt, 1, (int64_t)query->name_space) == SQLITE_OK &&
@@ -206,11 +209,11 @@ static int bind_all(sqlite3_stmt *stmt, const struct store_query *query, bool na
 
 /* Prepares and binds. NULL on failure. */
 static sqlite3_stmt *prepare(struct store_conn *conn, const struct store_query *query,
-	const char *head, const char *tail)
+	const char *head, const char *tail, const char *order)
 {
 	static const char *const cursors[] = { "", " AND close_ns < ?",
 		" AND (close_ns, start_ns, run) < (?, ?, ?)" };
-	bool narrow = is_narrow(conn, query);
+	bool narrow = is_narrow(conn, query, !*order);
 	sqlite3_str *sql = sqlite3_str_new(conn->db);
 	sqlite3_stmt *stmt = NULL;
 
@@ -220,6 +223,7 @@ static sqlite3_stmt *prepare(struct store_conn *conn, const struct store_query *
 	if (narrow)
 		sqlite3_str_appendall(sql, narrows[query->narrow.kind].condition);
 	sqlite3_str_appendall(sql, tail);
+	sqlite3_str_appendall(sql, order);
 	char *text = sqlite3_str_finish(sql);
 	if (!text)
 		return NULL;
@@ -290,7 +294,7 @@ enum temporal_code query_list(struct store_conn *conn, struct store_read *read, 
 
 	if (!rows)
 		return error_no_memory(&read->err, "a page of closed runs");
-	sqlite3_stmt *stmt = prepare(conn, &read->query, "SELECT " STORE_CLOSED_COLUMNS,
+	sqlite3_stmt *stmt = prepare(conn, &read->query, "SELECT " STORE_CLOSED_COLUMNS, "",
 		" ORDER BY close_ns DESC, start_ns DESC, run DESC");
 	if (!stmt)
 		return store_sql_error(
@@ -373,8 +377,9 @@ enum temporal_code query_count(struct store_conn *conn, struct store_read *read,
 	if (read->query.totals_without && !has_attribute(conn, read->query.totals_without))
 		return count_totals(conn, read, stop);
 	sqlite3_stmt *stmt =
-		match ? prepare(conn, &read->query, "SELECT " STORE_CLOSED_COLUMNS, "")
-		      : prepare(conn, &read->query, "SELECT status, count(*)", " GROUP BY status");
+		match ? prepare(conn, &read->query, "SELECT " STORE_CLOSED_COLUMNS, "", "")
+		      : prepare(conn, &read->query, "SELECT status, count(*)", " GROUP BY status",
+				"");
 
 	if (!stmt)
 		return store_sql_error(
