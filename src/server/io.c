@@ -52,17 +52,33 @@ const struct server_io server_io_system = {
 	.random = system_random,
 };
 
-void server_uuid(const struct server_io *io, char uuid[SERVER_UUID_SIZE])
+static void print_uuid(uint8_t b[16], uint8_t version, char uuid[SERVER_UUID_SIZE])
 {
-	uint8_t b[16];
-
-	io->random(io->user, b, sizeof(b));
-	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+	b[6] = (uint8_t)((b[6] & 0x0f) | version << 4);
 	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
 	snprintf(uuid, SERVER_UUID_SIZE,
 		"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
 		b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
 		b[15]);
+}
+
+void server_uuid(const struct server_io *io, char uuid[SERVER_UUID_SIZE])
+{
+	uint8_t b[16];
+
+	io->random(io->user, b, sizeof(b));
+	print_uuid(b, 4, uuid);
+}
+
+void server_run_uuid(const struct server_io *io, int64_t now_ns, char uuid[SERVER_UUID_SIZE])
+{
+	uint64_t ms = (uint64_t)(now_ns / 1000000);
+	uint8_t b[16];
+
+	io->random(io->user, b, sizeof(b));
+	for (int i = 5; i >= 0; i--, ms >>= 8)
+		b[i] = (uint8_t)ms;
+	print_uuid(b, 7, uuid);
 }
 
 bool server_uuid_valid(const char *text)

@@ -32,6 +32,9 @@ extern const struct server_io server_io_system;
 #define SERVER_UUID_SIZE 37
 void server_uuid(const struct server_io *io, char uuid[SERVER_UUID_SIZE]);
 
+/* The same of version 7, as run ids are: it begins with the time, so later ones sort behind. */
+void server_run_uuid(const struct server_io *io, int64_t now_ns, char uuid[SERVER_UUID_SIZE]);
+
 /* Is the text of the form of a UUID: 8-4-4-4-12 hexadecimal digits? */
 bool server_uuid_valid(const char *text);
 

@@ -425,7 +425,7 @@ struct execution *state_execution_new(
 		server_no_memory(server);
 		return NULL;
 	}
-	server_uuid(&server->io, run_id);
+	server_run_uuid(&server->io, server->now_ns, run_id);
 	execution->number = journal_new_run(server);
 	execution->next_event_id = 1;
 	state_set_text(server, &execution->namespace_id, space->id);

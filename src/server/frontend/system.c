@@ -21,6 +21,8 @@ void frontend_get_system_info(struct request *request)
 	response->capabilities = can;
 	can->signal_and_query_header = can->internal_error_differentiation = true;
 	can->activity_failure_include_heartbeat = can->encoded_failure_attributes = true;
+	/* Who says its build id has it in histories; rules for build ids are refused, as there. */
+	can->build_id_based_versioning = can->count_group_by_execution_status = true;
 	can->nexus = can->upsert_memo = can->sdk_metadata = can->eager_workflow_start = true;
 	request_reply(request, response);
 }

@@ -65,9 +65,13 @@ static bool check_start_timer(struct decision *decision, size_t index)
 			"TimerId on StartTimerCommand exceeds length limit. TimerId=%.20s "
 			"Length=%zu Limit=%" PRId64,
 			in->timer_id, strlen(in->timer_id), config->id_max);
-	if (!proto_duration_ns(in->start_to_fire_timeout, &delay) || delay <= 0)
+	if (!proto_duration_ns(in->start_to_fire_timeout, &delay) || delay < 0)
 		return command_refuse(decision, CAUSE(BAD_START_TIMER_ATTRIBUTES),
-			"An invalid StartToFireTimeout is set on StartTimerCommand.");
+			"An invalid StartToFireTimeout is set on StartTimerCommand: %s. "
+			"TimerId=%.200s",
+			delay < 0 ? "negative duration"
+				  : "duration has seconds and nanos with different signs",
+			in->timer_id);
 	if (earlier_timer(decision, index, TYPE(START_TIMER), in->timer_id) ||
 		(state_timer_by_id(decision->execution, in->timer_id) &&
 			!earlier_timer(decision, index, TYPE(CANCEL_TIMER), in->timer_id)))

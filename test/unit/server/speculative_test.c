@@ -128,7 +128,7 @@ static bool is_forgotten(int timers, bool capable)
 {
 	struct answer asked, poll;
 	struct completion made;
-	char ids[12][4];
+	char ids[12][16];
 
 	start_workflow();
 	completion_init(&made, poll_workflow(&poll));

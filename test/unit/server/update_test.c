@@ -408,7 +408,7 @@ static void closing_run_takes_no_update(void **state)
 static void ten_are_in_flight(void **state)
 {
 	struct answer asked[SERVER_UPDATES_OPEN_MAX], again;
-	char ids[SERVER_UPDATES_OPEN_MAX][8];
+	char ids[SERVER_UPDATES_OPEN_MAX][16];
 
 	(void)state;
 	start_idle();
@@ -446,7 +446,7 @@ static void size_in_flight_is_limited(void **state)
 	payloads.payloads = &pointer;
 	payloads.n_payloads = 1;
 	for (int i = 0; i < 5; i++) {
-		char id[8];
+		char id[16];
 
 		snprintf(id, sizeof(id), "u%d", i);
 		update_call_init(&made, id);
@@ -471,7 +471,7 @@ static bool complete_ten(int first)
 {
 	struct answer asked[10], poll;
 	struct completion made;
-	char ids[10][8];
+	char ids[10][16];
 	bool suggested;
 
 	for (int i = 0; i < 10; i++) {

@@ -100,19 +100,24 @@ static const char *history(void)
 	return text;
 }
 
-static void start_timer(ProtobufCBinaryData token)
+static enum temporal_code start_timer_of(ProtobufCBinaryData token, int32_t nanos)
 {
 	Command__Command command = COMMAND__COMMAND__INIT, *commands = &command;
 	Command__StartTimerCommandAttributes timer = COMMAND__START_TIMER_COMMAND_ATTRIBUTES__INIT;
 	Google__Duration delay = GOOGLE__DURATION__INIT;
 
-	delay.nanos = 5000000;
+	delay.nanos = nanos;
 	timer.timer_id = "1";
 	timer.start_to_fire_timeout = &delay;
 	command.command_type = ENUMS__COMMAND_TYPE__COMMAND_TYPE_START_TIMER;
 	command.attributes_case = COMMAND__COMMAND__ATTRIBUTES_START_TIMER_COMMAND_ATTRIBUTES;
 	command.start_timer_command_attributes = &timer;
-	assert_int_equal(complete(token, &commands, 1), TEMPORAL_OK);
+	return complete(token, &commands, 1);
+}
+
+static void start_timer(ProtobufCBinaryData token)
+{
+	assert_int_equal(start_timer_of(token, 5000000), TEMPORAL_OK);
 }
 
 static void timer_fires_at_its_millisecond(void **state)
@@ -127,6 +132,29 @@ static void timer_fires_at_its_millisecond(void **state)
 	assert_string_equal(history(), "1 5 6 7 17");
 	world_pass(1);
 	assert_string_equal(history(), "1 5 6 7 17 18 5");
+	forget(&answer);
+}
+
+static void timer_of_no_time_fires_at_once(void **state)
+{
+	struct answer answer;
+
+	(void)state;
+	start();
+	assert_int_equal(start_timer_of(poll_task(&answer)->task_token, 0), TEMPORAL_OK);
+	world_pass(0);
+	assert_string_equal(history(), "1 5 6 7 17 18 5");
+	forget(&answer);
+}
+
+static void timer_of_less_than_no_time_is_refused(void **state)
+{
+	struct answer answer;
+
+	(void)state;
+	start();
+	assert_int_equal(
+		start_timer_of(poll_task(&answer)->task_token, -1), TEMPORAL_INVALID_ARGUMENT);
 	forget(&answer);
 }
 
@@ -200,6 +228,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(timer_fires_at_its_millisecond, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(timer_of_no_time_fires_at_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			timer_of_less_than_no_time_is_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			signal_waits_for_the_end_of_the_task, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(stale_task_is_refused, set_up, tear_down),
