@@ -16,6 +16,7 @@
 #include "server/history/id_policy.h"
 #include "server/limits.h"
 
+#define EVENT(name_)  ENUMS__EVENT_TYPE__EVENT_TYPE_##name_
 #define POLICY(name_) ENUMS__PARENT_CLOSE_POLICY__PARENT_CLOSE_POLICY_##name_
 /* A value of an enum of the API, by the name of the enum and its own. */
 #define VALUE(enum_, name_) ENUMS__##enum_##__##enum_##_##name_
@@ -112,6 +113,74 @@ void child_started_numbered(struct execution *parent, int64_t initiated_id, int6
 		return;
 	child->started_id = started_id;
 	child_record(child);
+}
+
+/* ---- Out of a history ---- */
+
+static void rebuild_initiated(struct execution *parent, const History__HistoryEvent *event)
+{
+	const History__StartChildWorkflowExecutionInitiatedEventAttributes *in =
+		event->start_child_workflow_execution_initiated_event_attributes;
+	struct child *child = child_new(parent);
+
+	if (!child)
+		return;
+	child->initiated_id = event->event_id;
+	state_set_text(parent->server, &child->namespace_id, in->namespace_id);
+	state_set_text(parent->server, &child->workflow_id, in->workflow_id);
+	state_set_text(parent->server, &child->type, in->workflow_type->name);
+	child->parent_close_policy = (int32_t)in->parent_close_policy;
+}
+
+static void rebuild_started(struct execution *parent, const History__HistoryEvent *event)
+{
+	const History__ChildWorkflowExecutionStartedEventAttributes *in =
+		event->child_workflow_execution_started_event_attributes;
+	struct child *child = child_find(parent, in->initiated_event_id);
+
+	if (!child)
+		return;
+	child->started_id = event->event_id;
+	state_set_text(parent->server, &child->run_id, in->workflow_execution->run_id);
+}
+
+/* The child that an event is the end of. */
+static int64_t rebuild_ended(const History__HistoryEvent *event)
+{
+	switch (event->event_type) {
+	case EVENT(START_CHILD_WORKFLOW_EXECUTION_FAILED):
+		return event->start_child_workflow_execution_failed_event_attributes
+			->initiated_event_id;
+	case EVENT(CHILD_WORKFLOW_EXECUTION_COMPLETED):
+		return event->child_workflow_execution_completed_event_attributes
+			->initiated_event_id;
+	case EVENT(CHILD_WORKFLOW_EXECUTION_FAILED):
+		return event->child_workflow_execution_failed_event_attributes->initiated_event_id;
+	case EVENT(CHILD_WORKFLOW_EXECUTION_CANCELED):
+		return event->child_workflow_execution_canceled_event_attributes
+			->initiated_event_id;
+	case EVENT(CHILD_WORKFLOW_EXECUTION_TIMED_OUT):
+		return event->child_workflow_execution_timed_out_event_attributes
+			->initiated_event_id;
+	default:
+		return event->child_workflow_execution_terminated_event_attributes
+			->initiated_event_id;
+	}
+}
+
+void child_rebuild(struct execution *parent, const History__HistoryEvent *event)
+{
+	struct child *child;
+
+	if (event->event_type == EVENT(START_CHILD_WORKFLOW_EXECUTION_INITIATED)) {
+		rebuild_initiated(parent, event);
+	} else if (event->event_type == EVENT(CHILD_WORKFLOW_EXECUTION_STARTED)) {
+		rebuild_started(parent, event);
+	} else {
+		child = child_find(parent, rebuild_ended(event));
+		if (child)
+			child_free(child);
+	}
 }
 
 /* ---- The start ---- */
@@ -218,7 +287,10 @@ void child_start(struct execution *parent, int64_t initiated_id)
 		return;
 	}
 	struct execution *current = state_execution(server, space, in->workflow_id, NULL);
-	if (!id_policy_child(current, in->workflow_id_reuse_policy)) {
+	/* What the run that this one took over from had started makes room. */
+	bool again = parent->is_reset && current && state_running(current) &&
+		     child_parent(current) == parent;
+	if (!again && !id_policy_child(current, in->workflow_id_reuse_policy)) {
 		child_add_start_failed(child, in, FAILED(WORKFLOW_ALREADY_EXISTS));
 		return;
 	}
@@ -278,7 +350,9 @@ void child_leave(struct execution *parent, const struct effect *effect)
 		HISTORY__WORKFLOW_EXECUTION_CANCEL_REQUESTED_EVENT_ATTRIBUTES__INIT;
 	Common__WorkflowExecution name = COMMON__WORKFLOW_EXECUTION__INIT;
 
-	if (!execution || !str_same(execution->first_run_id, effect->first_run_id))
+	/* The children of a run that another one has taken over from are that one's. */
+	if (parent->reset_run_id || !execution ||
+		!str_same(execution->first_run_id, effect->first_run_id))
 		return;
 	if (effect->kind == EFFECT_CHILD_TERMINATE) {
 		execution_terminate(

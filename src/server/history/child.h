@@ -38,6 +38,8 @@ void child_free(struct child *child);
 /* The records of all, for the archive. */
 void child_snapshot(const struct execution *parent);
 bool child_restore(struct execution *parent, int64_t initiated_id, const uint8_t *data, size_t len);
+/* The record by the events of a history, for a run that is made of another one's. */
+void child_rebuild(struct execution *parent, const History__HistoryEvent *event);
 /* A buffered Started event has got its number. */
 void child_started_numbered(struct execution *parent, int64_t initiated_id, int64_t started_id);
 /* Effects. */
@@ -55,6 +57,10 @@ void child_add_started(struct child *child, const struct execution *execution,
 void child_add_start_failed(struct child *child,
 	const History__StartChildWorkflowExecutionInitiatedEventAttributes *initiated,
 	Enums__StartChildWorkflowExecutionFailedCause cause);
+/* The run that knows of this child: its parent, or the one that took over from that by a reset. */
+struct execution *child_parent(const struct execution *execution);
+/* An event about a child that came after the point that a run is reset to: it happens again. */
+void child_reapply(struct execution *parent, History__HistoryEvent *event);
 /* Effect: the run has ended for good; its parent gets an event. */
 void child_tell_parent(struct execution *execution);
 

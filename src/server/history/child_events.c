@@ -7,6 +7,9 @@
 #include "server/history/child.h"
 #include "server/limits.h"
 
+/* So often an end is handed on from a run to the one that took over from it. */
+#define RESETS_MAX 100
+
 #define TYPE(name_) ENUMS__EVENT_TYPE__EVENT_TYPE_##name_
 
 typedef History__StartChildWorkflowExecutionInitiatedEventAttributes initiated_attributes;
@@ -167,8 +170,7 @@ static bool add_end(const struct ending *ending, const History__HistoryEvent *la
 	}
 }
 
-/* The parent's record of this child; NULL: the parent is over, or knows of another one. */
-static struct child *record_of(const struct execution *execution)
+struct execution *child_parent(const struct execution *execution)
 {
 	struct server *server = execution->server;
 	struct server_namespace *space =
@@ -177,6 +179,17 @@ static struct child *record_of(const struct execution *execution)
 		space ? state_execution(server, space, execution->parent_workflow_id,
 				execution->parent_run_id)
 		      : NULL;
+
+	for (unsigned i = 0; parent && parent->reset_run_id && i < RESETS_MAX; i++)
+		parent = state_execution(
+			server, space, execution->parent_workflow_id, parent->reset_run_id);
+	return parent;
+}
+
+/* The parent's record of this child; NULL: the parent is over, or knows of another one. */
+static struct child *record_of(const struct execution *execution)
+{
+	struct execution *parent = execution->parent_run_id ? child_parent(execution) : NULL;
 	struct child *child = parent && state_running(parent)
 				      ? child_find(parent, execution->parent_initiated_id)
 				      : NULL;
@@ -211,4 +224,63 @@ void child_tell_parent(struct execution *execution)
 		return;
 	child_erase(ending.child);
 	wake(parent);
+}
+
+/* ---- After a reset ---- */
+
+static void start_again(struct execution *parent, History__HistoryEvent *event)
+{
+	History__ChildWorkflowExecutionStartedEventAttributes *attributes =
+		event->child_workflow_execution_started_event_attributes;
+	struct child *child = child_find(parent, attributes->initiated_event_id);
+
+	if (!child || child->run_id)
+		return;
+	child->started_id = event_add(parent, event->event_type, attributes);
+	state_set_text(parent->server, &child->run_id, attributes->workflow_execution->run_id);
+}
+
+#define END_AGAIN(parent_, event_, attributes_) \
+	end_again((parent_), (event_)->event_type, (attributes_), \
+		(attributes_)->initiated_event_id, &(attributes_)->started_event_id)
+
+static void end_again(struct execution *parent, Enums__EventType type, void *attributes,
+	int64_t initiated_id, int64_t *started_id)
+{
+	struct child *child = child_find(parent, initiated_id);
+
+	if (!child)
+		return;
+	*started_id = child->started_id;
+	event_add(parent, type, attributes);
+	child_free(child);
+}
+
+void child_reapply(struct execution *parent, History__HistoryEvent *event)
+{
+	switch (event->event_type) {
+	case TYPE(CHILD_WORKFLOW_EXECUTION_STARTED):
+		start_again(parent, event);
+		break;
+	case TYPE(CHILD_WORKFLOW_EXECUTION_COMPLETED):
+		END_AGAIN(
+			parent, event, event->child_workflow_execution_completed_event_attributes);
+		break;
+	case TYPE(CHILD_WORKFLOW_EXECUTION_FAILED):
+		END_AGAIN(parent, event, event->child_workflow_execution_failed_event_attributes);
+		break;
+	case TYPE(CHILD_WORKFLOW_EXECUTION_CANCELED):
+		END_AGAIN(parent, event, event->child_workflow_execution_canceled_event_attributes);
+		break;
+	case TYPE(CHILD_WORKFLOW_EXECUTION_TIMED_OUT):
+		END_AGAIN(
+			parent, event, event->child_workflow_execution_timed_out_event_attributes);
+		break;
+	case TYPE(CHILD_WORKFLOW_EXECUTION_TERMINATED):
+		END_AGAIN(
+			parent, event, event->child_workflow_execution_terminated_event_attributes);
+		break;
+	default:
+		break;
+	}
 }

@@ -10,6 +10,7 @@
  */
 #include "proto/codec.h"
 #include "proto/time.h"
+#include "server/history/child.h"
 #include "server/history/update.h"
 #include "server/nexus/nexus.h"
 
@@ -220,6 +221,14 @@ static const struct rebuild_row {
 	{ EVENT(ACTIVITY_TASK_FAILED), activity_broken },
 	{ EVENT(ACTIVITY_TASK_TIMED_OUT), activity_expired },
 	{ EVENT(ACTIVITY_TASK_CANCELED), activity_given_up },
+	{ EVENT(START_CHILD_WORKFLOW_EXECUTION_INITIATED), child_rebuild },
+	{ EVENT(START_CHILD_WORKFLOW_EXECUTION_FAILED), child_rebuild },
+	{ EVENT(CHILD_WORKFLOW_EXECUTION_STARTED), child_rebuild },
+	{ EVENT(CHILD_WORKFLOW_EXECUTION_COMPLETED), child_rebuild },
+	{ EVENT(CHILD_WORKFLOW_EXECUTION_FAILED), child_rebuild },
+	{ EVENT(CHILD_WORKFLOW_EXECUTION_CANCELED), child_rebuild },
+	{ EVENT(CHILD_WORKFLOW_EXECUTION_TIMED_OUT), child_rebuild },
+	{ EVENT(CHILD_WORKFLOW_EXECUTION_TERMINATED), child_rebuild },
 	{ EVENT(TIMER_STARTED), timer_started },
 	{ EVENT(TIMER_FIRED), timer_fired },
 	{ EVENT(TIMER_CANCELED), timer_canceled },
@@ -246,6 +255,8 @@ void rebuild_arm(struct execution *execution)
 {
 	struct server *server = execution->server;
 
+	for (struct child *at = execution->children; at; at = at->next)
+		child_record(at);
 	for (struct activity *at = execution->activities; at; at = at->next) {
 		transition_activity(at);
 		activity_arm(at);

@@ -14,6 +14,7 @@
  */
 #include "proto/codec.h"
 #include "proto/time.h"
+#include "server/history/child.h"
 #include "server/history/update.h"
 #include "server/nexus/nexus.h"
 
@@ -96,6 +97,12 @@ static void take_start(const struct execution *base, struct execution *run,
 	if (run->execution_expires_ns &&
 		(!run->run_expires_ns || run->run_expires_ns > run->execution_expires_ns))
 		run->run_expires_ns = run->execution_expires_ns;
+	state_set_text(server, &run->parent_namespace_id, base->parent_namespace_id);
+	state_set_text(server, &run->parent_workflow_id, base->parent_workflow_id);
+	state_set_text(server, &run->parent_run_id, base->parent_run_id);
+	run->parent_initiated_id = base->parent_initiated_id;
+	state_set_text(server, &run->root_workflow_id, base->root_workflow_id);
+	state_set_text(server, &run->root_run_id, base->root_run_id);
 	reset_points_take(run, started);
 }
 
@@ -138,6 +145,7 @@ static void reapply(
 {
 	struct event_extras extras = { .links = event->links, .n_links = event->n_links };
 
+	child_reapply(run, event);
 	switch (event->event_type) {
 	case EVENT(WORKFLOW_EXECUTION_SIGNALED):
 		if (opts->without_signals)

@@ -397,6 +397,35 @@ static void as_many_as_there_may_be(void **state)
 	assert_int_equal(run_of("p")->n_children, SERVER_PENDING_CHILDREN_MAX);
 }
 
+/* A reset parent keeps the child that was started before; its end reaches the new run. */
+static void reset_parent_keeps_its_child(void **state)
+{
+	Workflowservice__ResetWorkflowExecutionRequest in =
+		WORKFLOWSERVICE__RESET_WORKFLOW_EXECUTION_REQUEST__INIT;
+	Common__WorkflowExecution name = COMMON__WORKFLOW_EXECUTION__INIT;
+	struct answer answer;
+
+	(void)state;
+	start_family(POLICY(TERMINATE));
+	assert_string_equal(run_commands("p", NULL, 0), "");
+	assert_string_equal(run_events("p"), "1 5 6 7 29 31 5 6 7");
+	const struct execution *base = run_of("p");
+	name.workflow_id = "p";
+	in.namespace_ = "default";
+	in.workflow_execution = &name;
+	in.request_id = "reset";
+	in.workflow_task_finish_event_id = 9;
+	call(&answer, frontend_reset, &in);
+	assert_int_equal(answer.code, TEMPORAL_OK);
+	forget(&answer);
+	assert_ptr_not_equal(run_of("p"), base);
+	assert_int_equal(run_of("p")->n_children, 1);
+	assert_string_equal(run_events("c"), "1 5");
+	assert_string_equal(run_command("c", run_complete_command()), "");
+	assert_string_equal(run_events("p"), "1 5 6 7 29 31 5 6 9 5 32");
+	assert_int_equal(run_of("p")->n_children, 0);
+}
+
 /* ---- After a restart ---- */
 
 static char db_path[64];
@@ -473,6 +502,7 @@ int main(void)
 		TEST(other_namespaces),
 		TEST(id_at_its_limit),
 		TEST(as_many_as_there_may_be),
+		TEST(reset_parent_keeps_its_child),
 		TEST(families_survive_a_restart),
 	};
 
