@@ -145,6 +145,9 @@ struct engine_step engine_run_heartbeat(struct engine_run *run);
 /* The worker stops while local activities run: the task gets no answer, and the run goes. */
 struct engine_step engine_run_drop(struct engine_run *run);
 
+/* At least the bytes of the answer that is to be sent. */
+size_t engine_run_answer_bytes(const struct engine_run *run);
+
 /* How long a workflow task may take; 0: not known. */
 int64_t engine_run_task_timeout_ms(const struct engine_run *run);
 

@@ -364,6 +364,11 @@ struct engine_step engine_run_drop(struct engine_run *run)
 	return step_evict(run);
 }
 
+size_t engine_run_answer_bytes(const struct engine_run *run)
+{
+	return run->task ? run->task->arena.held : 0;
+}
+
 int64_t engine_run_task_timeout_ms(const struct engine_run *run)
 {
 	return run->task_timeout_ms;

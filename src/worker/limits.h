@@ -36,6 +36,9 @@
 #define WORKER_LOCAL_RETRY_MS 60000
 /* A workflow task that waits for local activities asks for more time after this part of it. */
 #define WORKER_TASK_HEARTBEAT 0.8
+/* An answer to a workflow task is cut into pages of this size; servers take 4 MiB. */
+#define WORKER_PAGE_BYTES      (3L * 1024 * 1024)
+#define WORKER_PAGE_LOSSES_MAX 3
 /* Polls that the server has promised to end on shutdown are cancelled after this time all the same.
  */
 #define WORKER_POLL_END_MS 5000

@@ -23,6 +23,7 @@
 #include "worker/event.h"
 #include "worker/limits.h"
 #include "worker/local.h"
+#include "worker/pages.h"
 #include "worker/report.h"
 #include "worker/worker.h"
 
@@ -274,6 +275,13 @@ static void responded(struct rpc_call *call, struct rpc_reply *reply, void *user
 	struct worker_run *run = user;
 	bool completed = run->step.action == ENGINE_RESPOND_COMPLETED;
 
+	if (run->page && worker_pages_lost(run, reply)) {
+		arena_finish(&reply->arena);
+		go(run);
+		return;
+	}
+	run->page = run->page_losses = 0;
+	run->page_begin = 0;
 	if (completed)
 		worker_report_completed(run, reply);
 	else if (reply->code != TEMPORAL_OK) /* NOT_FOUND: the run has been ended meanwhile */
@@ -287,20 +295,38 @@ static void responded(struct rpc_call *call, struct rpc_reply *reply, void *user
 	go(run);
 }
 
+/* The next page, or all of them again; or the answer has failed, as if it had been one. */
+static void page_taken(struct rpc_call *call, struct rpc_reply *reply, void *user)
+{
+	struct worker_run *run = user;
+
+	if (!worker_pages_taken(run, reply)) {
+		responded(call, reply, user);
+		return;
+	}
+	arena_finish(&reply->arena);
+	go(run);
+}
+
 /* Sends what the step has made; false: it could not be sent, `err` says why, or (OK) there is
  * nothing to send. */
 static bool respond(struct worker_run *run, struct temporal_error *err)
 {
 	struct rpc_request request = { .retry = RPC_RETRY_CALL, .done = responded, .user = run };
+	Workflowservice__RespondWorkflowTaskCompletedRequest page;
+	bool last = true;
 
 	request.lazy = worker_slots_plenty(&run->worker->workflow_slots) &&
 		       worker_slots_plenty(&run->worker->activity_slots);
 
 	switch (run->step.action) {
 	case ENGINE_RESPOND_COMPLETED:
-		worker_report_completing(run);
+		if (!run->page && !run->page_losses)
+			worker_report_completing(run);
 		request.method = &rpc_workflow_respond_workflow_task_completed;
-		request.message = run->step.completed;
+		request.message = worker_pages_next(run, &page, &last);
+		if (!last)
+			request.done = page_taken;
 		break;
 	case ENGINE_RESPOND_FAILED:
 		worker_report_failing(run);

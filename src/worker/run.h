@@ -48,7 +48,10 @@ struct worker_run {
 		**link_local;  /* temporal_worker.local_runs; NULL: not in it */
 	struct rpc_timer beat; /* until the task asks for more time */
 	int64_t begun_ns;      /* when the task came */
-	unsigned eager_slots;  /* of activities, taken for those that the answer asks for */
+	/* pages.c: of the answer that is being sent */
+	uint32_t page, page_losses;
+	size_t page_begin, page_end; /* the commands of the page whose turn it is */
+	unsigned eager_slots;        /* of activities, taken for those that the answer asks for */
 
 	/* turns: the thread's between worker_workflow_thread_post and the return of `back`, else
 	 * the loop's */

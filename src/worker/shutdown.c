@@ -106,9 +106,12 @@ static void described(struct rpc_call *call, struct rpc_reply *reply, void *user
 			"asking the server about namespace \"%s\": %s (polls are tried again)",
 			worker->namespace_, reply->error.message);
 	if (reply->code == TEMPORAL_OK && response->namespace_info &&
-		response->namespace_info->capabilities)
+		response->namespace_info->capabilities) {
 		worker->polls_end_alone =
 			response->namespace_info->capabilities->worker_poll_complete_on_shutdown;
+		worker->takes_pages =
+			response->namespace_info->capabilities->workflow_task_completion_pagination;
+	}
 	if (reply->code == TEMPORAL_NOT_FOUND)
 		worker_refused(worker, &reply->error);
 	arena_finish(&reply->arena);

@@ -73,6 +73,7 @@ struct temporal_worker {
 	struct worker_cache cache;
 	unsigned open_calls;         /* of the worker itself: ShutdownWorker, DescribeNamespace */
 	struct act *acts;            /* all that are not freed */
+	bool takes_pages;            /* the namespace takes answers in pages */
 	bool polls_end_alone;        /* the server ends the polls of a worker that shuts down */
 	bool cancels_activities;     /* the grace is over */
 	struct rpc_timer grace;      /* until activities are cancelled */
