@@ -28,6 +28,19 @@ static void reject(struct request *request, const struct execution *execution)
 	request_reply(request, response);
 }
 
+/* Whether the caller will have gone before the first workflow task is due, which alone could answer
+ * it. */
+static bool comes_too_early(const struct request *request, const struct execution *execution)
+{
+	const struct server *server = request->server;
+
+	if (!execution->backing_off || execution->previous_started_id)
+		return false;
+	return request->deadline_ns == INT64_MAX ||
+	       execution->first_task_due_ns - server->now_ns >
+		       request->deadline_ns - server->io.steady_ns(server->io.user);
+}
+
 void frontend_query(struct request *request)
 {
 	const Workflowservice__QueryWorkflowRequest *in = request->message;
@@ -45,9 +58,12 @@ void frontend_query(struct request *request)
 		return;
 	if (is_rejected(execution, in->query_reject_condition))
 		reject(request, execution);
-	else if (execution->backing_off && !execution->previous_started_id)
+	else if (!state_running(execution) && !execution->previous_started_id)
 		request_fail(request, TEMPORAL_FAILED_PRECONDITION, &not_ready,
-			"workflow has not yet started its first workflow task");
+			"Workflow execution closed before WorkflowTaskStarted event");
+	else if (comes_too_early(request, execution))
+		request_fail(request, TEMPORAL_FAILED_PRECONDITION, &not_ready,
+			"Workflow task is not scheduled yet.");
 	else if (state_running(execution) && execution->task_attempt >= FAILING_ATTEMPTS)
 		request_fail(request, TEMPORAL_FAILED_PRECONDITION, &not_ready,
 			"Unable to query workflow due to Workflow Task in failed state.");

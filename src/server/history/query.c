@@ -183,6 +183,11 @@ void query_tell(struct query *query, Enums__QueryResultType type, const Common__
 	struct request *request = query->request;
 
 	request_wake(request);
+	if (result && server_over(proto_size(result), request->server->config.blob_max)) {
+		type = ENUMS__QUERY_RESULT_TYPE__QUERY_RESULT_TYPE_FAILED;
+		error = "Blob data size exceeds limit.";
+		failure = NULL;
+	}
 	if (type == ENUMS__QUERY_RESULT_TYPE__QUERY_RESULT_TYPE_ANSWERED) {
 		Workflowservice__QueryWorkflowResponse *response =
 			REQUEST_NEW(request, Workflowservice__QueryWorkflowResponse,
