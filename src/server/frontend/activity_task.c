@@ -14,7 +14,7 @@ void frontend_poll_activity(struct request *request)
 
 	if (!space ||
 		!frontend_text(request, in->task_queue ? in->task_queue->name : NULL,
-			"TaskQueue is not set on request.") ||
+			"taskQueue is not set") ||
 		!frontend_length(request, in->task_queue->name, "TaskQueue") ||
 		!frontend_length(request, in->identity, "identity"))
 		return;
@@ -34,13 +34,11 @@ static void not_found(struct request *request, const char *text)
 	request_fail(request, TEMPORAL_NOT_FOUND, &detail, "%s", text);
 }
 
-static struct activity *look_up(struct request *request, const struct task_token *token)
+static struct activity *look_up(
+	struct request *request, const struct task_token *token, const struct execution *execution)
 {
-	const struct execution *execution = state_numbered(request->server, (uint64_t)token->run);
 	struct activity *activity = NULL;
 
-	if (execution && !str_same(execution->run_id, token->run_id))
-		execution = NULL;
 	if (execution)
 		activity = state_activity(execution, token->scheduled_id);
 	if (execution && !state_running(execution))
@@ -55,15 +53,15 @@ static struct activity *look_up(struct request *request, const struct task_token
 }
 
 /* The activity that this token stands for, or NULL: answered. */
-static struct activity *by_token(struct request *request, ProtobufCBinaryData data)
+static struct activity *by_token(
+	struct request *request, const char *name, ProtobufCBinaryData data)
 {
+	struct execution *execution;
 	struct activity *activity = NULL;
 	struct task_token token;
 
-	if (token_read(data, &token))
-		activity = look_up(request, &token);
-	else
-		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "Invalid TaskToken.");
+	if (frontend_token(request, name, data, &token, &execution))
+		activity = look_up(request, &token, execution);
 	token_finish(&token);
 	return activity;
 }
@@ -72,12 +70,17 @@ static struct activity *by_id(struct request *request, const char *name, const c
 	const char *run_id, const char *activity_id)
 {
 	Common__WorkflowExecution wanted = COMMON__WORKFLOW_EXECUTION__INIT;
+	Errordetails__NotFoundFailure detail = ERRORDETAILS__NOT_FOUND_FAILURE__INIT;
 	struct server_namespace *space = frontend_namespace(request, name);
 	struct execution *execution;
 	struct activity *activity;
 
-	if (!space || !frontend_text(request, activity_id, "activityID not set on request"))
+	if (!space || !frontend_text(request, activity_id, "ActivityId is not set on request."))
 		return NULL;
+	if (!str_empty(run_id) && strlen(run_id) != SERVER_UUID_SIZE - 1) {
+		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "RunId is not valid UUID.");
+		return NULL;
+	}
 	wanted.workflow_id = workflow_id;
 	wanted.run_id = run_id;
 	execution = frontend_running(request, space, &wanted);
@@ -86,8 +89,15 @@ static struct activity *by_id(struct request *request, const char *name, const c
 	activity = state_activity_by_id(execution, activity_id);
 	if (activity && activity->state == ACTIVITY_STARTED)
 		return activity;
-	not_found(request, "invalid activityID or activity already timed out or invoking workflow "
-			   "is completed");
+	if (!activity)
+		request_fail(request, TEMPORAL_NOT_FOUND, &detail,
+			"cannot find pending activity with ActivityID %s, check workflow execution "
+			"history for more details",
+			activity_id);
+	else
+		not_found(request,
+			"invalid activityID or activity already timed out or invoking workflow "
+			"is completed");
 	return NULL;
 }
 
@@ -136,7 +146,7 @@ static void fail(struct activity *activity, const Failure__Failure *failure,
 void frontend_activity_completed(struct request *request)
 {
 	const Workflowservice__RespondActivityTaskCompletedRequest *in = request->message;
-	struct activity *activity = by_token(request, in->task_token);
+	struct activity *activity = by_token(request, in->namespace_, in->task_token);
 
 	if (!activity)
 		return;
@@ -163,7 +173,7 @@ void frontend_activity_completed_by_id(struct request *request)
 void frontend_activity_failed(struct request *request)
 {
 	const Workflowservice__RespondActivityTaskFailedRequest *in = request->message;
-	struct activity *activity = by_token(request, in->task_token);
+	struct activity *activity = by_token(request, in->namespace_, in->task_token);
 
 	if (!activity)
 		return;
@@ -190,7 +200,7 @@ void frontend_activity_failed_by_id(struct request *request)
 void frontend_activity_canceled(struct request *request)
 {
 	const Workflowservice__RespondActivityTaskCanceledRequest *in = request->message;
-	struct activity *activity = by_token(request, in->task_token);
+	struct activity *activity = by_token(request, in->namespace_, in->task_token);
 
 	if (!activity)
 		return;
@@ -230,7 +240,7 @@ static bool beat(struct activity *activity, const Common__Payloads *details, con
 void frontend_activity_heartbeat(struct request *request)
 {
 	const Workflowservice__RecordActivityTaskHeartbeatRequest *in = request->message;
-	struct activity *activity = by_token(request, in->task_token);
+	struct activity *activity = by_token(request, in->namespace_, in->task_token);
 	Workflowservice__RecordActivityTaskHeartbeatResponse *response;
 
 	if (!activity)

@@ -16,7 +16,7 @@ void frontend_signal(struct request *request)
 	struct server_namespace *space = frontend_namespace(request, in->namespace_);
 	struct execution *execution;
 
-	if (!space ||
+	if (!space || !frontend_named(request, in->workflow_execution) ||
 		!frontend_text(request, in->signal_name, "SignalName is not set on request.") ||
 		!frontend_length(request, in->signal_name, "SignalName") ||
 		!frontend_length(request, in->request_id, "RequestId"))

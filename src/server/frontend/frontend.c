@@ -124,7 +124,7 @@ struct server_namespace *frontend_namespace(struct request *request, const char 
 	Errordetails__NamespaceNotFoundFailure detail =
 		ERRORDETAILS__NAMESPACE_NOT_FOUND_FAILURE__INIT;
 
-	if (!frontend_text(request, name, "Namespace not set on request."))
+	if (!frontend_text(request, name, "Namespace is empty."))
 		return NULL;
 	space = state_namespace(request->server, name);
 	if (space)
@@ -134,20 +134,26 @@ struct server_namespace *frontend_namespace(struct request *request, const char 
 	return NULL;
 }
 
+bool frontend_named(struct request *request, const Common__WorkflowExecution *execution)
+{
+	if (!frontend_present(request, execution, "Execution is not set on request.") ||
+		!frontend_text(
+			request, execution->workflow_id, "WorkflowId is not set on request."))
+		return false;
+	if (str_empty(execution->run_id) || strlen(execution->run_id) == SERVER_UUID_SIZE - 1)
+		return true;
+	request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "Invalid RunId.");
+	return false;
+}
+
 struct execution *frontend_execution(struct request *request, struct server_namespace *space,
 	const Common__WorkflowExecution *execution)
 {
 	Errordetails__NotFoundFailure detail = ERRORDETAILS__NOT_FOUND_FAILURE__INIT;
 	struct execution *found;
 
-	if (!frontend_present(request, execution, "Execution is not set on request.") ||
-		!frontend_text(
-			request, execution->workflow_id, "WorkflowId is not set on request."))
+	if (!frontend_named(request, execution))
 		return NULL;
-	if (!str_empty(execution->run_id) && strlen(execution->run_id) != SERVER_UUID_SIZE - 1) {
-		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "Invalid RunId.");
-		return NULL;
-	}
 	found = state_execution(request->server, space, execution->workflow_id, execution->run_id);
 	if (!found)
 		request_fail(request, TEMPORAL_NOT_FOUND, &detail,
@@ -168,6 +174,44 @@ struct execution *frontend_running(struct request *request, struct server_namesp
 		return found;
 	request_fail(request, TEMPORAL_NOT_FOUND, &detail, "workflow execution already completed");
 	return NULL;
+}
+
+bool frontend_token_namespace(struct request *request, const char *name)
+{
+	Errordetails__NamespaceNotFoundFailure detail =
+		ERRORDETAILS__NAMESPACE_NOT_FOUND_FAILURE__INIT;
+
+	if (str_empty(name) || state_namespace(request->server, name))
+		return true;
+	detail.namespace_ = name;
+	request_fail(request, TEMPORAL_NOT_FOUND, &detail, "Namespace %s is not found.", name);
+	return false;
+}
+
+bool frontend_token(struct request *request, const char *name, ProtobufCBinaryData data,
+	struct task_token *token, struct execution **execution)
+{
+	const char *wrong = NULL;
+
+	*token = (struct task_token){ 0 };
+	*execution = NULL;
+	if (!frontend_token_namespace(request, name))
+		return false;
+	/* Any bytes can be a record with nothing in it that is known; ours name a run. */
+	if (data.len == 0)
+		wrong = "Task token not set on request.";
+	else if (!token_read(data, token) || !token->run_id ||
+		 strlen(token->run_id) != SERVER_UUID_SIZE - 1)
+		wrong = "Error deserializing task token.";
+	else
+		*execution = state_numbered(request->server, (uint64_t)token->run);
+	if (*execution && !str_same((*execution)->run_id, token->run_id))
+		*execution = NULL;
+	if (*execution && !str_empty(name) && !str_same((*execution)->space->name, name))
+		wrong = "Operation requested with a token from a different namespace.";
+	if (wrong)
+		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s", wrong);
+	return !wrong;
 }
 
 bool frontend_history(struct request *request, const struct execution *execution)

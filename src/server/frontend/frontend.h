@@ -26,6 +26,8 @@ void frontend_serve(struct request *request, frontend_handler *handle);
 /* The namespace of that name, or NULL: the request has been answered. */
 struct server_namespace *frontend_namespace(struct request *request, const char *name);
 
+/* Does it name an execution? False: the request has been answered. */
+bool frontend_named(struct request *request, const Common__WorkflowExecution *execution);
 /* The execution, or NULL: the request has been answered. */
 struct execution *frontend_execution(struct request *request, struct server_namespace *space,
 	const Common__WorkflowExecution *execution);
@@ -36,6 +38,13 @@ struct execution *frontend_running(struct request *request, struct server_namesp
 /* ... for calls of operators, whose answers have other texts; only of an id that is set. */
 struct execution *frontend_operated(struct request *request, struct server_namespace *space,
 	const Common__WorkflowExecution *execution);
+/* The namespace that a worker names beside a token, which it may leave out. False: there is none of
+ * that name, the request has been answered. */
+bool frontend_token_namespace(struct request *request, const char *name);
+/* The token of a task, to be finished with token_finish(), and its run, NULL if that is gone. False:
+ * the request has been answered. */
+bool frontend_token(struct request *request, const char *name, ProtobufCBinaryData data,
+	struct task_token *token, struct execution **execution);
 /* The events of a closed run are there. False: damaged, the request has been answered. */
 bool frontend_history(struct request *request, const struct execution *execution);
 

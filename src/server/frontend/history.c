@@ -25,11 +25,11 @@ static struct execution *find(struct request *request, const char *name,
 	struct task_token token;
 
 	*next = 0;
-	if (!space)
+	if (!space || !frontend_named(request, wanted))
 		return NULL;
 	if (token_data.len == 0)
 		return frontend_execution(request, space, wanted);
-	if (!token_read(token_data, &token)) {
+	if (!token_read(token_data, &token) || str_empty(token.run_id)) {
 		token_finish(&token);
 		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "Invalid NextPageToken.");
 		return NULL;

@@ -517,6 +517,8 @@ void frontend_list_archived(struct request *request)
 {
 	const Workflowservice__ListArchivedWorkflowExecutionsRequest *in = request->message;
 
+	if (!frontend_namespace(request, in->namespace_))
+		return;
 	if (in->page_size > SERVER_ARCHIVED_PAGE_MAX)
 		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL,
 			"PageSize is larger than allowed %d.", SERVER_ARCHIVED_PAGE_MAX);

@@ -421,10 +421,18 @@ static bool apply_info(struct request *request, struct server_namespace *space,
 	       info->state;
 }
 
+/* These two calls have a text of their own for no name. */
+static struct server_namespace *named(struct request *request, const char *name)
+{
+	return frontend_text(request, name, "Namespace not set on request.")
+		       ? frontend_namespace(request, name)
+		       : NULL;
+}
+
 void frontend_update_namespace(struct request *request)
 {
 	const Workflowservice__UpdateNamespaceRequest *in = request->message;
-	struct server_namespace *space = frontend_namespace(request, in->namespace_);
+	struct server_namespace *space = named(request, in->namespace_);
 	Namespace__NamespaceInfo info = NAMESPACE__NAMESPACE_INFO__INIT;
 	Namespace__NamespaceConfig config = NAMESPACE__NAMESPACE_CONFIG__INIT;
 	int64_t retention_ms = 0;
@@ -471,7 +479,7 @@ void frontend_update_namespace(struct request *request)
 void frontend_deprecate_namespace(struct request *request)
 {
 	const Workflowservice__DeprecateNamespaceRequest *in = request->message;
-	struct server_namespace *space = frontend_namespace(request, in->namespace_);
+	struct server_namespace *space = named(request, in->namespace_);
 
 	if (!space)
 		return;

@@ -49,7 +49,7 @@ void frontend_query(struct request *request)
 	struct server_namespace *space = frontend_namespace(request, in->namespace_);
 	struct execution *execution;
 
-	if (!space ||
+	if (!space || !frontend_named(request, in->execution) ||
 		!frontend_present(request, in->query, "WorkflowQuery is not set on request.") ||
 		!frontend_text(request, in->query->query_type, "QueryType is not set on request."))
 		return;
@@ -78,17 +78,16 @@ void frontend_query_completed(struct request *request)
 {
 	const Workflowservice__RespondQueryTaskCompletedRequest *in = request->message;
 	Errordetails__NotFoundFailure detail = ERRORDETAILS__NOT_FOUND_FAILURE__INIT;
+	struct execution *execution;
 	struct query *query = NULL;
 	struct task_token token;
+	bool valid = frontend_token(request, in->namespace_, in->task_token, &token, &execution);
 
-	if (token_read(in->task_token, &token)) {
-		const struct execution *execution =
-			state_numbered(request->server, (uint64_t)token.run);
-
-		if (execution && str_same(execution->run_id, token.run_id))
-			query = query_find(execution, token.query);
-	}
+	if (valid && execution)
+		query = query_find(execution, token.query);
 	token_finish(&token);
+	if (!valid)
+		return;
 	if (!query) {
 		request_fail(request, TEMPORAL_NOT_FOUND, &detail,
 			"query task not found, or already expired");

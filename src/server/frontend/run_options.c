@@ -194,6 +194,8 @@ void frontend_unpause_run(struct request *request)
 		wrong = "request id is too long.";
 	else if (strlen(in->identity) > SERVER_ID_MAX)
 		wrong = "identity is too long.";
+	else if (str_empty(in->workflow_id))
+		wrong = "Can't load workflow execution.  WorkflowId not set.";
 	wanted.workflow_id = in->workflow_id;
 	wanted.run_id = in->run_id;
 	if (wrong)

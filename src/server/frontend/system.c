@@ -29,10 +29,11 @@ void frontend_get_system_info(struct request *request)
 
 void frontend_get_cluster_info(struct request *request)
 {
-	static const char *const clients[][2] = { { "temporal-cli", "<2.0.0" },
-		{ "temporal-go", "<2.0.0" }, { "temporal-java", "<2.0.0" },
-		{ "temporal-php", "<2.0.0" }, { "temporal-server", "<2.0.0" },
-		{ "temporal-typescript", "<2.0.0" }, { "temporal-ui", "<3.0.0" } };
+	static const char *const clients[][2] = { { "Nexus-go-sdk", "<2.0.0" },
+		{ "temporal-cli", "<2.0.0" }, { "temporal-go", "<2.0.0" },
+		{ "temporal-java", "<2.0.0" }, { "temporal-php", "<2.0.0" },
+		{ "temporal-server", "<2.0.0" }, { "temporal-typescript", "<2.0.0" },
+		{ "temporal-ui", "<3.0.0" } };
 	const size_t n = sizeof(clients) / sizeof(clients[0]);
 	Workflowservice__GetClusterInfoResponse *response =
 		REQUEST_NEW(request, Workflowservice__GetClusterInfoResponse,

@@ -188,11 +188,17 @@ void frontend_list_partitions(struct request *request)
 
 /* ---- Versions by sets and by rules: switched off ---- */
 
+/* The first field of each of these requests is the namespace. */
 static void refuse_versions(struct request *request, const char *version)
 {
+	const ProtobufCMessage *in = request->message;
+	const char *const *name =
+		(const void *)((const char *)in + in->descriptor->fields[0].offset);
 	Errordetails__PermissionDeniedFailure detail =
 		ERRORDETAILS__PERMISSION_DENIED_FAILURE__INIT;
 
+	if (!frontend_namespace(request, *name))
+		return;
 	request_fail(request, TEMPORAL_PERMISSION_DENIED, &detail,
 		"Worker versioning %s is disabled on this namespace.", version);
 }

@@ -19,7 +19,7 @@ void frontend_poll_workflow(struct request *request)
 
 	if (!space ||
 		!frontend_text(request, in->task_queue ? in->task_queue->name : NULL,
-			"TaskQueue is not set on request.") ||
+			"taskQueue is not set") ||
 		!frontend_length(request, in->task_queue->name, "TaskQueue") ||
 		!frontend_length(request, in->identity, "identity"))
 		return;
@@ -36,19 +36,15 @@ void frontend_poll_workflow(struct request *request)
 /* The execution whose workflow task this token is of, or NULL: answered; `closed` says it of a run
  * that has ended. */
 static struct execution *find_task(
-	struct request *request, ProtobufCBinaryData data, const char *closed)
+	struct request *request, const char *name, ProtobufCBinaryData data, const char *closed)
 {
 	Errordetails__NotFoundFailure detail = ERRORDETAILS__NOT_FOUND_FAILURE__INIT;
 	struct execution *execution = NULL;
 	struct task_token token;
-	bool valid = token_read(data, &token);
 
-	if (!valid) {
-		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "Invalid TaskToken.");
+	if (!frontend_token(request, name, data, &token, &execution)) {
+		execution = NULL;
 	} else {
-		execution = state_numbered(request->server, (uint64_t)token.run);
-		if (execution && !str_same(execution->run_id, token.run_id))
-			execution = NULL;
 		if (execution && !state_running(execution)) {
 			request_fail(request, TEMPORAL_NOT_FOUND, &detail, "%s", closed);
 			execution = NULL;
@@ -206,7 +202,7 @@ void frontend_workflow_completed(struct request *request)
 	struct decision decision = {
 		.request = request,
 		.message = in,
-		.execution = find_task(request, in->task_token, NO_TASK),
+		.execution = find_task(request, in->namespace_, in->task_token, NO_TASK),
 	};
 	struct execution *execution = decision.execution;
 
@@ -257,8 +253,8 @@ void frontend_workflow_completed(struct request *request)
 void frontend_workflow_failed(struct request *request)
 {
 	const Workflowservice__RespondWorkflowTaskFailedRequest *in = request->message;
-	struct execution *execution =
-		find_task(request, in->task_token, "workflow execution already completed");
+	struct execution *execution = find_task(
+		request, in->namespace_, in->task_token, "workflow execution already completed");
 
 	if (!execution)
 		return;

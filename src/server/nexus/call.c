@@ -174,6 +174,7 @@ void nexus_call_deliver(struct nexus_call *call, struct request *request)
 	const char *left = duration_text(request->arena, left_ms > 0 ? left_ms : 0);
 
 	response->task_token = token_make(request, &token);
+	response->poller_scaling_decision = matching_decision(request);
 	response->request = proto_copy(request->arena, call->request);
 	if (!left || !response->request ||
 		!set_header(request->arena, response->request, "request-timeout", left) ||

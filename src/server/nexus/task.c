@@ -41,12 +41,14 @@ static void refuse(struct request *request, const char *text)
 }
 
 /* The call that the token is of, or NULL: answered. */
-static struct nexus_call *find(struct request *request, ProtobufCBinaryData data)
+static struct nexus_call *find(struct request *request, const char *name, ProtobufCBinaryData data)
 {
 	struct task_token token;
 	struct nexus_call *call = NULL;
 	Errordetails__NotFoundFailure detail = ERRORDETAILS__NOT_FOUND_FAILURE__INIT;
 
+	if (!frontend_token_namespace(request, name))
+		return NULL;
 	if (data.len == 0) {
 		refuse(request, "Task token not set on request.");
 		return NULL;
@@ -101,7 +103,7 @@ void nexus_task_completed(struct request *request)
 						  : async->operation_token))
 			return;
 	}
-	struct nexus_call *call = find(request, in->task_token);
+	struct nexus_call *call = find(request, in->namespace_, in->task_token);
 	if (!call)
 		return;
 	if (start &&
@@ -121,7 +123,7 @@ void nexus_task_failed(struct request *request)
 {
 	const Workflowservice__RespondNexusTaskFailedRequest *in = request->message;
 	struct nexus_outcome outcome = { 0 };
-	struct nexus_call *call = find(request, in->task_token);
+	struct nexus_call *call = find(request, in->namespace_, in->task_token);
 
 	if (!call)
 		return;
