@@ -172,8 +172,12 @@ static const void *decode(struct rpc_server_call *call, const uint8_t *data, siz
 	call->arena.budget = call->arena.held + len * DECODED_FACTOR + 64U * RPC_KIB;
 	const void *message =
 		proto_decode(&call->arena, call->method->method->request, data, len, NULL, &err);
-	if (!message)
-		rpc_server_finish(&call->stream, err.code, err.message, NULL, 0);
+	if (!message) {
+		const char *text = arena_printf(
+			&call->arena, "grpc: error unmarshalling request: %s", err.message);
+
+		rpc_server_finish(&call->stream, err.code, text ? text : err.message, NULL, 0);
+	}
 	return message;
 }
 

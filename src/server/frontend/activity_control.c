@@ -203,7 +203,8 @@ static bool check_duration(
 static bool check_options(struct request *request, const Activity__ActivityOptions *options)
 {
 	return frontend_text(request, options->task_queue->name, "missing task queue name") &&
-	       frontend_length(request, options->task_queue->name, "taskQueue") &&
+	       frontend_length(
+		       request, options->task_queue->name, "taskQueue length exceeds limit") &&
 	       check_duration(
 		       request, options->schedule_to_close_timeout, "ScheduleToCloseTimeout") &&
 	       check_duration(

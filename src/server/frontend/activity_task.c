@@ -15,8 +15,8 @@ void frontend_poll_activity(struct request *request)
 	if (!space ||
 		!frontend_text(request, in->task_queue ? in->task_queue->name : NULL,
 			"taskQueue is not set") ||
-		!frontend_length(request, in->task_queue->name, "TaskQueue") ||
-		!frontend_length(request, in->identity, "identity"))
+		!frontend_length(request, in->task_queue->name, "taskQueue length exceeds limit") ||
+		!frontend_length(request, in->identity, "Identity length exceeds limit."))
 		return;
 	struct stats_poll poll = task_queue_poll(in->identity, in->worker_version_capabilities,
 		in->deployment_options, in->task_queue_metadata);

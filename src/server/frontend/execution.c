@@ -18,8 +18,8 @@ void frontend_signal(struct request *request)
 
 	if (!space || !frontend_named(request, in->workflow_execution) ||
 		!frontend_text(request, in->signal_name, "SignalName is not set on request.") ||
-		!frontend_length(request, in->signal_name, "SignalName") ||
-		!frontend_length(request, in->request_id, "RequestId"))
+		!frontend_length(request, in->signal_name, "SignalName length exceeds limit.") ||
+		!frontend_length(request, in->request_id, "RequestId length exceeds limit."))
 		return;
 	if (in->input && server_over(proto_size(in->input), request->server->config.blob_max)) {
 		request_fail(

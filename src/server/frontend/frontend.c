@@ -159,7 +159,8 @@ struct execution *frontend_execution(struct request *request, struct server_name
 		request_fail(request, TEMPORAL_NOT_FOUND, &detail,
 			str_empty(execution->run_id)
 				? "workflow not found for ID: %s"
-				: "Workflow executionsRow not found.  WorkflowId: %s, RunId: %s",
+				: "workflow execution not found for workflow ID \"%s\" and "
+				  "run ID \"%s\"",
 			execution->workflow_id, execution->run_id);
 	return found;
 }
@@ -236,11 +237,11 @@ bool frontend_text(struct request *request, const char *value, const char *text)
 	return frontend_present(request, str_empty(value) ? NULL : value, text);
 }
 
-bool frontend_length(struct request *request, const char *value, const char *what)
+bool frontend_length(struct request *request, const char *value, const char *text)
 {
 	if (!server_over(strlen(value ? value : ""), request->server->config.id_max))
 		return true;
-	request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s exceeds length limit.", what);
+	request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s", text);
 	return false;
 }
 

@@ -41,8 +41,8 @@ struct execution *frontend_operated(struct request *request, struct server_names
 /* The namespace that a worker names beside a token, which it may leave out. False: there is none of
  * that name, the request has been answered. */
 bool frontend_token_namespace(struct request *request, const char *name);
-/* The token of a task, to be finished with token_finish(), and its run, NULL if that is gone. False:
- * the request has been answered. */
+/* The token of a task, to be finished with token_finish(), and its run, NULL if that is gone.
+ * False: the request has been answered. */
 bool frontend_token(struct request *request, const char *name, ProtobufCBinaryData data,
 	struct task_token *token, struct execution **execution);
 /* The events of a closed run are there. False: damaged, the request has been answered. */
@@ -52,7 +52,7 @@ bool frontend_history(struct request *request, const struct execution *execution
 bool frontend_priority(struct request *request, const Common__Priority *priority);
 bool frontend_present(struct request *request, const void *value, const char *text);
 bool frontend_text(struct request *request, const char *value, const char *text);
-bool frontend_length(struct request *request, const char *value, const char *what);
+bool frontend_length(struct request *request, const char *value, const char *text);
 
 /* Duration of a message in ms, 0 for none. False: answered; `what` names the field. */
 bool frontend_duration(

@@ -130,7 +130,8 @@ void frontend_update_task_queue_config(struct request *request)
 			"rate limit") ||
 		!check_rate(request, in->update_fairness_key_rate_limit_default, activity,
 			"UpdateFairnessKeyRateLimitDefault", "fairness key rate limit") ||
-		!check_weights(request) || !frontend_length(request, in->task_queue, "taskQueue"))
+		!check_weights(request) ||
+		!frontend_length(request, in->task_queue, "taskQueue length exceeds limit"))
 		return;
 	struct task_queue *queue = matching_queue(request->server, space, in->task_queue, kind);
 	Taskqueue__TaskQueueConfig *config = queue ? matching_config(queue, request->arena) : NULL;

@@ -20,8 +20,8 @@ void frontend_poll_workflow(struct request *request)
 	if (!space ||
 		!frontend_text(request, in->task_queue ? in->task_queue->name : NULL,
 			"taskQueue is not set") ||
-		!frontend_length(request, in->task_queue->name, "TaskQueue") ||
-		!frontend_length(request, in->identity, "identity"))
+		!frontend_length(request, in->task_queue->name, "taskQueue length exceeds limit") ||
+		!frontend_length(request, in->identity, "Identity length exceeds limit."))
 		return;
 	struct task_queue *queue =
 		matching_queue(request->server, space, in->task_queue->name, false);

@@ -81,6 +81,11 @@ static void names_are_asked_for(void **state)
 {
 	Workflowservice__SignalWorkflowExecutionRequest signal =
 		WORKFLOWSERVICE__SIGNAL_WORKFLOW_EXECUTION_REQUEST__INIT;
+	Workflowservice__PollWorkflowTaskQueueRequest long_poll =
+		WORKFLOWSERVICE__POLL_WORKFLOW_TASK_QUEUE_REQUEST__INIT;
+	Taskqueue__TaskQueue queue = TASKQUEUE__TASK_QUEUE__INIT;
+	Common__WorkflowExecution execution = COMMON__WORKFLOW_EXECUTION__INIT;
+	static char long_name[1002];
 	Workflowservice__PollActivityTaskQueueRequest poll =
 		WORKFLOWSERVICE__POLL_ACTIVITY_TASK_QUEUE_REQUEST__INIT;
 	Workflowservice__RespondActivityTaskCompletedByIdRequest done =
@@ -96,6 +101,29 @@ static void names_are_asked_for(void **state)
 	poll.namespace_ = "default";
 	EXPECT(frontend_poll_activity, &poll, INVALID_ARGUMENT, "taskQueue is not set");
 	EXPECT(frontend_version_rules, &rules, INVALID_ARGUMENT, "Namespace is empty.");
+	memset(long_name, 'n', sizeof(long_name) - 1);
+	long_poll.task_queue = &queue;
+	long_poll.namespace_ = "default";
+	queue.name = long_name;
+	EXPECT(frontend_poll_workflow, &long_poll, INVALID_ARGUMENT,
+		"taskQueue length exceeds limit");
+	queue.name = "queue";
+	long_poll.identity = long_name;
+	EXPECT(frontend_poll_workflow, &long_poll, INVALID_ARGUMENT,
+		"Identity length exceeds limit.");
+	signal.workflow_execution = &execution;
+	execution.workflow_id = "nope";
+	signal.signal_name = long_name;
+	EXPECT(frontend_signal, &signal, INVALID_ARGUMENT, "SignalName length exceeds limit.");
+	signal.signal_name = long_name + 1;
+	EXPECT(frontend_signal, &signal, NOT_FOUND, "workflow not found for ID: nope");
+	signal.request_id = long_name;
+	EXPECT(frontend_signal, &signal, INVALID_ARGUMENT, "RequestId length exceeds limit.");
+	signal.request_id = "";
+	execution.run_id = "01a20dc6-2f7b-7888-8f5c-64dae2a6e9a8";
+	EXPECT(frontend_signal, &signal, NOT_FOUND,
+		"workflow execution not found for workflow ID \"nope\" and run ID "
+		"\"01a20dc6-2f7b-7888-8f5c-64dae2a6e9a8\"");
 	run_start("w");
 	done.namespace_ = "default";
 	done.workflow_id = "w";
