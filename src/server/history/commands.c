@@ -187,13 +187,11 @@ static bool check_close(struct decision *decision, size_t index)
 	return true;
 }
 
-bool command_check(struct decision *decision, size_t index)
+static bool check_kind(struct decision *decision, size_t index)
 {
 	const Command__Command *command = decision->message->commands[index];
 	char name[PROTO_ENUM_TEXT];
 
-	if (nexus_command_is(command->command_type))
-		return nexus_command_check(decision, index);
 	if (command->attributes_case == COMMAND__COMMAND__ATTRIBUTES__NOT_SET)
 		return command_refuse(decision, CAUSE(UNSPECIFIED), "Command %s has no attributes.",
 			proto_command_name((int)command->command_type, name));
@@ -229,6 +227,15 @@ bool command_check(struct decision *decision, size_t index)
 			"Command %s is not served.",
 			proto_command_name((int)command->command_type, name));
 	}
+}
+
+bool command_check(struct decision *decision, size_t index)
+{
+	const Command__Command *command = decision->message->commands[index];
+
+	if (nexus_command_is(command->command_type))
+		return nexus_command_check(decision, index);
+	return check_kind(decision, index) && command_check_size(decision, command);
 }
 
 static void record_marker(struct decision *decision, const Command__Command *command)

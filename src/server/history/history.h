@@ -120,6 +120,8 @@ struct decision {
 bool command_check(struct decision *decision, size_t index);
 bool command_check_continue(struct decision *decision,
 	const Command__ContinueAsNewWorkflowExecutionCommandAttributes *in);
+/* command_size.c: the last of its checks. False: decision.terminate is set too. */
+bool command_check_size(struct decision *decision, const Command__Command *command);
 /* Before that: their order. NULL, or what is wrong with it; the task goes on then. */
 const char *command_sequence_invalid(
 	Command__Command *const *commands, size_t n, struct arena *arena);
@@ -160,6 +162,8 @@ Taskqueue__PollerScalingDecision *matching_decision(struct request *request);
 /* properties.c: changes of memo or search attributes into the recorded ones. */
 void properties_merge(struct execution *execution, struct bytes *field,
 	const ProtobufCMessageDescriptor *type, const void *changes);
+/* Bytes of the memo as the changes would leave it; 0 when memory is out (the server has failed). */
+size_t properties_merged_size(struct execution *execution, const Common__Memo *change);
 /* Does the payload stand for no value? */
 bool properties_is_nothing(const Common__Payload *payload);
 

@@ -16,23 +16,20 @@ bool properties_is_nothing(const Common__Payload *payload)
 		       memcmp(payload->data.data, "null", 4) == 0);
 }
 
-void properties_merge(struct execution *execution, struct bytes *field,
-	const ProtobufCMessageDescriptor *type, const void *changes)
+/* In the scratch memory; NULL: memory is out, and the server knows it. */
+static Common__Memo *merged(struct execution *execution, const struct bytes *field,
+	const ProtobufCMessageDescriptor *type, const Common__Memo *change)
 {
-	struct server *server = execution->server;
-	struct arena *arena = &server->scratch;
-	const Common__Memo *change = changes;
+	struct arena *arena = &execution->server->scratch;
 	Common__Memo *now = proto_decode(arena, type, field->ptr, field->len, NULL, NULL);
 	Common__Memo__FieldsEntry **entries;
 	size_t n = 0;
 
-	if (!change || change->n_fields == 0)
-		return;
 	entries =
 		now ? arena_array(arena, now->n_fields + change->n_fields, sizeof(*entries)) : NULL;
 	if (!entries) {
-		server_no_memory(server);
-		return;
+		server_no_memory(execution->server);
+		return NULL;
 	}
 	for (size_t i = 0; i < now->n_fields; i++) {
 		if (!proto_map_find(change->fields, change->n_fields, now->fields[i]->key))
@@ -45,6 +42,27 @@ void properties_merge(struct execution *execution, struct bytes *field,
 	}
 	now->fields = entries;
 	now->n_fields = n;
-	state_set_bytes(server, field, now);
+	return now;
+}
+
+void properties_merge(struct execution *execution, struct bytes *field,
+	const ProtobufCMessageDescriptor *type, const void *changes)
+{
+	const Common__Memo *change = changes;
+
+	if (!change || change->n_fields == 0)
+		return;
+	Common__Memo *now = merged(execution, field, type, change);
+	if (!now)
+		return;
+	state_set_bytes(execution->server, field, now);
 	transition_touch(execution);
+}
+
+size_t properties_merged_size(struct execution *execution, const Common__Memo *change)
+{
+	const Common__Memo *now =
+		merged(execution, &execution->memo, &common__memo__descriptor, change);
+
+	return now ? proto_size(now) : 0;
 }
