@@ -349,7 +349,7 @@ static void damage_is_found(void **state)
 	bool opened;
 
 	assert_int_equal(play(1, BATCHES, &opened, &outcomes), BATCHES);
-	for (size_t at = 0; at < size; at += 41) {
+	for (size_t at = 0; at < size; at += 251) {
 		fault_disk_restart(disk, FAULT_KEEP_ALL);
 		fault_disk_file(disk, "db", &size)[at] ^= 0x55;
 		if (store_check("db", "disk", &err) != TEMPORAL_OK) {
