@@ -77,7 +77,8 @@ struct local_request {
 	int64_t retry_threshold_ms;   /* longer back-offs are a timer's; 0: a minute */
 };
 
-/* What one has come to; borrowed during engine_run_locals. */
+/* What one has come to; borrowed from engine_run_locals until the activation that tells of it is
+ * completed. */
 struct local_result {
 	uint32_t seq;
 	const Common__Payload *result;   /* NULL: none */

@@ -169,16 +169,13 @@ static void do_replay(struct runner *runner, const struct line *line)
 static void do_locals(struct runner *runner, const struct line *line)
 {
 	struct local_result *results;
-	struct arena arena;
 	size_t count;
 	long faults = mem_fault_pause();
 
 	(void)line;
-	arena_init(&arena, 4096, ARENA_NO_BUDGET);
-	results = build_local_results(&runner->reader, &arena, &count);
+	results = build_local_results(&runner->reader, &runner->arena, &count);
 	mem_fault_resume(faults);
 	runner->step = engine_run_locals(runner->run, results, count);
-	arena_finish(&arena);
 }
 
 static void do_heartbeat(struct runner *runner, const struct line *line)
