@@ -70,7 +70,11 @@ bool attributes_check_upsert(struct decision *decision,
 	if (!in->search_attributes->n_indexed_fields)
 		return command_refuse(decision, BAD_ATTRIBUTES,
 			"IndexedFields is not set on UpsertWorkflowSearchAttributesCommand.");
-	return check(decision, in->search_attributes, "", "");
+	if (check(decision, in->search_attributes, "", ""))
+		return true;
+	/* Like all else that a command carries, see command_size.c: it would be too big again. */
+	decision->terminate = strstr(decision->text, "exceeds size limit");
+	return false;
 }
 
 bool attributes_check_continue(struct decision *decision,

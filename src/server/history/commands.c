@@ -62,7 +62,7 @@ static bool check_start_timer(struct decision *decision, size_t index)
 			"TimerId is not set on StartTimerCommand.");
 	if (server_over(strlen(in->timer_id), config->id_max))
 		return command_refuse(decision, CAUSE(BAD_START_TIMER_ATTRIBUTES),
-			"TimerId on StartTimerCommand exceeds length limit. TimerId=%.20s "
+			"TimerId on StartTimerCommand exceeds length limit. TimerId=%s "
 			"Length=%zu Limit=%" PRId64,
 			in->timer_id, strlen(in->timer_id), config->id_max);
 	if (!proto_duration_ns(in->start_to_fire_timeout, &delay) || delay < 0)
@@ -76,7 +76,9 @@ static bool check_start_timer(struct decision *decision, size_t index)
 		(state_timer_by_id(decision->execution, in->timer_id) &&
 			!earlier_timer(decision, index, TYPE(CANCEL_TIMER), in->timer_id)))
 		return command_refuse(decision, CAUSE(START_TIMER_DUPLICATE_ID),
-			"Timer id %s is in use.", in->timer_id);
+			"invalid history builder state for action: add-timer-started-event, "
+			"TimerID: %s",
+			in->timer_id);
 	return true;
 }
 
@@ -92,80 +94,10 @@ static bool check_cancel_timer(struct decision *decision, size_t index)
 		!event_unbuffer_timer(decision->execution, id, NULL) &&
 		!earlier_timer(decision, index, TYPE(START_TIMER), id))
 		return command_refuse(decision, CAUSE(BAD_CANCEL_TIMER_ATTRIBUTES),
-			"Timer %s is not running.", id);
+			"invalid history builder state for action: add-timer-canceled-event, "
+			"TimerID: %s",
+			id);
 	return true;
-}
-
-static bool earlier_activity(const struct decision *decision, size_t index, const char *id)
-{
-	for (size_t i = 0; i < index; i++) {
-		const Command__Command *command = decision->message->commands[i];
-
-		if (command->command_type == TYPE(SCHEDULE_ACTIVITY_TASK) &&
-			str_same(command->schedule_activity_task_command_attributes->activity_id,
-				id))
-			return true;
-	}
-	return false;
-}
-
-static bool check_activity(struct decision *decision, size_t index)
-{
-	const struct server_config *config = &decision->execution->server->config;
-	const Command__ScheduleActivityTaskCommandAttributes *in =
-		decision->message->commands[index]->schedule_activity_task_command_attributes;
-	const char *type = in->activity_type ? in->activity_type->name : "";
-	struct activity timeouts = { 0 };
-	const char *policy = retry_invalid(in->retry_policy);
-
-	if (str_empty(in->activity_id))
-		return command_refuse(decision, CAUSE(BAD_SCHEDULE_ACTIVITY_ATTRIBUTES),
-			"ActivityId is not set on ScheduleActivityTaskCommand. ActivityType=%s",
-			type);
-	if (str_empty(type))
-		return command_refuse(decision, CAUSE(BAD_SCHEDULE_ACTIVITY_ATTRIBUTES),
-			"ActivityType is not set on ScheduleActivityTaskCommand. ActivityID=%s",
-			in->activity_id);
-	if (server_over(strlen(in->activity_id), config->id_max) ||
-		server_over(strlen(type), config->id_max))
-		return command_refuse(decision, CAUSE(BAD_SCHEDULE_ACTIVITY_ATTRIBUTES),
-			"ActivityID or ActivityType exceeds length limit. Limit=%" PRId64,
-			config->id_max);
-	if (policy)
-		return command_refuse(decision, CAUSE(BAD_SCHEDULE_ACTIVITY_ATTRIBUTES),
-			"Invalid ActivityRetryPolicy for SDK: %s ActivityType=%s ActivityID=%s",
-			policy, type, in->activity_id);
-	if (!activity_timeouts(in, 0, &timeouts))
-		return command_refuse(decision, CAUSE(BAD_SCHEDULE_ACTIVITY_ATTRIBUTES),
-			"A valid StartToClose or ScheduleToCloseTimeout is not set on "
-			"ScheduleActivityTaskCommand. ActivityId=%s ActivityType=%s",
-			in->activity_id, type);
-	if (state_activity_by_id(decision->execution, in->activity_id) ||
-		earlier_activity(decision, index, in->activity_id))
-		return command_refuse(decision, CAUSE(SCHEDULE_ACTIVITY_DUPLICATE_ID),
-			"Activity id %s is in use.", in->activity_id);
-	if (decision->execution->n_activities >= config->pending_activities_max)
-		return command_refuse(decision, CAUSE(PENDING_ACTIVITIES_LIMIT_EXCEEDED),
-			"the number of pending activities, %u, has reached the per-workflow limit "
-			"of %" PRId64,
-			decision->execution->n_activities, config->pending_activities_max);
-	return true;
-}
-
-static bool check_cancel_activity(struct decision *decision, size_t index)
-{
-	int64_t id = decision->message->commands[index]
-			     ->request_cancel_activity_task_command_attributes->scheduled_event_id;
-	const History__HistoryEvent *event =
-		event_read(decision->execution, id, &decision->execution->server->scratch);
-
-	/* Of this very task it has no event yet: then it is beyond the end. */
-	if (state_activity(decision->execution, id) || id >= decision->execution->next_event_id ||
-		(event &&
-			event->event_type == ENUMS__EVENT_TYPE__EVENT_TYPE_ACTIVITY_TASK_SCHEDULED))
-		return true;
-	return command_refuse(decision, CAUSE(BAD_REQUEST_CANCEL_ACTIVITY_ATTRIBUTES),
-		"ScheduledEventId %lld is no activity's.", (long long)id);
 }
 
 static bool is_close(Enums__CommandType type)
@@ -187,23 +119,66 @@ static bool check_close(struct decision *decision, size_t index)
 	return true;
 }
 
+/* A command without attributes is bad in the way of its type; one without a type is none. */
+static bool refuse_bare(struct decision *decision, Enums__CommandType type)
+{
+	static const Enums__WorkflowTaskFailedCause causes[] = {
+		[TYPE(SCHEDULE_ACTIVITY_TASK)] = CAUSE(BAD_SCHEDULE_ACTIVITY_ATTRIBUTES),
+		[TYPE(REQUEST_CANCEL_ACTIVITY_TASK)] =
+			CAUSE(BAD_REQUEST_CANCEL_ACTIVITY_ATTRIBUTES),
+		[TYPE(START_TIMER)] = CAUSE(BAD_START_TIMER_ATTRIBUTES),
+		[TYPE(CANCEL_TIMER)] = CAUSE(BAD_CANCEL_TIMER_ATTRIBUTES),
+		[TYPE(RECORD_MARKER)] = CAUSE(BAD_RECORD_MARKER_ATTRIBUTES),
+		[TYPE(UPSERT_WORKFLOW_SEARCH_ATTRIBUTES)] = CAUSE(BAD_SEARCH_ATTRIBUTES),
+		[TYPE(MODIFY_WORKFLOW_PROPERTIES)] =
+			CAUSE(BAD_MODIFY_WORKFLOW_PROPERTIES_ATTRIBUTES),
+	};
+	const size_t n = sizeof(causes) / sizeof(causes[0]);
+	char name[PROTO_ENUM_TEXT];
+
+	proto_command_name((int)type, name);
+	if (type == TYPE(UNSPECIFIED)) {
+		decision->refused = TEMPORAL_INVALID_ARGUMENT;
+		decision->text = "unknown command type: Unspecified";
+		return false;
+	}
+	return command_refuse(decision, (size_t)type < n ? causes[type] : CAUSE(UNSPECIFIED),
+		"%sCommandAttributes is not set on %sCommand.", name, name);
+}
+
+static bool check_marker(struct decision *decision, size_t index)
+{
+	int64_t max = decision->execution->server->config.id_max;
+	const char *name =
+		decision->message->commands[index]->record_marker_command_attributes->marker_name;
+
+	if (str_empty(name))
+		return command_refuse(decision, CAUSE(BAD_RECORD_MARKER_ATTRIBUTES),
+			"MarkerName is not set on RecordMarkerCommand.");
+	if (server_over(strlen(name), max))
+		return command_refuse(decision, CAUSE(BAD_RECORD_MARKER_ATTRIBUTES),
+			"MarkerName on RecordMarkerCommand exceeds length limit. MarkerName=%s "
+			"Length=%zu Limit=%" PRId64,
+			name, strlen(name), max);
+	return true;
+}
+
 static bool check_kind(struct decision *decision, size_t index)
 {
 	const Command__Command *command = decision->message->commands[index];
 	char name[PROTO_ENUM_TEXT];
 
 	if (command->attributes_case == COMMAND__COMMAND__ATTRIBUTES__NOT_SET)
-		return command_refuse(decision, CAUSE(UNSPECIFIED), "Command %s has no attributes.",
-			proto_command_name((int)command->command_type, name));
+		return refuse_bare(decision, command->command_type);
 	if (is_close(command->command_type)) {
 		decision->closes = true;
 		return check_close(decision, index);
 	}
 	switch (command->command_type) {
 	case TYPE(SCHEDULE_ACTIVITY_TASK):
-		return check_activity(decision, index);
+		return activity_check(decision, index);
 	case TYPE(REQUEST_CANCEL_ACTIVITY_TASK):
-		return check_cancel_activity(decision, index);
+		return activity_check_cancel(decision, index);
 	case TYPE(START_TIMER):
 		return check_start_timer(decision, index);
 	case TYPE(CANCEL_TIMER):
@@ -220,6 +195,7 @@ static bool check_kind(struct decision *decision, size_t index)
 		return attributes_check_upsert(
 			decision, command->upsert_workflow_search_attributes_command_attributes);
 	case TYPE(RECORD_MARKER):
+		return check_marker(decision, index);
 	case TYPE(MODIFY_WORKFLOW_PROPERTIES):
 		return true;
 	default:

@@ -118,6 +118,9 @@ struct decision {
 /* Checks without effect, for all commands before the first is applied. False: decision.cause is
  * set. */
 bool command_check(struct decision *decision, size_t index);
+/* activity_check.c: the same for activities. */
+bool activity_check(struct decision *decision, size_t index);
+bool activity_check_cancel(struct decision *decision, size_t index);
 bool command_check_continue(struct decision *decision,
 	const Command__ContinueAsNewWorkflowExecutionCommandAttributes *in);
 /* command_size.c: the last of its checks. False: decision.terminate is set too. */
