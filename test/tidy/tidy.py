@@ -37,6 +37,7 @@ ARROWS = {
 # The folder that defines what a header of the API declares; the other headers belong to client and above.
 API_HOME = {
     "error.h": "base",
+    "metrics.h": "base",
     "types.h": "convert",
     "contract.h": "convert",
     "activity.h": "convert",
