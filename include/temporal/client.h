@@ -31,6 +31,7 @@
 #ifndef TEMPORAL_CLIENT_H
 #define TEMPORAL_CLIENT_H
 
+#include <temporal/metrics.h>
 #include <temporal/types.h>
 
 #ifdef __cplusplus
@@ -104,6 +105,9 @@ struct temporal_client_opts {
 	/* A server in this process (server.h), in place of the target and all of the network; it
 	 * has to outlive the client. */
 	struct temporal_server *server;
+
+	/* Counts what the client and its workers do; kept. NULL: nothing is counted. */
+	struct temporal_metrics *metrics;
 };
 
 /*

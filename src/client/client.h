@@ -31,6 +31,8 @@ struct rpc_channel *client_channel(const struct temporal_client *client); /* bor
 struct rpc_loop *client_loop(
 	const struct temporal_client *client); /* borrowed; its thread runs all callbacks */
 const char *client_namespace(const struct temporal_client *client);
+/* NULL: nothing is counted; borrowed */
+struct temporal_metrics *client_metrics(const struct temporal_client *client);
 const char *client_identity(const struct temporal_client *client);
 
 /* Copies what is known now. Any thread. */

@@ -105,6 +105,7 @@ static void client_free(struct temporal_client *client)
 		mem_free(header->value);
 		mem_free(header);
 	}
+	temporal_metrics_unref(client->opts.metrics);
 	arena_finish(&client->arena);
 	mem_free(client);
 }
@@ -128,8 +129,12 @@ static struct temporal_client *client_new(const struct rpc_transport *transport,
 	arena_init(&client->arena, 512, ARENA_NO_BUDGET);
 	if (transport)
 		client->transport = *transport;
-	if (client_take_options(client, opts, size, err))
+	if (client_take_options(client, opts, size, err)) {
+		client->opts.metrics = NULL; /* not ours yet */
 		goto fail;
+	}
+	if (client->opts.metrics)
+		temporal_metrics_ref(client->opts.metrics);
 	if (!transport && client->opts.server)
 		client->transport =
 			*(const struct rpc_transport *)(const void *)client->opts.server;
@@ -302,6 +307,11 @@ const char *client_namespace(const struct temporal_client *client)
 const char *client_identity(const struct temporal_client *client)
 {
 	return current_link(client)->identity;
+}
+
+struct temporal_metrics *client_metrics(const struct temporal_client *client)
+{
+	return client->opts.metrics;
 }
 
 struct rpc_channel *client_channel(const struct temporal_client *client)

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "client/client.h"
+#include "client/metrics.h"
 
 #define CLIENT_IDENTITY_SIZE 320
 
@@ -18,6 +19,7 @@ struct client_link {
 	pid_t pid;
 	struct rpc_loop *loop;
 	struct rpc_channel *channel;
+	struct client_metrics *metrics; /* NULL: nothing is counted */
 	char identity[CLIENT_IDENTITY_SIZE];
 	pthread_mutex_t lock; /* of the capabilities */
 	struct client_capabilities capabilities;

@@ -143,6 +143,20 @@ static enum temporal_code set_headers(struct rpc_channel *channel,
 	return TEMPORAL_OK;
 }
 
+static bool count_requests(
+	const struct temporal_client *client, struct client_link *link, struct temporal_error *err)
+{
+	if (!client->opts.metrics)
+		return true;
+	link->metrics = client_metrics_new(client->opts.metrics, client->opts.namespace_);
+	if (!link->metrics) {
+		error_no_memory(err, "a client's metrics");
+		return false;
+	}
+	rpc_channel_observe(link->channel, client_metrics_observer(link->metrics));
+	return true;
+}
+
 /* The thread is started before the channel, which is the loop's from its first moment. */
 struct client_link *client_link_new(struct temporal_client *client, struct temporal_error *err)
 {
@@ -161,7 +175,8 @@ struct client_link *client_link_new(struct temporal_client *client, struct tempo
 	if (rpc_loop_start(link->loop, THREAD_NAME, err))
 		goto fail;
 	link->channel = open_channel(client, link->loop, err);
-	if (!link->channel || set_headers(link->channel, client->headers, err))
+	if (!link->channel || set_headers(link->channel, client->headers, err) ||
+		!count_requests(client, link, err))
 		goto fail;
 	return link;
 fail:
@@ -181,6 +196,7 @@ void client_link_free(struct client_link *link)
 		if (link->pid == getpid()) {
 			rpc_channel_unref(link->channel);
 			rpc_loop_free(link->loop);
+			client_metrics_free(link->metrics);
 			pthread_mutex_destroy(&link->lock);
 		}
 		mem_free(link);

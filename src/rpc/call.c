@@ -181,6 +181,17 @@ struct rpc_loop *rpc_channel_loop(const struct rpc_channel *channel)
 	return channel->loop;
 }
 
+void rpc_channel_observe(struct rpc_channel *channel, struct rpc_observer *observer)
+{
+	channel->observer = observer;
+}
+
+bool rpc_is_out(const struct rpc_call *call)
+{
+	return call->state == RPC_CALL_TRYING &&
+	       (call->channel->ops->in_process || call->http2.link);
+}
+
 struct rpc_channel *rpc_channel_ref(struct rpc_channel *channel)
 {
 	atomic_fetch_add_explicit(&channel->refs, 1, memory_order_relaxed);
@@ -268,6 +279,7 @@ static void try_start(struct rpc_call *call)
 	call->state = RPC_CALL_TRYING;
 	call->has_message = call->extra_message = false;
 	call->bad_message.code = TEMPORAL_OK;
+	call->try_began_ns = now_ns;
 	call->try_deadline_ns = each ? now_ns + call->timeout_ns : call->deadline_ns;
 	rpc_timer_set(call->channel->loop, &call->timer, call->try_deadline_ns, on_deadline);
 	call->channel->ops->start(call->channel, call);
@@ -328,6 +340,18 @@ static const char *late(const struct rpc_call *call, char text[LATE_TEXT_SIZE])
 	return text;
 }
 
+/* Once a try: an end that turns out to be the deadline comes here twice. */
+static void observe(struct rpc_call *call, enum temporal_code code)
+{
+	struct rpc_observer *observer = call->channel->observer;
+	bool long_poll = call->policy == RPC_RETRY_LONG_POLL || call->policy == RPC_RETRY_USER_POLL;
+
+	if (call->try_began_ns == 0)
+		return;
+	observer->tried(observer, call->method, long_poll, code, rpc_now_ns() - call->try_began_ns);
+	call->try_began_ns = 0;
+}
+
 void rpc_call_end_try(struct rpc_call *call, const struct rpc_end *end)
 {
 	struct rpc_end malformed, timed_out = { .code = TEMPORAL_DEADLINE_EXCEEDED };
@@ -338,6 +362,8 @@ void rpc_call_end_try(struct rpc_call *call, const struct rpc_end *end)
 		timed_out.message = late(call, text);
 		end = &timed_out;
 	}
+	if (call->channel->observer)
+		observe(call, end->code);
 	if (end->code == TEMPORAL_OK) {
 		if (!is_malformed(call, &malformed)) {
 			call->reply.code = TEMPORAL_OK;

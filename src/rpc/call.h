@@ -51,6 +51,7 @@ struct rpc_call {
 	enum rpc_call_state state;
 	int64_t deadline_ns; /* of the whole call; INT64_MAX: none */
 	int64_t try_deadline_ns;
+	int64_t try_began_ns;   /* 0: the observer has heard of its end */
 	struct rpc_timer timer; /* the deadline, or the next try */
 	struct rpc_retry_state retry;
 	bool has_message, extra_message, cancelled;
@@ -75,6 +76,7 @@ struct rpc_call {
 struct rpc_channel {
 	const struct rpc_channel_ops *ops;
 	struct rpc_loop *loop;
+	struct rpc_observer *observer; /* NULL: none */
 	atomic_uint refs;
 	atomic_ulong submitted; /* calls posted to the loop */
 	/* any thread, under the lock */

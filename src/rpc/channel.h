@@ -102,6 +102,21 @@ void rpc_cancel(struct rpc_call *call);
 enum temporal_code rpc_wait(struct rpc_channel *channel, const struct rpc_request *request,
 	struct rpc_reply *reply, struct temporal_error *err) __attribute__((warn_unused_result));
 
+/* Hears of the tries of a channel's calls, for statistics. */
+struct rpc_observer {
+	/* A try has ended, with or without another one to follow; not one that was cancelled here.
+	 * Loop's thread. */
+	void (*tried)(struct rpc_observer *observer, const struct rpc_method *method,
+		bool long_poll, enum temporal_code code, int64_t took_ns);
+};
+
+/* Before the channel's first call. The observer has to outlive the channel's calls. */
+void rpc_channel_observe(struct rpc_channel *channel, struct rpc_observer *observer);
+
+/* Is the call at the server now (and not between tries, or waiting for a connection)? Loop's
+ * thread. */
+bool rpc_is_out(const struct rpc_call *call);
+
 /* So many pieces of work more (or fewer) are open that its replies drive; for
  * rpc_connect_opts.read_interval_ms. Loop's thread. */
 void rpc_channel_work(struct rpc_channel *channel, int change);
