@@ -325,10 +325,8 @@ void metrics_add(struct metrics_series *series, uint64_t count)
 
 void metrics_set(struct metrics_series *series, int64_t value)
 {
-	if (!series || (series->was_set &&
-			       atomic_load_explicit(&series->value, memory_order_relaxed) == value))
+	if (!series || atomic_load_explicit(&series->value, memory_order_relaxed) == value)
 		return;
-	series->was_set = true;
 	atomic_store_explicit(&series->value, value, memory_order_relaxed);
 	if (series->metrics->opts.on_value)
 		tell(series, value);

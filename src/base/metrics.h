@@ -37,7 +37,7 @@ struct metrics_series *metrics_series(struct temporal_metrics *metrics,
 	const struct metrics_desc *desc, const struct temporal_metric_label *labels, size_t n);
 
 void metrics_add(struct metrics_series *series, uint64_t count);
-/* A gauge that is what it was is not told. */
+/* Gauges begin at zero; one that is what it was is not told. */
 void metrics_set(struct metrics_series *series, int64_t value);
 /* A duration; one below zero (clocks differ between machines) counts as zero. */
 void metrics_observe(struct metrics_series *series, int64_t ns);

@@ -17,7 +17,6 @@ struct metrics_series {
 	const struct temporal_metric_label *labels;
 	size_t n_labels;
 	const char *text;      /* the labels as they are read */
-	bool was_set;          /* a gauge's, which one thread sets */
 	_Atomic int64_t value; /* count, value, or sum of ns */
 	_Atomic int64_t buckets[];
 };

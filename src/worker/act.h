@@ -14,6 +14,7 @@
 
 struct temporal_worker;
 struct worker_local;
+struct worker_metrics_set;
 
 /* What the loop does about heartbeats; see heartbeat.c. */
 enum worker_beat_state {
@@ -31,6 +32,9 @@ struct act {
 	struct temporal_payloads last_details; /* of the attempt before */
 	int64_t beat_interval_ns;
 	bool plenty; /* slots were when it began: nobody waits for this one */
+	bool eager;  /* it came with the answer to a workflow task */
+	const struct worker_metrics_set *metrics; /* NULL: nothing is counted */
+	int64_t received_ns;                      /* when it came, if it is counted */
 
 	/* the activity's thread; the loop's before and after */
 	struct arena arena; /* holds the task, this struct, and all that the activity allocates */

@@ -21,6 +21,7 @@
 #include "worker/event.h"
 #include "worker/limits.h"
 #include "worker/local.h"
+#include "worker/metrics.h"
 #include "worker/options.h"
 #include "worker/run.h"
 #include "worker/worker.h"
@@ -390,6 +391,7 @@ void worker_activity_execute(struct act *act)
 		failure = run_typed(act, &result);
 	else
 		failure = run_dynamic(act, &result);
+	worker_metrics_attempt_ends(act, failure);
 	if (act->is_local)
 		end_local(act, failure, result);
 	else if (is_unknown(act))
@@ -553,6 +555,7 @@ static void begin(struct act *act)
 		act->next->link = &act->next;
 	worker->acts = act;
 	worker_event(worker, event_of(act, TEMPORAL_EVENT_ACTIVITY_TASK_RECEIVED));
+	worker_metrics_attempt_begins(act);
 	worker_heartbeat_begin(act);
 	if (act->is_local)
 		worker_heartbeat_end(act); /* it has none, and its timeouts are local.c's */
@@ -572,7 +575,7 @@ static bool run(struct act *act)
 }
 
 void worker_activity_task(struct temporal_worker *worker,
-	const Workflowservice__PollActivityTaskQueueResponse *task, struct arena *arena)
+	const Workflowservice__PollActivityTaskQueueResponse *task, struct arena *arena, bool eager)
 {
 	struct act *act = act_new(worker, task, arena);
 
@@ -583,6 +586,7 @@ void worker_activity_task(struct temporal_worker *worker,
 		worker_slots_release(&worker->activity_slots);
 		return;
 	}
+	act->eager = eager;
 	begin(act);
 	if (!run(act))
 		report_failed(act, act_failure(act, "RESOURCE_EXHAUSTED",

@@ -13,7 +13,8 @@ struct temporal_worker;
 /* An activity task, with the slot that was taken for it. The content of `arena`, in which it lies,
  * is taken over. */
 void worker_activity_task(struct temporal_worker *worker,
-	const Workflowservice__PollActivityTaskQueueResponse *task, struct arena *arena);
+	const Workflowservice__PollActivityTaskQueueResponse *task, struct arena *arena,
+	bool eager);
 
 /* The same for an attempt of a local activity, which ends by worker_local_end. NULL: no memory. */
 struct act;

@@ -16,6 +16,7 @@
 #include "rpc/methods.h"
 #include "worker/activity.h"
 #include "worker/event.h"
+#include "worker/metrics.h"
 #include "worker/run.h"
 #include "worker/worker.h"
 
@@ -205,6 +206,7 @@ static void workflow_task(struct worker_poll *poll, struct rpc_reply *reply)
 {
 	const Workflowservice__PollWorkflowTaskQueueResponse *response = reply->message;
 
+	worker_metrics_polled(poll->worker, false, response->task_token.len > 0);
 	if (response->task_token.len == 0) {
 		give_back(poll);
 		return;
@@ -216,11 +218,12 @@ static void activity_task(struct worker_poll *poll, struct rpc_reply *reply)
 {
 	const Workflowservice__PollActivityTaskQueueResponse *response = reply->message;
 
+	worker_metrics_polled(poll->worker, true, response->task_token.len > 0);
 	if (response->task_token.len == 0) {
 		give_back(poll);
 		return;
 	}
-	worker_activity_task(poll->worker, response, &reply->arena);
+	worker_activity_task(poll->worker, response, &reply->arena, false);
 }
 
 static void poll_done(struct rpc_call *call, struct rpc_reply *reply, void *user)
@@ -296,12 +299,10 @@ static bool activity_may_start(struct temporal_worker *worker)
 	return false;
 }
 
-void worker_pollers_pump(struct temporal_worker *worker)
+static void poll_more(struct temporal_worker *worker)
 {
 	enum worker_queue queue;
 
-	if (worker->phase != WORKER_RUNNING)
-		return;
 	while (worker_balance_next(&worker->pollers.balance, &worker->workflow_slots, &queue)) {
 		if (!start(worker, queue == WORKER_QUEUE_STICKY ? WORKER_POLL_STICKY
 								: WORKER_POLL_WORKFLOWS))
@@ -311,6 +312,13 @@ void worker_pollers_pump(struct temporal_worker *worker)
 		if (!start(worker, WORKER_POLL_ACTIVITIES))
 			break;
 	}
+}
+
+void worker_pollers_pump(struct temporal_worker *worker)
+{
+	if (worker->phase == WORKER_RUNNING)
+		poll_more(worker);
+	worker_metrics_levels(worker);
 }
 
 void worker_pollers_cancel(struct temporal_worker *worker)

@@ -14,6 +14,7 @@
 #include "worker/activity.h"
 #include "worker/event.h"
 #include "worker/limits.h"
+#include "worker/metrics.h"
 #include "worker/worker.h"
 
 static struct temporal_worker_event event_of(
@@ -102,14 +103,14 @@ static bool start_eager(struct temporal_worker *worker,
 	struct arena arena;
 
 	if (response->n_activity_tasks == 1 && !response->workflow_task) {
-		worker_activity_task(worker, task, owner);
+		worker_activity_task(worker, task, owner, true);
 		return true;
 	}
 	arena_init(&arena, WORKER_ARENA_FIRST, ARENA_NO_BUDGET);
 	const Workflowservice__PollActivityTaskQueueResponse *copy = proto_copy(&arena, task);
 
 	if (copy)
-		worker_activity_task(worker, copy, &arena);
+		worker_activity_task(worker, copy, &arena, true);
 	else
 		worker_log(worker, TEMPORAL_LOG_ERROR,
 			"no memory for activity %s: it will time out", task->activity_id);
@@ -185,6 +186,8 @@ void worker_report_completed(struct worker_run *run, struct rpc_reply *reply)
 		for (size_t i = 0; worker_events_wanted(run->worker) && i < request->n_commands;
 			i++)
 			tell_end(run, request->commands[i]);
+		for (size_t i = 0; i < request->n_commands; i++)
+			worker_metrics_completed(run, request->commands[i]);
 	} else {
 		/* A command that lost a race against a new event is no news: the task comes again
 		 * with it. */
@@ -209,6 +212,7 @@ void worker_report_failing(struct worker_run *run)
 
 	event.text = run->step.failure_text;
 	worker_event(run->worker, event);
+	worker_metrics_failing(run);
 	worker_log(run->worker, TEMPORAL_LOG_WARN, "a task of workflow %s (%s, run %s) failed: %s",
 		engine_run_workflow_id(run->engine), engine_run_workflow_type(run->engine),
 		run->run_id, run->step.failure_text ? run->step.failure_text : "");

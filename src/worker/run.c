@@ -23,6 +23,7 @@
 #include "worker/event.h"
 #include "worker/limits.h"
 #include "worker/local.h"
+#include "worker/metrics.h"
 #include "worker/pages.h"
 #include "worker/report.h"
 #include "worker/worker.h"
@@ -79,6 +80,7 @@ static void activate(struct worker_run *run)
 
 	if (!run->instance && !leaves)
 		run->instance = wf_instance_new(run->thread->wf, run->run_id);
+	worker_metrics_activation(run, activation);
 	if (run->instance) {
 		tell_started(run, activation);
 		completion = wf_instance_activate(run->instance, activation);
@@ -180,6 +182,7 @@ static void begin(struct worker_run *run, struct worker_run_message task)
 	worker_cache_use(&run->worker->cache, &run->entry);
 	run->holds_slot = true;
 	run->begun_ns = rpc_now_ns();
+	worker_metrics_begins(run, task.message);
 	run->input = task;
 	post(run, WORKER_RUN_TASK);
 }
@@ -191,6 +194,7 @@ static void trim(struct temporal_worker *worker)
 
 	for (; entry; entry = worker_cache_surplus(&worker->cache)) {
 		worker_cache_drop(&worker->cache, entry);
+		worker_metrics_evicted(worker);
 		post_quietly(run_of(entry), WORKER_RUN_EVICT);
 	}
 }
@@ -289,8 +293,13 @@ static void responded(struct rpc_call *call, struct rpc_reply *reply, void *user
 			reply->code == TEMPORAL_NOT_FOUND ? TEMPORAL_LOG_DEBUG : TEMPORAL_LOG_WARN,
 			"answering a workflow task of run %s: %s", run->run_id,
 			reply->error.message);
-	run->step = engine_run_responded(run->engine, reply->code, reply->error.message,
-		completed && reply->code == TEMPORAL_OK ? reply->message : NULL, &reply->arena);
+	const Workflowservice__RespondWorkflowTaskCompletedResponse *response =
+		completed && reply->code == TEMPORAL_OK ? reply->message : NULL;
+
+	if (response && response->workflow_task)
+		run->begun_ns = rpc_now_ns();
+	run->step = engine_run_responded(
+		run->engine, reply->code, reply->error.message, response, &reply->arena);
 	arena_finish(&reply->arena);
 	go(run);
 }
@@ -340,8 +349,11 @@ static bool respond(struct worker_run *run, struct temporal_error *err)
 	}
 	if (!request.message)
 		return false;
-	if (rpc_start(run->worker->channel, &request, err))
+	if (rpc_start(run->worker->channel, &request, err)) {
+		if (last)
+			worker_metrics_answered(run);
 		return true;
+	}
 	worker_log(run->worker, TEMPORAL_LOG_ERROR, "answering a workflow task of run %s: %s",
 		run->run_id, err->message);
 	return false;
@@ -547,6 +559,7 @@ void worker_run_task(struct temporal_worker *worker,
 	worker_report_received(worker, response);
 	struct worker_cache_entry *entry =
 		worker_cache_find(&worker->cache, response->workflow_execution->run_id);
+	worker_metrics_workflow_task(worker, response, entry != NULL);
 	struct worker_run_message task = take_over(response, arena);
 
 	if (!entry)

@@ -14,6 +14,7 @@
 
 struct temporal_worker;
 struct worker_local;
+struct worker_metrics_set;
 struct worker_workflow_thread;
 struct wf_instance;
 
@@ -45,9 +46,13 @@ struct worker_run {
 	struct worker_run_message next; /* a task that has come meanwhile (it holds a slot too) */
 	struct worker_local *locals, *taken; /* local.c: asked for; given to the thread */
 	struct worker_run *next_local,
-		**link_local;  /* temporal_worker.local_runs; NULL: not in it */
-	struct rpc_timer beat; /* until the task asks for more time */
-	int64_t begun_ns;      /* when the task came */
+		**link_local;                     /* temporal_worker.local_runs; NULL: not in it */
+	struct rpc_timer beat;                    /* until the task asks for more time */
+	int64_t begun_ns;                         /* when the task came */
+	const struct worker_metrics_set *metrics; /* NULL: nothing is counted */
+	int64_t started_ns; /* when the run was started, by the server's clock, if it is counted; the
+			       thread's */
+	bool replayed;      /* the task's history was replayed so far; the thread's, if counted */
 	/* pages.c: of the answer that is being sent */
 	uint32_t page, page_losses;
 	size_t page_begin, page_end; /* the commands of the page whose turn it is */

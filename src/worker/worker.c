@@ -20,6 +20,7 @@
 #include "client/client.h"
 #include "worker/event.h"
 #include "worker/limits.h"
+#include "worker/metrics.h"
 #include "worker/options.h"
 #include "worker/run.h"
 #include "worker/thread.h"
@@ -33,6 +34,7 @@ static void stopped(struct rpc_task *task)
 					   offsetof(struct temporal_worker, stopped_task));
 	const uint64_t one = 1;
 
+	worker_metrics_stopped(worker);
 	worker_event(
 		worker, (struct temporal_worker_event){ .kind = TEMPORAL_EVENT_WORKER_STOPPED });
 	pthread_mutex_lock(&worker->lock);
@@ -119,6 +121,7 @@ static void start_posted(struct rpc_task *task)
 					   offsetof(struct temporal_worker, start_task));
 
 	worker->phase = WORKER_RUNNING;
+	worker_metrics_started(worker);
 	worker_pollers_pump(worker);
 	worker_describe_namespace(worker);
 	worker_event(
@@ -192,6 +195,7 @@ static void worker_free(struct temporal_worker *worker)
 	worker_pool_finish(&worker->pool);
 	worker_pollers_finish(&worker->pollers);
 	worker_cache_finish(&worker->cache);
+	worker_metrics_finish(worker);
 	pthread_cond_destroy(&worker->changed);
 	pthread_mutex_destroy(&worker->lock);
 	temporal_client_unref(worker->client);
@@ -230,7 +234,7 @@ static bool parts_init(struct temporal_worker *worker)
 	if (!names_init(worker))
 		return false;
 	configs_init(worker);
-	return worker_pollers_init(worker, NULL) == TEMPORAL_OK &&
+	return worker_metrics_init(worker) && worker_pollers_init(worker, NULL) == TEMPORAL_OK &&
 	       worker_cache_init(&worker->cache, (size_t)opts->max_cached_workflows,
 		       opts->max_cached_bytes > 0 ? (size_t)opts->max_cached_bytes : SIZE_MAX) &&
 	       worker_workflow_threads_init(worker) &&

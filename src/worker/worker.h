@@ -26,6 +26,7 @@
 #include "workflow/instance.h"
 
 struct act;
+struct worker_metrics;
 
 /*
  * A worker's life; each step is taken by worker_advance when nothing is left to wait for.
@@ -64,6 +65,8 @@ struct temporal_worker {
 	struct wf_config wf;
 	struct rpc_task start_task, shutdown_task, stopped_task;
 	pid_t pid; /* of the process that made it */
+	struct worker_metrics
+		*metrics; /* NULL: nothing is counted; metrics.c says whose its parts are */
 
 	/* loop */
 	enum worker_phase phase;
