@@ -55,7 +55,7 @@ struct temporal_metric_value {
 typedef void temporal_metric_fn(const struct temporal_metric_value *value, void *user);
 
 struct temporal_metrics_opts {
-	/* "host:port" to serve HTTP on; without a host (":9464") this machine alone can read it; port
+	/* "host:port" to serve HTTP on; without a host (":9464") for this machine alone; port
 	 * 0: any free one, see temporal_metrics_port. NULL: there is no HTTP. */
 	const char *listen;
 	temporal_metric_fn *on_value; /* NULL: nobody is called */

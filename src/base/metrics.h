@@ -63,7 +63,7 @@ struct metrics_health {
 
 struct metrics_health metrics_health(struct temporal_metrics *metrics, int64_t now_ns);
 
-/* metrics_http.c: the endpoint. NULL: see temporal_metrics_new. `address` is "host:port" or ":port". */
+/* metrics_http.c: the endpoint on "host:port" or ":port". NULL: see temporal_metrics_new. */
 struct metrics_http *metrics_http_start(struct temporal_metrics *metrics, const char *address,
 	struct temporal_error *err) __attribute__((warn_unused_result));
 uint16_t metrics_http_port(const struct metrics_http *http); /* NULL: 0 */

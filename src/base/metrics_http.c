@@ -2,8 +2,8 @@
  * metrics_http.c: the endpoint: /metrics, /healthz and /readyz over HTTP, on libmicrohttpd, which
  * has one thread for all its connections.
  *
- * The library is loaded when the first endpoint is made, not linked: it brings a dozen others along,
- * and a worker without an endpoint should not carry them. It stays loaded.
+ * The library is loaded when the first endpoint is made, not linked: it brings a dozen others
+ * along, and a worker without an endpoint should not carry them. It stays loaded.
  *
  * What comes in is hostile until shown otherwise: few connections, little memory for each, a short
  * time; no body is read, nothing of a request is kept or echoed.

@@ -24,8 +24,10 @@
 #include "client/metrics.h"
 #include "rpc/loop.h"
 
-#define BUCKETS    256
-#define SETS_MAX   1000
+#define BUCKETS  256
+#define SETS_MAX 1000
+#define NONDETERMINISM \
+	ENUMS__WORKFLOW_TASK_FAILED_CAUSE__WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR
 #define OTHERS     "(others)"
 #define TICK_NS    (INT64_C(1000) * 1000000)
 #define SOON_NS    (INT64_C(100) * 1000000) /* while it is not ready */
@@ -517,10 +519,7 @@ void worker_metrics_answered_(struct worker_run *run)
 
 void worker_metrics_failing_(struct worker_run *run)
 {
-	bool nondeterminism =
-		run->step.failed &&
-		run->step.failed->cause ==
-			ENUMS__WORKFLOW_TASK_FAILED_CAUSE__WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR;
+	bool nondeterminism = run->step.failed && run->step.failed->cause == NONDETERMINISM;
 
 	add(run->metrics, nondeterminism ? TASKS_NONDETERMINISTIC : TASKS_FAILED);
 	worker_metrics_evicted(run->worker);

@@ -50,8 +50,7 @@ struct worker_run {
 	struct rpc_timer beat;                    /* until the task asks for more time */
 	int64_t begun_ns;                         /* when the task came */
 	const struct worker_metrics_set *metrics; /* NULL: nothing is counted */
-	int64_t started_ns; /* when the run was started, by the server's clock, if it is counted; the
-			       thread's */
+	int64_t started_ns; /* of the run, by the server's clock, if counted; the thread's */
 	bool replayed;      /* the task's history was replayed so far; the thread's, if counted */
 	/* pages.c: of the answer that is being sent */
 	uint32_t page, page_losses;
