@@ -177,7 +177,7 @@ struct execution *frontend_running(struct request *request, struct server_namesp
 	return NULL;
 }
 
-bool frontend_token_namespace(struct request *request, const char *name)
+bool frontend_known_if_named(struct request *request, const char *name)
 {
 	Errordetails__NamespaceNotFoundFailure detail =
 		ERRORDETAILS__NAMESPACE_NOT_FOUND_FAILURE__INIT;
@@ -196,7 +196,7 @@ bool frontend_token(struct request *request, const char *name, ProtobufCBinaryDa
 
 	*token = (struct task_token){ 0 };
 	*execution = NULL;
-	if (!frontend_token_namespace(request, name))
+	if (!frontend_known_if_named(request, name))
 		return false;
 	/* Any bytes can be a record with nothing in it that is known; ours name a run. */
 	if (data.len == 0)

@@ -38,9 +38,9 @@ struct execution *frontend_running(struct request *request, struct server_namesp
 /* ... for calls of operators, whose answers have other texts; only of an id that is set. */
 struct execution *frontend_operated(struct request *request, struct server_namespace *space,
 	const Common__WorkflowExecution *execution);
-/* The namespace that a worker names beside a token, which it may leave out. False: there is none of
- * that name, the request has been answered. */
-bool frontend_token_namespace(struct request *request, const char *name);
+/* A namespace that may be left out, as beside a token. False: there is none of that name, the
+ * request has been answered. */
+bool frontend_known_if_named(struct request *request, const char *name);
 /* The token of a task, to be finished with token_finish(), and its run, NULL if that is gone.
  * False: the request has been answered. */
 bool frontend_token(struct request *request, const char *name, ProtobufCBinaryData data,

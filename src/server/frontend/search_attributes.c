@@ -60,7 +60,9 @@ void frontend_add_search_attributes(struct request *request)
 		list[i].name = in->search_attributes[i]->key;
 		list[i].type = (int32_t)in->search_attributes[i]->value;
 	}
-	/* What is wrong in itself is told before the namespace is looked at. */
+	if (!frontend_known_if_named(request, in->namespace_))
+		return;
+	/* What is wrong in itself is told before a namespace is asked for. */
 	bool valid = search_attributes_validate(list, n, &err) == TEMPORAL_OK;
 	struct server_namespace *space = valid ? find_namespace(request, in->namespace_) : NULL;
 	if (space && search_attributes_add(&space->search_attributes, list, n, &err) != TEMPORAL_OK)
@@ -83,7 +85,9 @@ void frontend_remove_search_attributes(struct request *request)
 	struct server_namespace *space;
 	struct temporal_error err;
 
-	if (!frontend_present(request, n ? in : NULL, "SearchAttributes are not set on request."))
+	if (!frontend_known_if_named(request, in->namespace_) ||
+		!frontend_present(
+			request, n ? in : NULL, "SearchAttributes are not set on request."))
 		return;
 	space = find_namespace(request, in->namespace_);
 	if (!space)

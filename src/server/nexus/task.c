@@ -47,7 +47,7 @@ static struct nexus_call *find(struct request *request, const char *name, Protob
 	struct nexus_call *call = NULL;
 	Errordetails__NotFoundFailure detail = ERRORDETAILS__NOT_FOUND_FAILURE__INIT;
 
-	if (!frontend_token_namespace(request, name))
+	if (!frontend_known_if_named(request, name))
 		return NULL;
 	if (data.len == 0) {
 		refuse(request, "Task token not set on request.");

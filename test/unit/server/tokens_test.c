@@ -5,6 +5,7 @@
  * another one's; calls with empty requests.
  */
 #include "run_world.h"
+#include "temporal/api/operatorservice/v1/request_response.pb-c.h"
 
 #define EXPECT(handler_, in_, code_, text_) \
 	do { \
@@ -138,12 +139,29 @@ static void names_are_asked_for(void **state)
 		"RunId is not valid UUID.");
 }
 
+static void a_namespace_goes_before_what_is_asked_of_it(void **state)
+{
+	Operatorservice__AddSearchAttributesRequest add =
+		OPERATORSERVICE__ADD_SEARCH_ATTRIBUTES_REQUEST__INIT;
+	Operatorservice__RemoveSearchAttributesRequest drop =
+		OPERATORSERVICE__REMOVE_SEARCH_ATTRIBUTES_REQUEST__INIT;
+
+	(void)state;
+	EXPECT(frontend_add_search_attributes, &add, INVALID_ARGUMENT,
+		"SearchAttributes are not set on request.");
+	add.namespace_ = drop.namespace_ = "nope";
+	EXPECT(frontend_add_search_attributes, &add, NOT_FOUND, "Namespace nope is not found.");
+	EXPECT(frontend_remove_search_attributes, &drop, NOT_FOUND, "Namespace nope is not found.");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(bad_tokens_are_refused, run_set_up, run_tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_token_stays_in_its_namespace, run_set_up, run_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_namespace_goes_before_what_is_asked_of_it, run_set_up, run_tear_down),
 		cmocka_unit_test_setup_teardown(names_are_asked_for, run_set_up, run_tear_down),
 	};
 
