@@ -2,7 +2,7 @@
  * bench_worker.c: the workloads that the SDKs are compared by, on this library's worker.
  *
  *	bench_worker [--address HOST:PORT] [--task-queue QUEUE] [--workflow-threads N]
- *		[--read-interval-ms N]
+ *		[--read-interval-ms N] [--metrics HOST:PORT]
  *	bench_worker --replay FILE [--times N]
  *
  * Names, arguments and results are those of the same program in the other languages, so that one
@@ -149,11 +149,17 @@ static void complain(const struct temporal_worker_log *line, void *user)
 	fprintf(stderr, "bench_worker: %s\n", line->message);
 }
 
-static int work(const char *address, const char *task_queue, int threads, int interval_ms)
+static int work(const char *address, const char *listen_on, const char *task_queue, int threads,
+	int interval_ms)
 {
 	struct temporal_error err = { .code = TEMPORAL_OK };
-	struct temporal_client *client = temporal_client_connect(
-		&err, .target = address, .lazy = true, .read_interval_ms = interval_ms);
+	struct temporal_metrics *metrics =
+		listen_on ? temporal_metrics_new(&err, .listen = listen_on) : NULL;
+	struct temporal_client *client =
+		listen_on && !metrics
+			? NULL
+			: temporal_client_connect(&err, .target = address, .lazy = true,
+				  .read_interval_ms = interval_ms, .metrics = metrics);
 	struct temporal_worker *worker =
 		!client ? NULL
 			: temporal_worker_new(client, &err, .task_queue = task_queue,
@@ -169,6 +175,7 @@ static int work(const char *address, const char *task_queue, int threads, int in
 				  .on_log = complain);
 
 	temporal_client_unref(client);
+	temporal_metrics_unref(metrics);
 	int status = worker && temporal_worker_run(worker, &err) == TEMPORAL_OK ? 0 : 1;
 
 	if (status)
@@ -180,6 +187,7 @@ static int work(const char *address, const char *task_queue, int threads, int in
 int main(int argc, char **argv)
 {
 	const char *address = "127.0.0.1:7233", *task_queue = "peers", *history = NULL;
+	const char *listen_on = NULL;
 	int times = 20, threads = TEMPORAL_OFF, interval_ms = -1;
 
 	/* A heap for each of a hundred threads would cost memory, a single one would be fought for.
@@ -198,17 +206,20 @@ int main(int argc, char **argv)
 			threads = atoi(argv[i + 1]);
 		else if (strcmp(argv[i], "--read-interval-ms") == 0)
 			interval_ms = atoi(argv[i + 1]);
+		else if (strcmp(argv[i], "--metrics") == 0)
+			listen_on = argv[i + 1];
 		else
 			argc = 0;
 	}
 	if (argc % 2 == 0 || times < 1) {
 		fprintf(stderr, "usage: bench_worker [--address HOST:PORT] [--task-queue QUEUE] "
-				"[--workflow-threads N] [--read-interval-ms N]\n"
+				"[--workflow-threads N] [--read-interval-ms N] "
+				"[--metrics HOST:PORT]\n"
 				"       bench_worker --replay FILE [--times N]\n");
 		return 2;
 	}
 	if (interval_ms < 0)
 		interval_ms = threads == TEMPORAL_OFF ? 10 : 0;
 	return history ? bench_replay(history, times)
-		       : work(address, task_queue, threads, interval_ms);
+		       : work(address, listen_on, task_queue, threads, interval_ms);
 }

@@ -581,7 +581,8 @@ static void local_ends(const struct act *act, const struct temporal_failure *fai
 	if (!failure)
 		observe_between(
 			act->metrics, LOCAL_ALL, act->info.scheduled_time_ns, real_time_ns());
-	else if (failure->kind == TEMPORAL_FAILURE_CANCELLED)
+	else if (failure->kind == TEMPORAL_FAILURE_CANCELLED &&
+		 act_cancel_reason(act) != ACT_TIMED_OUT)
 		add(act->metrics, LOCALS_CANCELLED);
 	else if (failure->category != TEMPORAL_CATEGORY_BENIGN)
 		add(act->metrics, LOCALS_FAILED);

@@ -559,7 +559,7 @@ void worker_run_task(struct temporal_worker *worker,
 	worker_report_received(worker, response);
 	struct worker_cache_entry *entry =
 		worker_cache_find(&worker->cache, response->workflow_execution->run_id);
-	worker_metrics_workflow_task(worker, response, entry != NULL);
+	worker_metrics_workflow_task(worker, response, entry && !entry->leaves);
 	struct worker_run_message task = take_over(response, arena);
 
 	if (!entry)

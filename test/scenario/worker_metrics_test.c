@@ -63,11 +63,10 @@ static boss_out boss_run(struct wf *wf, const struct boss_in *in)
 
 	failed += wf_try(wf, wf_start_activity(wf, job, &remote, .how = "fail")) != NULL;
 	failed += wf_try(wf, wf_start_activity(wf, job, &remote, .how = "benign")) != NULL;
-	done += wf_local(wf, job, &here, .how = "ok");
 	failed += wf_try(wf, wf_start_local(wf, job, &here, .how = "fail")) != NULL;
 	struct wf_future *waits = wf_start_local(wf, job, &here, .how = "wait");
 
-	wf_sleep(wf, 1);
+	done += wf_local(wf, job, &here, .how = "ok"); /* so that it runs when it is cancelled */
 	wf_cancel(wf, waits);
 	failed += wf_try(wf, waits) != NULL;
 	return wf_printf(wf, "%d done, %d failed", done, failed);
@@ -167,8 +166,10 @@ static void run_all(void)
 	end_in("all", false);
 	end_in("fail", true);
 	end_in("again", false);
+	long answered = value_of("workflow_task_execution_latency_count", BOSS);
+
 	sleeper = START(boss, .scene = "sleep");
-	assert_reaches("workflow_task_execution_latency_count", BOSS, 1);
+	assert_reaches("workflow_task_execution_latency_count", BOSS, answered + 1);
 	end_in("end", false); /* takes the sleeper's place in the cache */
 	assert_int_equal(temporal_run_cancel_0(sleeper, &err), TEMPORAL_OK);
 	temporal_result_unref(failed_result(sleeper));
