@@ -160,8 +160,7 @@ struct query {
 	struct execution *execution;
 	struct request *request; /* the caller's; NULL: it has given up */
 	char id[SERVER_UUID_SIZE];
-	bool in_task; /* it went out with the workflow task that runs */
-	bool direct;  /* it is a task of its own */
+	bool direct; /* it is a task of its own */
 	struct matching_task task;
 	struct timers_entry sticky_timer;
 };

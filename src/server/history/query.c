@@ -1,7 +1,7 @@
 /*
  * query.c: questions to workflow code.
  *
- *     asked --> waiting ----> in_task ----> answered      a workflow task is pending or runs: with
+ *     asked --> waiting ----> in task ----> answered      a workflow task is pending or runs: with
  *                  ^  |          |                        the next one that starts
  *                  |  |          +-- task failed, or ended without an answer: waiting again
  *                  |  +--> direct ---------> answered     none is: a task of its own, to the sticky
@@ -76,7 +76,6 @@ static void dispatch(struct query *query)
 	struct task_queue *sticky = NULL;
 
 	query->direct = true;
-	query->in_task = false;
 	query->task.kind = MATCHING_QUERY;
 	query->task.owner = query;
 	if (!str_empty(execution->sticky_queue))
@@ -170,7 +169,6 @@ void query_attach(struct execution *execution, struct request *request,
 		Workflowservice__PollWorkflowTaskQueueResponse__QueriesEntry *entry = REQUEST_NEW(
 			request, Workflowservice__PollWorkflowTaskQueueResponse__QueriesEntry,
 			workflowservice__poll_workflow_task_queue_response__queries_entry);
-		query->in_task = true;
 		entry->key = request_text(request, query->id);
 		entry->value = question(query, request);
 		entries[response->n_queries++] = entry;
@@ -221,7 +219,6 @@ void query_answers(struct execution *execution,
 void query_again(struct execution *execution)
 {
 	for (struct query *query = execution->queries; query; query = query->next) {
-		query->in_task = false;
 		if (!query->direct && !must_wait(execution))
 			dispatch(query);
 	}

@@ -459,8 +459,10 @@ static void again(struct execution *execution)
 		execution->task_attempt++;
 	if (event_flush(execution))
 		execution->task_attempt = 1;
-	query_again(execution);
 	workflow_task_schedule(execution);
+	/* Queries wait for that task: on their own, a worker would hear of events that it may be
+	 * about to lose. */
+	query_again(execution);
 	transition_durable(execution->server);
 }
 

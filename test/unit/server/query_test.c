@@ -142,12 +142,67 @@ static void test_answer_over_the_limit(void **state)
 	forget(&answer);
 }
 
+/* The workflow task that runs has a query waiting for it; when it is over, the next one has it. */
+static void expect_query_in_next_task(void (*end)(ProtobufCBinaryData token))
+{
+	const Workflowservice__PollWorkflowTaskQueueResponse *task;
+	struct answer answer, polled, again;
+
+	start_workflow();
+	decide(NULL, 0);
+	signal_workflow("s");
+	task = poll_workflow(&polled);
+	assert_non_null(task);
+	ask(&answer, INT64_MAX);
+	end(task->task_token);
+	task = poll_workflow(&again);
+	assert_non_null(task);
+	assert_null(task->query);
+	assert_int_equal(task->n_queries, 1);
+	assert_false(answer.done);
+	forget(&again);
+	forget(&polled);
+	transition_begin(&world.server);
+	query_fail_all(current_run(), "over");
+	transition_end(&world.server);
+	world_settle();
+	assert_true(answer.done);
+	forget(&answer);
+}
+
+static void let_it_time_out(ProtobufCBinaryData token)
+{
+	world_pass(10 * SECOND);
+}
+
+static void fail_it(ProtobufCBinaryData token)
+{
+	Workflowservice__RespondWorkflowTaskFailedRequest in =
+		WORKFLOWSERVICE__RESPOND_WORKFLOW_TASK_FAILED_REQUEST__INIT;
+
+	in.namespace_ = "default";
+	in.task_token = token;
+	call_well(frontend_workflow_failed, &in);
+}
+
+static void test_task_times_out(void **state)
+{
+	expect_query_in_next_task(let_it_time_out);
+}
+
+static void test_task_fails(void **state)
+{
+	expect_query_in_next_task(fail_it);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_not_before_the_first_task, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_run_that_never_worked, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_answer_over_the_limit, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_task_times_out, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_task_fails, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
