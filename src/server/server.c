@@ -501,7 +501,9 @@ static void on_drain(struct rpc_task *task)
 	}
 	virtual_time_drain(state);
 	transition_end(state);
-	/* What commits later than this is not told any more; who asked asks again. */
+	/* What commits later than this is not told any more; who asked asks again. That is no
+	 * failure to tell the owner of, who has asked for it. */
+	server->told = true;
 	server_fail(state, "the server is stopping");
 	request_release(state, UINT64_MAX);
 	nexus_http_drain(server->http);

@@ -540,6 +540,7 @@ async def reset(stage):
     handle = await stage.start("Talk")
     await handle.query("count")
     await handle.signal("say", "one")
+    await stage.until(lambda: handle.query("count"), 1)  # else the end may come with the same task
     await handle.signal("end")
     out = [await ending(handle)]
     await stage.client.workflow_service.reset_workflow_execution(ResetWorkflowExecutionRequest(

@@ -32,8 +32,8 @@ struct open_row {
 static struct visibility_value text_value(const char *text)
 {
 	if (str_empty(text))
-		return (struct visibility_value){ VISIBILITY_NULL };
-	return (struct visibility_value){ VISIBILITY_IS_TEXT, .text = str_from(text) };
+		return (struct visibility_value){ .kind = VISIBILITY_NULL };
+	return (struct visibility_value){ .kind = VISIBILITY_IS_TEXT, .text = str_from(text) };
 }
 
 static struct visibility_value int_value(int64_t number)
@@ -87,7 +87,7 @@ static struct visibility_value get(void *user, const struct visibility_column *c
 	case VISIBILITY_ATTRIBUTE:
 		return attribute_value(row, column);
 	default:
-		return (struct visibility_value){ VISIBILITY_NULL };
+		return (struct visibility_value){ .kind = VISIBILITY_NULL };
 	}
 }
 
