@@ -215,6 +215,30 @@ static struct engine_step respond(struct fuzz *fuzz, struct engine_run *run)
 		run, how >= 192 ? codes[how % 4] : TEMPORAL_OK, "larger than max", &response, NULL);
 }
 
+/* Some local activities end, whether there are such or not; or the time or the worker is over. */
+static struct engine_step end_locals(struct fuzz *fuzz, struct engine_run *run)
+{
+	static Common__Payload value = COMMON__PAYLOAD__INIT;
+	static Failure__Failure failure = FAILURE__FAILURE__INIT;
+	struct local_result results[3];
+	unsigned how = draw(fuzz);
+
+	if (how % 16 == 15)
+		return engine_run_drop(run);
+	if (how % 16 == 14)
+		return engine_run_heartbeat(run);
+	for (size_t i = 0; i < 3; i++) {
+		results[i] = (struct local_result){ .seq = draw(fuzz) % 8, .attempt = 1 };
+		if (how & 32)
+			results[i].failure = &failure;
+		else
+			results[i].result = &value;
+		if (how & 64)
+			results[i].backoff_ms = 60000;
+	}
+	return engine_run_locals(run, results, 3);
+}
+
 static void drive(struct fuzz *fuzz, struct engine_run *run, struct engine_step step)
 {
 	for (int i = 0; i < STEPS_MAX; i++) {
@@ -227,6 +251,9 @@ static void drive(struct fuzz *fuzz, struct engine_run *run, struct engine_step 
 			break;
 		case ENGINE_FETCH_HISTORY:
 			step = give_page(fuzz, run);
+			break;
+		case ENGINE_WAIT_LOCALS:
+			step = end_locals(fuzz, run);
 			break;
 		case ENGINE_IDLE:
 			step = draw(fuzz) % 4 ? give_task(fuzz, run)
