@@ -219,7 +219,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	if (interval_ms < 0)
-		interval_ms = threads == TEMPORAL_OFF ? 10 : 0;
+		interval_ms = threads == TEMPORAL_OFF ? 20 : 0;
 	return history ? bench_replay(history, times)
 		       : work(address, listen_on, task_queue, threads, interval_ms);
 }
