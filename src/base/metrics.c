@@ -198,13 +198,14 @@ static struct metrics_family *family_of(
 	return family;
 }
 
-/* A value in the text format, without its quotes. False: it does not fit. */
+/* A value in the text format, without its quotes. False: it does not fit, with a quote and a NUL
+ * behind it. */
 static bool escape(char *text, size_t size, size_t *len, const char *value)
 {
 	for (; *value; value++) {
 		char escaped = *value == '\n' ? 'n' : *value;
 
-		if (*len + 2 >= size)
+		if (*len + 3 >= size)
 			return false;
 		if (*value == '\\' || *value == '"' || *value == '\n')
 			text[(*len)++] = '\\';
@@ -223,7 +224,8 @@ static bool render(const struct temporal_metric_label *labels, size_t n, char te
 			text + len, LABELS_TEXT_MAX - len, "%s%s=\"", i ? "," : "", labels[i].name);
 
 		len += (size_t)wrote;
-		if (len >= LABELS_TEXT_MAX || !escape(text, LABELS_TEXT_MAX, &len, labels[i].value))
+		if (len + 1 >= LABELS_TEXT_MAX ||
+			!escape(text, LABELS_TEXT_MAX, &len, labels[i].value))
 			return false;
 		text[len++] = '"';
 	}

@@ -142,6 +142,33 @@ static void the_same_labels_are_the_same_series(void **state)
 	temporal_metrics_unref(metrics);
 }
 
+/* Around the longest text of a series' labels, 4095 bytes: n="xx..." and, as the last character, a
+ * quote, which takes two. */
+static void long_labels_fit_or_are_refused(void **state)
+{
+	struct temporal_metrics *metrics = make((struct temporal_metrics_opts){ 0 });
+	char name[4100], value[4100];
+	struct temporal_metric_label label = { "n", value };
+
+	(void)state;
+	for (size_t n = 4080; n < sizeof(value) - 2; n++) {
+		memset(value, 'x', n);
+		value[n] = '"';
+		value[n + 1] = '\0';
+		bool fits = strlen("n=\"") + n + strlen("\\\"") + strlen("\"") <= 4095;
+
+		assert_int_equal(metrics_series(metrics, &counter, &label, 1) != NULL, fits);
+	}
+	label = (struct temporal_metric_label){ name, "" };
+	for (size_t n = 4080; n < sizeof(name) - 1; n++) {
+		memset(name, 'n', n);
+		name[n] = '\0';
+		assert_int_equal(metrics_series(metrics, &gauge, &label, 1) != NULL,
+			n + strlen("=\"\"") <= 4095);
+	}
+	temporal_metrics_unref(metrics);
+}
+
 struct heard {
 	int count;
 	char text[256];
@@ -379,6 +406,7 @@ int main(void)
 		cmocka_unit_test(text_of_all_kinds),
 		cmocka_unit_test(options_change_names_and_units),
 		cmocka_unit_test(the_same_labels_are_the_same_series),
+		cmocka_unit_test(long_labels_fit_or_are_refused),
 		cmocka_unit_test(the_callback_hears_each_change),
 		cmocka_unit_test(bad_options_are_refused),
 		cmocka_unit_test(the_endpoint_answers),
