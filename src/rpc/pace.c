@@ -94,8 +94,12 @@ static void on_tick(struct rpc_timer *timer)
 	bool waits_for_us =
 		rpc_socket_quiet_ns(&link->socket) > link->opts->read_interval_ns * 3 / 4;
 
-	/* What it reads arms the next tick, or ends the link. */
-	if ((!rpc_socket_read(&link->socket) || waits_for_us) && link->state == RPC_LINK_OPEN)
+	/*
+	 * What it reads arms the next tick, or ends the link. A piece of a TLS record does neither:
+	 * the rest of it, which may be smaller than what we wake up for, is then waited for.
+	 */
+	bool was_read = rpc_socket_read(&link->socket);
+	if (link->state == RPC_LINK_OPEN && (!was_read || waits_for_us || !timer->armed))
 		stop_ticking(link);
 }
 

@@ -11,6 +11,9 @@
 
 #include "certificates.h"
 
+#define INTERVAL_MS 100
+#define PAUSE_MS    150
+
 static struct identity ca, other_ca, server_identity, client_identity, stranger;
 
 static int make_certificates(void **state)
@@ -173,6 +176,7 @@ struct proxy {
 	char address[40];
 	char asked[200];
 	atomic_int served;
+	atomic_bool in_pieces; /* what the server sends comes in two halves */
 };
 
 static int connect_to(const char *target)
@@ -188,7 +192,18 @@ static int connect_to(const char *target)
 	return -1;
 }
 
-static void splice_both(int a, int b)
+static bool pass_on(int fd, const char *bytes, size_t len, bool in_pieces)
+{
+	size_t first = in_pieces ? len / 2 : 0;
+
+	if (first && send(fd, bytes, first, MSG_NOSIGNAL) != (ssize_t)first)
+		return false;
+	if (first)
+		usleep(PAUSE_MS * 1000);
+	return send(fd, bytes + first, len - first, MSG_NOSIGNAL) == (ssize_t)(len - first);
+}
+
+static void splice_both(const struct proxy *proxy, int a, int b)
 {
 	struct pollfd fds[2] = { { .fd = a, .events = POLLIN }, { .fd = b, .events = POLLIN } };
 	char buffer[4096];
@@ -200,7 +215,8 @@ static void splice_both(int a, int b)
 
 			if (n == -2)
 				continue;
-			if (n <= 0 || send(fds[1 - i].fd, buffer, (size_t)n, MSG_NOSIGNAL) != n)
+			if (n <= 0 || !pass_on(fds[1 - i].fd, buffer, (size_t)n,
+					      i == 1 && atomic_load(&proxy->in_pieces)))
 				return;
 		}
 	}
@@ -228,7 +244,7 @@ static void proxy_serve(struct proxy *proxy, int fd)
 	if (onward < 0)
 		return;
 	atomic_fetch_add(&proxy->served, 1);
-	splice_both(fd, onward);
+	splice_both(proxy, fd, onward);
 	close(onward);
 }
 
@@ -282,6 +298,44 @@ static void calls_pass_through_a_proxy(void **state)
 	close(proxy.listener);
 }
 
+static void want_interval(struct rpc_task *task)
+{
+	struct release *began = (struct release *)(void *)task;
+
+	rpc_channel_work(began->fixture->channel, RPC_TICK_WORK);
+	atomic_store(&began->done, 1);
+}
+
+/* At an interval the system wakes us for many bytes alone; what is left of a record is few. */
+static void half_a_record_at_an_interval_is_waited_for(void **state)
+{
+	struct fixture *f = *state;
+	struct proxy proxy = { 0 };
+	struct rpc_connect_opts opts = trusting(&ca);
+	struct release began = { .task = { .run = want_interval }, .fixture = f };
+
+	proxy_start(&proxy);
+	tls_server_start(f, false);
+	opts.proxy = proxy.address;
+	opts.proxy_user = "ann";
+	opts.proxy_password = "secret";
+	opts.read_interval_ms = INTERVAL_MS;
+	connect_with(f, opts);
+	rpc_loop_post(f->client_loop, &began.task);
+	wait_for(&began.done, 1);
+	for (int i = 0; i < 8; i++) { /* the fourth of four comes in pieces, amid an interval */
+		atomic_store(&proxy.in_pieces, i % 4 == 3);
+		assert_int_equal(describe(f, "slow 40",
+					 CALL(.retry = RPC_RETRY_NONE, .timeout_ms = 4000), NULL),
+			TEMPORAL_OK);
+	}
+	rpc_channel_unref(f->channel);
+	f->channel = NULL;
+	shutdown(proxy.listener, SHUT_RDWR);
+	pthread_join(proxy.thread, NULL);
+	close(proxy.listener);
+}
+
 #define WITH_FIXTURE(test_) cmocka_unit_test_setup_teardown(test_, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -295,6 +349,7 @@ int main(void)
 		WITH_FIXTURE(bad_options_are_refused),
 		WITH_FIXTURE(https_means_tls),
 		WITH_FIXTURE(calls_pass_through_a_proxy),
+		WITH_FIXTURE(half_a_record_at_an_interval_is_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, make_certificates, free_certificates);
