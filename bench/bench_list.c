@@ -1,7 +1,7 @@
 /*
  * bench_list.c: what lists and counts cost with many closed runs in the store.
  *
- *   bench_list DB RUNS
+ *	bench_list DB RUNS
  *
  * Makes a database with so many closed runs: of ten thousand 9,700 completed, 200 failed, 99 timed
  * out and 1 was terminated; ten types (one of them one in ten thousand), five queues, a search

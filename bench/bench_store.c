@@ -1,11 +1,14 @@
 /*
  * bench_store.c: what the server's store does on this disk.
  *
- *   bench_store transitions DB BATCH SECONDS [BYTES]   durable records a second, BATCH submitters
- * at a time bench_store close DB RUNS [BYTES]                  closed runs a second, in the
- * background bench_store find DB RUNS                           look-ups and pages among RUNS
- * closed runs bench_store recover DB RECORDS                     time to open a database with so
- * many records
+ *	bench_store transitions DB BATCH SECONDS [BYTES]
+ *		durable records a second, BATCH submitters at a time
+ *	bench_store close DB RUNS [BYTES]
+ *		closed runs a second, in the background
+ *	bench_store find DB RUNS
+ *		look-ups and pages among RUNS closed runs
+ *	bench_store recover DB RECORDS
+ *		time to open a database with so many records
  *
  * Prints one line of JSON. DB is made, and must not be there before.
  */
