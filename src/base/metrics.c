@@ -47,6 +47,15 @@ static bool is_name(const char *name, bool colon)
 	return true;
 }
 
+static bool has_label(const struct temporal_metric_label *labels, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (labels[i].value && strcmp(labels[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static enum temporal_code check(
 	const struct temporal_metrics_opts *opts, struct temporal_error *err)
 {
@@ -67,6 +76,10 @@ static enum temporal_code check(
 				"metrics: label \"%s\": expected a name of letters, digits and "
 				"'_', not \"le\", and a value",
 				label->name ? label->name : "");
+		if (has_label(opts->labels, i, label->name))
+			return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+				"metrics: label \"%s\" is there twice: expected each name once",
+				label->name);
 	}
 	return TEMPORAL_OK;
 }
@@ -289,8 +302,11 @@ struct metrics_series *metrics_series(struct temporal_metrics *metrics,
 	struct metrics_series *series;
 	size_t count = 0;
 
-	for (size_t i = 0; i < opts->n_labels; i++)
-		all[count++] = opts->labels[i];
+	/* Prometheus refuses the whole text if a series has a label twice; its own one counts. */
+	for (size_t i = 0; i < opts->n_labels; i++) {
+		if (!has_label(labels, n, opts->labels[i].name))
+			all[count++] = opts->labels[i];
+	}
 	for (size_t i = 0; i < n && count < METRICS_LABELS_MAX; i++) {
 		if (labels[i].value)
 			all[count++] = labels[i];

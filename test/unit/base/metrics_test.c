@@ -115,6 +115,21 @@ static void options_change_names_and_units(void **state)
 	temporal_metrics_unref(metrics);
 }
 
+static void no_series_has_a_label_twice(void **state)
+{
+	const struct temporal_metric_label given[] = { { "a", "1" }, { "pod", "p1" } };
+	struct temporal_metrics *metrics =
+		make((struct temporal_metrics_opts){ .labels = given, .n_labels = 2 });
+	const struct temporal_metric_label own = { "a", "2" };
+
+	(void)state;
+	metrics_add(metrics_series(metrics, &counter, &own, 1), 1);
+	assert_text(metrics, "# HELP temporal_requests Requests.\n"
+			     "# TYPE temporal_requests counter\n"
+			     "temporal_requests{pod=\"p1\",a=\"2\"} 1\n");
+	temporal_metrics_unref(metrics);
+}
+
 static void the_same_labels_are_the_same_series(void **state)
 {
 	struct temporal_metrics *metrics = make((struct temporal_metrics_opts){ 0 });
@@ -208,6 +223,7 @@ static void bad_options_are_refused(void **state)
 {
 	const struct temporal_metric_label labels[] = { { "le", "x" }, { "1a", "x" }, { "", "x" },
 		{ "a-b", "x" }, { NULL, "x" }, { "a", NULL } };
+	const struct temporal_metric_label twice[] = { { "a", "x" }, { "b", "x" }, { "a", "y" } };
 	const char *const addresses[] = { "localhost", "", "127.0.0.1:", "127.0.0.1:65536",
 		"127.0.0.1:1x", "127.0.0.1:-1" };
 	struct {
@@ -224,6 +240,8 @@ static void bad_options_are_refused(void **state)
 		assert_null(temporal_metrics_new(&err, .labels = &labels[i], .n_labels = 1));
 		assert_int_equal(err.code, TEMPORAL_INVALID_ARGUMENT);
 	}
+	assert_null(temporal_metrics_new(&err, .labels = twice, .n_labels = 3));
+	assert_int_equal(err.code, TEMPORAL_INVALID_ARGUMENT);
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
 		assert_null(temporal_metrics_new(&err, .listen = addresses[i]));
 		assert_int_equal(err.code, TEMPORAL_INVALID_ARGUMENT);
@@ -405,6 +423,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_of_all_kinds),
 		cmocka_unit_test(options_change_names_and_units),
+		cmocka_unit_test(no_series_has_a_label_twice),
 		cmocka_unit_test(the_same_labels_are_the_same_series),
 		cmocka_unit_test(long_labels_fit_or_are_refused),
 		cmocka_unit_test(the_callback_hears_each_change),
