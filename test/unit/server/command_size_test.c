@@ -301,7 +301,7 @@ static void test_at_and_over_each_limit(void **state)
 		decide_one(&command, over ? text : NULL);
 		/* Started, Scheduled, Started, Failed, Terminated */
 		if (over)
-			assert_string_equal(events_of(current_run()), "1 5 6 9 27");
+			assert_string_equal(world_events(current_run()), "1 5 6 9 27");
 		tear_down(state);
 	}
 }

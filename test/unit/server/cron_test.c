@@ -189,7 +189,7 @@ static void next_run_gets_what_the_last_left(void **state)
 	struct execution *first = run_of("w");
 	result_command("one", &command);
 	assert_string_equal(run_command("w", command), "");
-	assert_string_equal(run_events_of(first), "1 5 6 7 2");
+	assert_string_equal(world_events(first), "1 5 6 7 2");
 	assert_string_equal(
 		run_event(first, 5)
 			->workflow_execution_completed_event_attributes->new_execution_run_id,

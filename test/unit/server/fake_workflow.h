@@ -150,20 +150,4 @@ static UNUSED void signal_workflow(const char *name)
 	call_well(frontend_signal, &in);
 }
 
-/* The types of all events of a run, as numbers in one text. */
-static UNUSED const char *events_of(const struct execution *execution)
-{
-	static char text[200];
-	struct arena arena;
-	size_t at = 0;
-
-	arena_init(&arena, 1024, ARENA_NO_BUDGET);
-	text[0] = '\0';
-	for (int64_t id = 1; id < execution->next_event_id; id++)
-		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%d", id > 1 ? " " : "",
-			(int)event_read(execution, id, &arena)->event_type);
-	arena_finish(&arena);
-	return text;
-}
-
 #endif

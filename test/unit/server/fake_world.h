@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -16,6 +17,7 @@
 #include "proto/codec.h"
 #include "proto/time.h"
 #include "server/frontend/frontend.h"
+#include "server/history/event.h"
 #include "server/journal.h"
 
 #define MS PROTO_NS_PER_MS
@@ -147,6 +149,22 @@ static void call(struct answer *answer, frontend_handler *handle, const void *me
 static void forget(struct answer *answer)
 {
 	arena_finish(&answer->arena);
+}
+
+/* The types of all events of a run, as numbers in one text, which is good until the next one. */
+static __attribute__((unused)) const char *world_events(const struct execution *execution)
+{
+	static char text[400];
+	struct arena arena;
+	size_t at = 0;
+
+	arena_init(&arena, 1024, ARENA_NO_BUDGET);
+	text[0] = '\0';
+	for (int64_t id = 1; id < execution->next_event_id && at < sizeof(text); id++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%d", id > 1 ? " " : "",
+			(int)event_read(execution, id, &arena)->event_type);
+	arena_finish(&arena);
+	return text;
 }
 
 #endif

@@ -150,7 +150,7 @@ static void new_run_begins_with_the_update(void **state)
 	say_completed(&made, "u", true);
 	complete(&made);
 	expect_both(&asked, true, NULL);
-	assert_string_equal(events_of(current_run()), "1 5 6 7 41 43");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 41 43");
 	forget(&poll);
 }
 
@@ -162,7 +162,7 @@ static void rejected_update_leaves_the_run(void **state)
 	ask_both(&asked, "u", FAIL);
 	reject_next("u");
 	expect_both(&asked, true, "no");
-	assert_string_equal(events_of(current_run()), "1 5 6 7");
+	assert_string_equal(world_events(current_run()), "1 5 6 7");
 }
 
 static void running_one_is_used_or_not(void **state)
@@ -189,7 +189,7 @@ static void running_one_is_used_or_not(void **state)
 	ask_both(&asked, "u", TERMINATE);
 	expect_both(&asked, false, NULL);
 	ask_both(&asked, "v", TERMINATE);
-	assert_string_equal(events_of(current_run()), "1 5");
+	assert_string_equal(world_events(current_run()), "1 5");
 	accept_next("v", true);
 	expect_both(&asked, true, NULL);
 }
@@ -258,7 +258,7 @@ static void ended_run_is_followed_by_another(void **state)
 	assert_false(asked.done);
 	world_pass(0);
 	assert_false(asked.done);
-	assert_string_equal(events_of(current_run()), "1 5");
+	assert_string_equal(world_events(current_run()), "1 5");
 	accept_next("u", true);
 	expect_both(&asked, true, NULL);
 	forget(&poll);

@@ -113,7 +113,7 @@ static void operation_outside(void **state)
 		assert_true(*sent_header("nexus-callback-temporal-callback-token"));
 		assert_true(*sent_header("nexus-link"));
 		answer_it(cases[i].status, cases[i].type, cases[i].body);
-		assert_string_equal(events_of(current_run()), cases[i].events);
+		assert_string_equal(world_events(current_run()), cases[i].events);
 	}
 }
 

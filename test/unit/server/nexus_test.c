@@ -190,7 +190,7 @@ static void result_at_once(void **state)
 	start.sync_success = &sync;
 	assert_string_equal(answer_with(&start), "");
 	assert_null(the_operation());
-	assert_string_equal(events_of(current_run()), "1 5 6 7 48 50 5");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 48 50 5");
 	arena_init(&arena, 1024, ARENA_NO_BUDGET);
 	const History__HistoryEvent *event = event_at(6, &arena);
 	assert_int_equal(event->n_links, 1);
@@ -233,7 +233,7 @@ static void errors_end_it_or_come_back(void **state)
 	world_pass(2 * SECOND);
 	answer_error("BAD_REQUEST");
 	assert_null(the_operation());
-	assert_string_equal(events_of(current_run()), "1 5 6 7 48 51 5");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 48 51 5");
 }
 
 static bool is_offered(void)
@@ -284,7 +284,7 @@ static void time_outs(void **state)
 	make_endpoint("endpoint");
 	start_workflow();
 	schedule(1, 0, 0); /* too little for a call */
-	assert_string_equal(events_of(current_run()), "1 5 6 7 48 53 5");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 48 53 5");
 	schedule(0, 2, 0);
 	world_pass(2 * SECOND);
 	assert_null(the_operation());
@@ -314,7 +314,7 @@ static void canceled_while_it_runs(void **state)
 	world_pass(SECOND);
 	assert_string_equal(answer_with(NULL), "");
 	assert_int_equal(the_operation()->cancel_attempt, 2);
-	assert_string_equal(events_of(current_run()), "1 5 6 7 48 49 5 6 7 54 56 5");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 48 49 5 6 7 54 56 5");
 }
 
 static void canceled_before_it_runs(void **state)
@@ -326,7 +326,7 @@ static void canceled_before_it_runs(void **state)
 	assert_int_equal(the_operation()->cancel_state, 0);
 	assert_string_equal(answer_async("token"), "");
 	answer_error("NOT_FOUND");
-	assert_string_equal(events_of(current_run()), "1 5 6 7 48 26 5 6 7 54 49 5 57");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 48 26 5 6 7 54 49 5 57");
 }
 
 /* Another run that calls back with the token of the operation. */
@@ -391,7 +391,7 @@ static void run_calls_back(void **state)
 	terminate("handler");
 	assert_int_equal(
 		callback_of("handler")->state, ENUMS__CALLBACK_STATE__CALLBACK_STATE_SUCCEEDED);
-	assert_string_equal(events_of(current_run()), "1 5 6 7 48 49 5 51");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 48 49 5 51");
 	arena_init(&arena, 1024, ARENA_NO_BUDGET);
 	assert_string_equal(
 		event_at(8, &arena)
@@ -412,13 +412,13 @@ static void run_ends_before_its_start_is_told(void **state)
 	assert_non_null(poll_nexus(&poll));
 	start_handler("handler");
 	terminate("handler");
-	assert_string_equal(events_of(current_run()), "1 5 6 7 48 49 51 5");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 48 49 51 5");
 	async.operation_token = "token";
 	start.variant_case = NEXUS__START_OPERATION_RESPONSE__VARIANT_ASYNC_SUCCESS;
 	start.async_success = &async;
 	assert_string_equal(respond(&poll, &start), "");
 	assert_string_equal(respond(&poll, &start), "Nexus task not found or already expired");
-	assert_string_equal(events_of(current_run()), "1 5 6 7 48 49 51 5");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 48 49 51 5");
 	forget(&poll);
 }
 
@@ -461,7 +461,7 @@ static void buffered_end_comes_after_signals(void **state)
 		((const Workflowservice__PollWorkflowTaskQueueResponse *)task.message)->task_token;
 	call_well(frontend_workflow_completed, &in);
 	forget(&task);
-	assert_string_equal(events_of(current_run()), "1 5 6 7 48 26 5 6 7 26 50 5");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 48 26 5 6 7 26 50 5");
 }
 
 /* The run that takes over has the operation too, and the token of the old one leads to it. */
@@ -484,7 +484,7 @@ static void goes_on_after_a_reset(void **state)
 	assert_string_equal(the_operation()->token, "token");
 	terminate("handler");
 	assert_null(the_operation());
-	assert_string_equal(events_of(current_run()), "1 5 6 7 48 49 5 6 9 5 51");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 48 49 5 6 9 5 51");
 }
 
 /* Nobody is told of a run's end that another one follows. */
@@ -549,7 +549,7 @@ static void endpoint_that_is_gone(void **state)
 	answer_error("UNAVAILABLE");
 	world_pass(SECOND);
 	assert_null(the_operation());
-	assert_string_equal(events_of(current_run()), "1 5 6 7 48 51 5");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 48 51 5");
 }
 
 int main(void)

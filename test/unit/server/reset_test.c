@@ -19,7 +19,7 @@ static void make_history(void)
 	schedule_activity("a", NULL);
 	signal_workflow("hello");
 	decide(NULL, 0);
-	assert_string_equal(events_of(current_run()), "1 5 6 7 10 26 5 6 7");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 10 26 5 6 7");
 }
 
 static Workflowservice__ResetWorkflowExecutionRequest reset_to(int64_t finish_id)
@@ -46,8 +46,8 @@ static void signals_come_again(void **state)
 	call_well(frontend_reset, &in);
 	run = current_run();
 	assert_ptr_not_equal(run, base);
-	assert_string_equal(events_of(run), "1 5 6 9 26 5");
-	assert_string_equal(events_of(base), "1 5 6 7 10 26 5 6 7 27");
+	assert_string_equal(world_events(run), "1 5 6 9 26 5");
+	assert_string_equal(world_events(base), "1 5 6 7 10 26 5 6 7 27");
 	assert_string_equal(base->reset_run_id, run->run_id);
 	assert_int_equal(run->n_activities, 0);
 	assert_int_equal(run->signals, 1);
@@ -64,7 +64,7 @@ static void signals_may_be_left_out(void **state)
 	in.reset_reapply_exclude_types = &exclude;
 	in.n_reset_reapply_exclude_types = 1;
 	call_well(frontend_reset, &in);
-	assert_string_equal(events_of(current_run()), "1 5 6 9 5");
+	assert_string_equal(world_events(current_run()), "1 5 6 9 5");
 }
 
 /* A task that was only scheduled is started first. */
@@ -77,7 +77,7 @@ static void scheduled_task_is_started_and_fails(void **state)
 	make_history();
 	in.reset_reapply_type = ENUMS__RESET_REAPPLY_TYPE__RESET_REAPPLY_TYPE_NONE;
 	call_well(frontend_reset, &in);
-	assert_string_equal(events_of(current_run()), "1 5 6 9 5");
+	assert_string_equal(world_events(current_run()), "1 5 6 9 5");
 	arena_init(&arena, 1024, ARENA_NO_BUDGET);
 	const History__WorkflowTaskFailedEventAttributes *failed =
 		event_read(current_run(), 4, &arena)->workflow_task_failed_event_attributes;
@@ -103,7 +103,7 @@ static void pending_activity_is_pending_again(void **state)
 	assert_string_equal(task->workflow_execution->run_id, current_run()->run_id);
 	forget(&answer);
 	decide(NULL, 0);
-	assert_string_equal(events_of(current_run()), "1 5 6 7 10 26 5 6 9 5 6 7");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 10 26 5 6 9 5 6 7");
 }
 
 static void timer_keeps_its_time(void **state)
@@ -128,7 +128,7 @@ static void timer_keeps_its_time(void **state)
 	in.workflow_task_finish_event_id = 9;
 	call_well(frontend_reset, &in);
 	decide(NULL, 0);
-	assert_string_equal(events_of(current_run()), "1 5 6 7 17 26 5 6 9 5 6 7");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 17 26 5 6 9 5 6 7");
 	world_pass(6000 * MS - 1);
 	assert_non_null(current_run()->timers);
 	world_pass(1);
@@ -149,11 +149,11 @@ static void closed_run_can_be_reset(void **state)
 		COMMAND__COMMAND__ATTRIBUTES_COMPLETE_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES;
 	command.complete_workflow_execution_command_attributes = &done;
 	decide(&commands, 1);
-	assert_string_equal(events_of(current_run()), "1 5 6 7 2");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 2");
 	call_well(frontend_reset, &in);
 	assert_true(state_running(current_run()));
-	assert_string_equal(events_of(current_run()), "1 5 6 9 5");
-	assert_string_equal(events_of(current_run()->older), "1 5 6 7 2");
+	assert_string_equal(world_events(current_run()), "1 5 6 9 5");
+	assert_string_equal(world_events(current_run()->older), "1 5 6 7 2");
 }
 
 static void bad_resets_are_refused(void **state)
@@ -185,7 +185,7 @@ static void bad_resets_are_refused(void **state)
 	in.workflow_execution = NULL;
 	call_badly(
 		frontend_reset, &in, TEMPORAL_INVALID_ARGUMENT, "Execution is not set on request.");
-	assert_string_equal(events_of(current_run()), "1 5 6 7 10 26 5 6 7");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 10 26 5 6 7");
 }
 
 /* The journal knows the new run: the state of a server that reads it is the same. */
@@ -209,17 +209,17 @@ static void restart_finds_the_new_run(void **state)
 	world_settle();
 	make_history();
 	call_well(frontend_reset, &in);
-	snprintf(before, sizeof(before), "%s", events_of(current_run()));
+	snprintf(before, sizeof(before), "%s", world_events(current_run()));
 	journal_close(&world.server);
 	state_finish(&world.server);
 	state_init(&world.server, &io);
 	transition_begin(&world.server);
 	assert_int_equal(journal_open(&world.server, path, world_wake, &err), TEMPORAL_OK);
 	transition_end(&world.server);
-	assert_string_equal(events_of(current_run()), before);
+	assert_string_equal(world_events(current_run()), before);
 	assert_int_equal(current_run()->n_activities, 1);
 	decide(NULL, 0);
-	assert_string_equal(events_of(current_run()), "1 5 6 7 10 26 5 6 9 5 6 7");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 10 26 5 6 9 5 6 7");
 	static const char *const ends[] = { "", "-wal", "-shm", "-lock" };
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
 		snprintf(path, sizeof(path), "reset_test_%d.db%s", (int)getpid(), ends[i]);
@@ -294,7 +294,7 @@ static void options_of_runs(void **state)
 	options.priority = &priority;
 	call_well(frontend_update_run_options, &in);
 	call_well(frontend_update_run_options, &in); /* the same: no second event */
-	assert_string_equal(events_of(current_run()), "1 5 55");
+	assert_string_equal(world_events(current_run()), "1 5 55");
 	path = "priorityKey";
 	call_badly(frontend_update_run_options, &in, TEMPORAL_INVALID_ARGUMENT,
 		"error parsing UpdateMask: proto: invalid path \"priorityKey\" for message "
@@ -308,7 +308,7 @@ static void options_of_runs(void **state)
 		"auto-upgrade override must be true");
 	override.auto_upgrade = true;
 	call_well(frontend_update_run_options, &in);
-	assert_string_equal(events_of(current_run()), "1 5 55 55");
+	assert_string_equal(world_events(current_run()), "1 5 55 55");
 	options.versioning_override = NULL;
 	call_well(frontend_update_run_options, &in);
 	assert_int_equal(current_run()->versioning_override.len, 0);

@@ -35,25 +35,9 @@ static struct execution *run_of(const char *id)
 	return state_execution(&world.server, state_namespace(&world.server, "default"), id, NULL);
 }
 
-/* The types of a run's events, as numbers in one text. */
-static const char *run_events_of(const struct execution *execution)
-{
-	static char text[400];
-	struct arena arena;
-	size_t at = 0;
-
-	arena_init(&arena, 1024, ARENA_NO_BUDGET);
-	text[0] = '\0';
-	for (int64_t id = 1; id < execution->next_event_id; id++)
-		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%d", id > 1 ? " " : "",
-			(int)event_read(execution, id, &arena)->event_type);
-	arena_finish(&arena);
-	return text;
-}
-
 static inline const char *run_events(const char *id)
 {
-	return run_events_of(run_of(id));
+	return world_events(run_of(id));
 }
 
 /* An event of a run, in the server's scratch arena. */

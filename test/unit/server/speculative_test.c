@@ -23,7 +23,7 @@ static void rejection_leaves_no_trace(void **state)
 		assert_int_equal(reject_next("u"), 3);
 		expect_update(&asked, COMPLETED, "no");
 	}
-	assert_string_equal(events_of(current_run()), "1 5 6 7");
+	assert_string_equal(world_events(current_run()), "1 5 6 7");
 	assert_int_equal(world.server.submitted, submitted);
 	assert_int_equal(world.server.batch->len, 0);
 	look(&asked, "u", COMPLETED);
@@ -39,7 +39,7 @@ static void first_task_is_an_ordinary_one(void **state)
 	ask(&asked, "u", COMPLETED);
 	assert_int_equal(reject_next("u"), 0);
 	expect_update(&asked, COMPLETED, "no");
-	assert_string_equal(events_of(current_run()), "1 5 6 7");
+	assert_string_equal(world_events(current_run()), "1 5 6 7");
 }
 
 /* Its events are shown to who asks, though they are not there. */
@@ -68,7 +68,7 @@ static void pending_task_is_in_the_history_that_is_shown(void **state)
 		if (!started)
 			poll_workflow(&poll);
 	}
-	assert_string_equal(events_of(current_run()), "1 5 6 7");
+	assert_string_equal(world_events(current_run()), "1 5 6 7");
 	forget(&asked);
 	forget(&poll);
 }
@@ -81,10 +81,10 @@ static void signal_makes_it_ordinary_before_its_start(void **state)
 	start_idle();
 	ask(&asked, "u", COMPLETED);
 	signal_workflow("hello");
-	assert_string_equal(events_of(current_run()), "1 5 6 7 5 26");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 5 26");
 	assert_int_equal(reject_next("u"), 0);
 	expect_update(&asked, COMPLETED, "no");
-	assert_string_equal(events_of(current_run()), "1 5 6 7 5 26 6 7");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 5 26 6 7");
 }
 
 static void signal_makes_it_ordinary_after_its_start(void **state)
@@ -96,13 +96,13 @@ static void signal_makes_it_ordinary_after_its_start(void **state)
 	start_idle();
 	ask(&asked, "u", COMPLETED);
 	completion_init(&made, poll_workflow(&poll));
-	assert_string_equal(events_of(current_run()), "1 5 6 7");
+	assert_string_equal(world_events(current_run()), "1 5 6 7");
 	signal_workflow("hello");
-	assert_string_equal(events_of(current_run()), "1 5 6 7 5 6");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 5 6");
 	say_rejected(&made, "u");
 	assert_int_equal(complete(&made), 0);
 	expect_update(&asked, COMPLETED, "no");
-	assert_string_equal(events_of(current_run()), "1 5 6 7 5 6 7 26 5");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 5 6 7 26 5");
 	forget(&poll);
 }
 
@@ -118,7 +118,7 @@ static void command_keeps_it(void **state)
 	add_timer(&made, "1");
 	say_rejected(&made, "u");
 	assert_int_equal(complete(&made), 0);
-	assert_string_equal(events_of(current_run()), "1 5 6 7 5 6 7 17");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 5 6 7 17");
 	forget(&poll);
 	forget(&asked);
 }
@@ -172,12 +172,12 @@ static void time_outs_are_in_the_history(void **state)
 	start_idle();
 	ask(&asked, "u", COMPLETED);
 	world_pass(SERVER_SPECULATIVE_MS * MS - 1);
-	assert_string_equal(events_of(current_run()), "1 5 6 7");
+	assert_string_equal(world_events(current_run()), "1 5 6 7");
 	world_pass(1);
-	assert_string_equal(events_of(current_run()), "1 5 6 7 5 8 5");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 5 8 5");
 	assert_int_equal(poll_workflow(&poll)->attempt, 1);
 	world_pass(SERVER_TASK_TIMEOUT_MS * MS);
-	assert_string_equal(events_of(current_run()), "1 5 6 7 5 8 5 6 8");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 5 8 5 6 8");
 	forget(&poll);
 	accept_next("u", true);
 	expect_update(&asked, COMPLETED, NULL);
@@ -185,7 +185,7 @@ static void time_outs_are_in_the_history(void **state)
 	ask(&asked, "v", COMPLETED);
 	poll_workflow(&poll);
 	world_pass(SERVER_TASK_TIMEOUT_MS * MS);
-	assert_string_equal(events_of(current_run()), "1 5 6 7 5 8 5 6 8 5 6 7 41 43 5 6 8");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 5 8 5 6 8 5 6 7 41 43 5 6 8");
 	forget(&poll);
 	forget(&asked);
 }
@@ -202,13 +202,13 @@ static void end_of_the_run_is_as_if_it_were_ordinary(void **state)
 	start_idle();
 	ask(&asked, "u", COMPLETED);
 	call_well(frontend_terminate, &in);
-	assert_string_equal(events_of(current_run()), "1 5 6 7 27");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 27");
 	forget(&asked);
 	start_idle();
 	ask(&asked, "u", COMPLETED);
 	poll_workflow(&poll);
 	call_well(frontend_terminate, &in);
-	assert_string_equal(events_of(current_run()), "1 5 6 7 5 6 9 27");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 5 6 9 27");
 	forget(&asked);
 	forget(&poll);
 }
@@ -262,11 +262,11 @@ static void delayed_start_goes_on_waiting(void **state)
 	ask(&asked, "u", COMPLETED);
 	assert_int_equal(reject_next("u"), 0);
 	expect_update(&asked, COMPLETED, "no");
-	assert_string_equal(events_of(current_run()), "1");
+	assert_string_equal(world_events(current_run()), "1");
 	world_pass(60000 * MS - 1);
-	assert_string_equal(events_of(current_run()), "1");
+	assert_string_equal(world_events(current_run()), "1");
 	world_pass(1);
-	assert_string_equal(events_of(current_run()), "1 5");
+	assert_string_equal(world_events(current_run()), "1 5");
 }
 
 /* A worker may say that it is still at its task, but not for ever. */
@@ -480,7 +480,7 @@ static void wrong_message_fails_the_task(void **state)
 		expect_failure(&asked, TEMPORAL_FAILED_PRECONDITION,
 			"Unable to perform workflow execution update due to unexpected workflow "
 			"task failure.");
-		assert_string_equal(events_of(current_run()), "1 5 6 7 5 6 9");
+		assert_string_equal(world_events(current_run()), "1 5 6 7 5 6 9");
 		assert_false(later.done);
 		forget(&poll);
 		assert_int_equal(poll_workflow(&poll)->n_messages, 1);
@@ -542,7 +542,7 @@ static void message_that_is_none_is_refused(void **state)
 		complete_badly(&made, texts[i]);
 		forget(&poll);
 	}
-	assert_string_equal(events_of(current_run()), "1 5 6 7");
+	assert_string_equal(world_events(current_run()), "1 5 6 7");
 	accept_next("u", true);
 	expect_update(&asked, COMPLETED, NULL);
 }
@@ -563,7 +563,7 @@ static void message_that_is_too_large_ends_the_run(void **state)
 	message->body->value.len = sizeof(large);
 	complete_badly(&made, "BadUpdateWorkflowExecutionMessage: Message type "
 			      "temporal.api.update.v1.Meta exceeds size limit.");
-	assert_string_equal(events_of(current_run()), "1 5 6 7 5 6 9 27");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 5 6 9 27");
 	forget(&asked);
 	forget(&poll);
 }

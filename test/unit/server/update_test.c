@@ -43,7 +43,7 @@ static void worker_completes_an_update(void **state)
 	assert_string_equal(out->update_ref->workflow_execution->run_id, current_run()->run_id);
 	assert_int_equal(out->link->variant_case, COMMON__LINK__VARIANT_WORKFLOW_EVENT);
 	expect_update(&asked, COMPLETED, NULL);
-	assert_string_equal(events_of(current_run()), "1 5 6 7 5 6 7 41 43");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 5 6 7 41 43");
 	forget(&poll);
 }
 
@@ -149,7 +149,7 @@ static void id_is_one_update(void **state)
 	expect_update(&second, COMPLETED, NULL);
 	ask(&first, "u", ACCEPTED);
 	expect_update(&first, COMPLETED, NULL);
-	assert_string_equal(events_of(current_run()), "1 5 6 7 5 6 7 41 43");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 5 6 7 41 43");
 	forget(&poll);
 }
 
@@ -198,10 +198,10 @@ static void running_task_is_followed_by_another(void **state)
 	completion_init(&made, poll_workflow(&poll));
 	ask(&asked, "u", COMPLETED);
 	complete(&made);
-	assert_string_equal(events_of(current_run()), "1 5 6 7 5");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 5");
 	assert_int_equal(reject_next("u"), 0);
 	expect_update(&asked, COMPLETED, "no");
-	assert_string_equal(events_of(current_run()), "1 5 6 7 5 6 7");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 5 6 7");
 	forget(&poll);
 }
 
@@ -216,7 +216,7 @@ static void unanswered_update_is_rejected(void **state)
 	expect_update(&asked, COMPLETED,
 		"Workflow Update is rejected because it wasn't processed by worker. Probably, "
 		"Workflow Update is not supported by the worker.");
-	assert_string_equal(events_of(current_run()), "1 5 6 7");
+	assert_string_equal(world_events(current_run()), "1 5 6 7");
 }
 
 /* A worker that only says that it is still at it gets the update once more. */
@@ -232,7 +232,7 @@ static void heartbeat_keeps_the_update(void **state)
 	made.in.force_create_new_workflow_task = true;
 	assert_int_equal(complete(&made), 0);
 	assert_false(asked.done);
-	assert_string_equal(events_of(current_run()), "1 5 6 7 5 6 7 5");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 5 6 7 5");
 	assert_int_equal(poll_workflow(&next)->n_messages, 1);
 	forget(&asked);
 	forget(&poll);
@@ -258,13 +258,13 @@ static void failing_task_sends_it_again_and_then_nothing(void **state)
 		call_well(frontend_workflow_failed, &in);
 		forget(&poll);
 	}
-	assert_string_equal(events_of(current_run()), "1 5 6 7 5 6 9");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 5 6 9");
 	ask_badly("u", TEMPORAL_FAILED_PRECONDITION,
 		"Unable to perform workflow execution update due to Workflow Task in failed "
 		"state.");
 	accept_next("u", true);
 	expect_update(&asked, COMPLETED, NULL);
-	assert_string_equal(events_of(current_run()), "1 5 6 7 5 6 9 5 6 7 41 43");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 5 6 9 5 6 7 41 43");
 }
 
 /* ---- The end of the run ---- */
@@ -307,7 +307,7 @@ static void end_fails_what_was_accepted(void **state)
 	expect_update(&asked, COMPLETED, ENDED);
 	ask(&asked, "u", ACCEPTED);
 	expect_update(&asked, COMPLETED, ENDED);
-	assert_string_equal(events_of(current_run()), "1 5 6 7 5 6 7 41 2");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 5 6 7 41 2");
 	forget(&poll);
 }
 
@@ -629,7 +629,7 @@ static void lost_update_comes_back_from_the_worker(void **state)
 	say_accepted(&made, "lost", true);
 	say_completed(&made, "lost", true);
 	complete(&made);
-	assert_string_equal(events_of(current_run()), "1 5 6 7 41 43");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 41 43");
 	ask(&asked, "lost", COMPLETED);
 	expect_update(&asked, COMPLETED, NULL);
 	forget(&poll);
@@ -685,14 +685,15 @@ static void reset_admits_them_again(void **state)
 	ask(&asked, "after", COMPLETED);
 	accept_next("after", true);
 	forget(&asked);
-	assert_string_equal(events_of(current_run()), "1 5 6 7 5 6 7 41 43 26 5 6 7 5 6 7 41 43");
+	assert_string_equal(
+		world_events(current_run()), "1 5 6 7 5 6 7 41 43 26 5 6 7 5 6 7 41 43");
 	in.namespace_ = "default";
 	in.workflow_execution = &workflow;
 	in.request_id = "r";
 	in.reason = "test";
 	in.workflow_task_finish_event_id = 13;
 	call_well(frontend_reset, &in);
-	assert_string_equal(events_of(current_run()), "1 5 6 7 5 6 7 41 43 26 5 6 9 47 5");
+	assert_string_equal(world_events(current_run()), "1 5 6 7 5 6 7 41 43 26 5 6 9 47 5");
 	look(&asked, "before", COMPLETED);
 	expect_update(&asked, COMPLETED, NULL);
 	ask(&asked, "after", COMPLETED);
@@ -706,7 +707,7 @@ static void reset_admits_them_again(void **state)
 	complete(&made);
 	expect_update(&asked, COMPLETED, NULL);
 	assert_string_equal(
-		events_of(current_run()), "1 5 6 7 5 6 7 41 43 26 5 6 9 47 5 6 7 41 43");
+		world_events(current_run()), "1 5 6 7 5 6 7 41 43 26 5 6 9 47 5 6 7 41 43");
 	forget(&poll);
 }
 
