@@ -13,7 +13,8 @@
 #include "server/visibility/search_attributes.h"
 #include "server/visibility/sql.h"
 
-#define MEMORY_MAX (16u << 20)
+#define MEMORY_MAX    (16u << 20)
+#define USERS_COLUMNS 28
 
 static const char schema[] =
 	"CREATE TABLE closed_run(run INTEGER PRIMARY KEY, status, workflow_id, run_id, type,"
@@ -21,10 +22,14 @@ static const char schema[] =
 	" execution_ns, close_ns, history_length, history_size, transitions);"
 	"CREATE TABLE closed_attribute(name, value, run)";
 
+/* A letter is one of the columns for attributes of users, which are the last ones. */
 static const struct visibility_column *alias(void *user, struct str name)
 {
+	size_t n;
+	const struct visibility_column *columns = visibility_columns(&n);
+
 	return name.len == 1 && name.ptr[0] >= 'a'
-		       ? visibility_columns(&(size_t){ 0 }) + 32 + (name.ptr[0] - 'a') % 28
+		       ? &columns[n - USERS_COLUMNS + (size_t)(name.ptr[0] - 'a') % USERS_COLUMNS]
 		       : NULL;
 }
 
