@@ -160,7 +160,9 @@ bool locals_result(struct engine_run *run, const struct local_result *result)
 
 	if (!machine)
 		return true;
-	own.complete_time_ns = machine->started_event_id + result->runtime_ns;
+	if (__builtin_add_overflow(
+		    machine->started_event_id, result->runtime_ns, &own.complete_time_ns))
+		own.complete_time_ns = INT64_MAX; /* history has a strange time */
 	return machine_local_step(run, machine, LOCAL_RESULT, &own);
 }
 

@@ -28,6 +28,7 @@
 #define PATCH_NAME                "core_patch"
 #define LOCAL_ACTIVITY_NAME       "core_local_activity"
 #define NESTING_MAX               8
+#define NS_PER_SECOND             INT64_C(1000000000)
 #define NEW(arena_, Type_, INIT_) ((Type_ *)arena_memdup((arena_), &(Type_)INIT_, sizeof(Type_)))
 
 enum marker_kind marker_kind(const History__HistoryEvent *event)
@@ -270,29 +271,39 @@ bool marker_read_patch(
 	return read_members(proto_payload_data(data), arena, patch_member, patch) && patch->id;
 }
 
-/* Seconds and nanoseconds come one after the other: they are added up. */
-static void time_member(int64_t *ns, const char *name, const char *value, int64_t per_second)
+/*
+ * Seconds and nanoseconds come one after the other: they are added up. What is negative or has no
+ * place in an int64_t is left out: whoever calculates with these times need not fear them.
+ */
+static void time_member(int64_t *ns, const char *name, const char *value)
 {
-	int64_t number = strtoll(value, NULL, 10), scaled = 0;
+	int64_t per_one = strcmp(name, "seconds") == 0 ? NS_PER_SECOND : 1;
+	int64_t number = strtoll(value, NULL, 10), sum;
 
-	if (strcmp(name, "seconds") == 0) {
-		if (!__builtin_mul_overflow(number, per_second, &scaled))
-			*ns += scaled;
-	} else if (strcmp(name, "nanos") == 0) {
-		*ns += number / (1000000000 / per_second);
-	}
+	if ((per_one == 1 && strcmp(name, "nanos") != 0) || number < 0)
+		return;
+	if (!__builtin_mul_overflow(number, per_one, &sum) &&
+		!__builtin_add_overflow(*ns, sum, &sum))
+		*ns = sum;
 }
+
+/* A marker on its way through local_member(). */
+struct local_reading {
+	struct marker_local *marker;
+	int64_t backoff_ns;
+};
 
 static void local_member(void *to, const char *object, const char *name, const char *value)
 {
-	struct marker_local *marker = to;
+	struct local_reading *reading = to;
+	struct marker_local *marker = reading->marker;
 
 	if (strcmp(object, "complete_time") == 0) {
-		time_member(&marker->result.complete_time_ns, name, value, 1000000000);
+		time_member(&marker->result.complete_time_ns, name, value);
 	} else if (strcmp(object, "original_schedule_time") == 0) {
-		time_member(&marker->result.original_schedule_ns, name, value, 1000000000);
+		time_member(&marker->result.original_schedule_ns, name, value);
 	} else if (strcmp(object, "backoff") == 0) {
-		time_member(&marker->result.backoff_ms, name, value, 1000);
+		time_member(&reading->backoff_ns, name, value);
 	} else if (*object) {
 		return;
 	} else if (strcmp(name, "seq") == 0) {
@@ -313,12 +324,15 @@ bool marker_read_local(
 	const History__HistoryEvent *event, struct arena *arena, struct marker_local *marker)
 {
 	const Common__Payload *data = detail(event, "data");
+	struct local_reading reading = { marker, 0 };
 
 	*marker = (struct marker_local){ .activity_id = "", .activity_type = "" };
 	marker->result.result = detail(event, "result");
 	marker->result.failure = event->marker_recorded_event_attributes->failure;
-	return data && read_members(proto_payload_data(data), arena, local_member, marker) &&
-	       marker->seq;
+	if (!data || !read_members(proto_payload_data(data), arena, local_member, &reading))
+		return false;
+	marker->result.backoff_ms = reading.backoff_ns / (NS_PER_SECOND / 1000);
+	return marker->seq;
 }
 
 /* ---- writing ---- */
@@ -409,7 +423,7 @@ static char *time_text(struct arena *arena, int64_t value, int64_t per_second)
 		return arena_strdup(arena, "null");
 	return arena_printf(arena, "{\"seconds\":%lld,\"nanos\":%lld}",
 		(long long)(value / per_second),
-		(long long)(value % per_second * (1000000000 / per_second)));
+		(long long)(value % per_second * (NS_PER_SECOND / per_second)));
 }
 
 static const char *local_text(struct arena *arena, const struct marker_local *marker)
@@ -417,9 +431,9 @@ static const char *local_text(struct arena *arena, const struct marker_local *ma
 	const struct local_result *result = &marker->result;
 	const char *id = quoted(arena, marker->activity_id);
 	const char *type = quoted(arena, marker->activity_type);
-	const char *complete = time_text(arena, result->complete_time_ns, 1000000000);
+	const char *complete = time_text(arena, result->complete_time_ns, NS_PER_SECOND);
 	const char *backoff = time_text(arena, result->backoff_ms, 1000);
-	const char *original = time_text(arena, result->original_schedule_ns, 1000000000);
+	const char *original = time_text(arena, result->original_schedule_ns, NS_PER_SECOND);
 
 	if (!id || !type || !complete || !backoff || !original)
 		return NULL;
