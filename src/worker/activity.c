@@ -362,22 +362,29 @@ static const struct temporal_failure *run_dynamic(struct act *act, Common__Paylo
 	return *result ? NULL : act_failure(act, "NO_MEMORY", "no memory for the result");
 }
 
+/* Without memory for it, one that says nothing: the attempt must not seem to have succeeded. */
+static const Failure__Failure *local_failure(
+	struct act *act, const struct temporal_failure *failure)
+{
+	static const Failure__Failure silent = FAILURE__FAILURE__INIT;
+	const Failure__Failure *message = convert_failure_to_api(&act->arena, failure);
+
+	return message ? message : &silent;
+}
+
 /* Nobody can complete it later: it has no token, and its task waits. */
 static void end_local(
 	struct act *act, const struct temporal_failure *failure, Common__Payload *result)
 {
-	const Failure__Failure *message = NULL;
-
 	if (!failure && act->later)
 		failure = act_failure_with(act,
 			&(const struct act_failure_opts){
 				.type = "InvalidArgument", .non_retryable = true },
 			"a local activity cannot be completed later");
-	if (failure)
-		message = convert_failure_to_api(&act->arena, failure);
 	worker_event(act->worker, event_of(act, failure ? TEMPORAL_EVENT_ACTIVITY_FAILED
 							: TEMPORAL_EVENT_ACTIVITY_COMPLETED));
-	worker_local_end(act, message, failure ? NULL : result);
+	worker_local_end(
+		act, failure ? local_failure(act, failure) : NULL, failure ? NULL : result);
 }
 
 void worker_activity_execute(struct act *act)
@@ -606,9 +613,9 @@ struct act *worker_activity_local(struct temporal_worker *worker,
 	begin(act);
 	if (!run(act))
 		worker_local_end(act,
-			convert_failure_to_api(&act->arena,
-				act_failure(act, "RESOURCE_EXHAUSTED",
-					"the worker can start no thread for the activity")),
+			local_failure(
+				act, act_failure(act, "RESOURCE_EXHAUSTED",
+					     "the worker can start no thread for the activity")),
 			NULL);
 	return act;
 }

@@ -18,6 +18,15 @@ TEMPORAL_ACTIVITY_CONTRACT(job, "job", how, number);
 
 static atomic_int at_work, most_at_work, attempts;
 
+/* Takes all that an attempt may have: there is none left for its failure either. */
+static const struct temporal_failure *fail_without_memory(struct act *act)
+{
+	for (size_t size = 1 << 28; size >= 8; size /= 2)
+		while (act_alloc(act, size))
+			;
+	return act_failure(act, "Greedy", "there is no memory left");
+}
+
 static const struct temporal_failure *job_run(
 	struct act *act, const struct job_in *in, job_out *out)
 {
@@ -35,6 +44,8 @@ static const struct temporal_failure *job_run(
 		nanosleep(&(struct timespec){ .tv_sec = in->number / 1000,
 				  .tv_nsec = in->number % 1000 * 1000000L },
 			NULL);
+	else if (!strcmp(in->how, "greedy"))
+		failure = fail_without_memory(act);
 	else if (!strcmp(in->how, "wait") && act_wait(act, 20000))
 		failure = act_cancelled_failure(act);
 	*out = in->number;
@@ -82,6 +93,16 @@ static boss_out retries(struct wf *wf)
 		.how = "thrice", .number = 2);
 
 	return wf_printf(wf, "%d %d", here, by_timer);
+}
+
+static boss_out greed(struct wf *wf)
+{
+	static const struct temporal_retry_policy once = { .maximum_attempts = 1 };
+	const struct temporal_failure *failure = wf_try(wf,
+		wf_start_local(wf, job, WF_LOCAL_OPTS(.start_to_close_ms = 30000, .retry = &once),
+			.how = "greedy", .number = 1));
+
+	return failure && failure->kind == TEMPORAL_FAILURE_ACTIVITY ? "failed" : told(failure);
 }
 
 static boss_out timeouts(struct wf *wf)
@@ -137,7 +158,7 @@ static boss_out boss_run(struct wf *wf, const struct boss_in *in)
 		const char *name;
 		boss_out (*play)(struct wf *wf);
 	} scenes[] = { { "results", results }, { "retries", retries }, { "timeouts", timeouts },
-		{ "cancellations", cancellations }, { "crowd", crowd } };
+		{ "greed", greed }, { "cancellations", cancellations }, { "crowd", crowd } };
 
 	for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++)
 		if (!strcmp(scenes[i].name, in->scene))
@@ -188,6 +209,12 @@ static void they_are_tried_again(void **state)
 	assert_result(START(boss, .scene = "retries"), &boss, "1 2");
 	/* Without a cache some run twice, as their task was replayed before they were recorded. */
 	assert_true(max_cached || atomic_load(&attempts) == 6);
+}
+
+static void without_memory_they_fail(void **state)
+{
+	start_boss_worker(0);
+	assert_result(START(boss, .scene = "greed"), &boss, "failed");
 }
 
 static void they_time_out(void **state)
@@ -241,6 +268,7 @@ static int run_with(const char *name, int cached)
 		cmocka_unit_test_setup_teardown(
 			they_have_results_and_failures, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(they_are_tried_again, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(without_memory_they_fail, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(they_time_out, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(they_are_cancelled, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(
