@@ -64,9 +64,14 @@ static int64_t real_time_ns(void)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+/* Clamped: what is longer is never anyway. */
 static int64_t duration_of(const Google__Duration *duration)
 {
-	return duration ? duration->seconds * 1000 + duration->nanos / 1000000 : 0;
+	if (!duration)
+		return 0;
+	if (duration->seconds > WORKER_DURATION_MAX_MS / 1000)
+		return WORKER_DURATION_MAX_MS;
+	return duration->seconds * 1000 + duration->nanos / 1000000;
 }
 
 static void local_free(struct worker_local *local)
@@ -168,6 +173,7 @@ static int64_t back_off_ms(const struct worker_local *local, const Failure__Fail
 	most = most > 0 ? most : first * 100;
 	for (uint32_t attempt = 1; attempt < local->attempt && first < most; attempt++)
 		first *= factor;
+	most = most < (double)WORKER_DURATION_MAX_MS ? most : (double)WORKER_DURATION_MAX_MS;
 	return (int64_t)(first < most ? first : most);
 }
 
@@ -321,7 +327,7 @@ static void run_attempt(struct worker_local *local)
 static bool is_stale(const struct worker_local *local)
 {
 	return local->attempt == 1 && local->schedule_to_start_ms &&
-	       rpc_now_ns() - local->asked_ns > local->schedule_to_start_ms * MS_NS;
+	       (rpc_now_ns() - local->asked_ns) / MS_NS >= local->schedule_to_start_ms;
 }
 
 static void start(struct worker_local *local)
@@ -398,7 +404,7 @@ static void cancel_one(struct worker_run *run, uint32_t seq)
 	if (!local || local->state == LOCAL_DONE)
 		return;
 	local->cancelled = true;
-	if (local->state == LOCAL_RUNS)
+	if (local->act) /* none if it runs no more and memory was out for its outcome */
 		worker_act_cancel(local->act, ACT_CANCEL_REQUESTED, false);
 	else
 		done_cancelled(local);

@@ -391,7 +391,7 @@ static void start_waiting(struct worker_run *run)
 	if (run->next_local)
 		run->next_local->link_local = &run->next_local;
 	worker->local_runs = run;
-	if (timeout_ms > 0)
+	if (timeout_ms > 0 && timeout_ms < WORKER_DURATION_MAX_MS)
 		rpc_timer_set(worker->loop, &run->beat,
 			run->begun_ns + (int64_t)((double)timeout_ms * WORKER_TASK_HEARTBEAT * 1e6),
 			task_is_old);
