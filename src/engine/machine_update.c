@@ -106,14 +106,14 @@ static const struct fsm_row rows[] = {
 	{ REQUESTED,       UPDATE_ACCEPT,          ACCEPTED,        on_accept },
 	{ REQUESTED,       UPDATE_REJECT,          REJECTED,        on_reject },
 
-	{ ACCEPTED,        UPDATE_WAS_ACCEPTED,  RUNNING,         NULL },
+	{ ACCEPTED,        UPDATE_WAS_ACCEPTED,    RUNNING,         NULL },
 	{ ACCEPTED,        UPDATE_COMPLETE,        COMPLETED_EARLY, on_complete },
 
-	{ COMPLETED_EARLY, UPDATE_WAS_ACCEPTED,  COMPLETING,      NULL },
+	{ COMPLETED_EARLY, UPDATE_WAS_ACCEPTED,    COMPLETING,      NULL },
 
 	{ RUNNING,         UPDATE_COMPLETE,        COMPLETING,      on_complete },
 
-	{ COMPLETING,      UPDATE_WAS_COMPLETED, COMPLETED,       NULL },
+	{ COMPLETING,      UPDATE_WAS_COMPLETED,   COMPLETED,       NULL },
 };
 /* clang-format on */
 
