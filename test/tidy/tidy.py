@@ -41,6 +41,7 @@ API_HOME = {
     "types.h": "convert",
     "contract.h": "convert",
     "activity.h": "convert",
+    "remote.h": "workflow",
     "workflow.h": "workflow",
 }
 API_USERS = ("client", "worker", "testing", "server")
