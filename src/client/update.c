@@ -37,6 +37,8 @@
 #define STAGE_(name_)     JOIN_(STAGE_IS_, name_)
 #define OPERATION_IS_     WORKFLOWSERVICE__EXECUTE_MULTI_OPERATION_REQUEST__OPERATION__OPERATION_
 #define OPERATION_(name_) JOIN_(OPERATION_IS_, name_)
+#define RESPONSE_IS_      WORKFLOWSERVICE__EXECUTE_MULTI_OPERATION_RESPONSE__RESPONSE__RESPONSE_
+#define RESPONSE_(name_)  JOIN_(RESPONSE_IS_, name_)
 
 typedef Workflowservice__UpdateWorkflowExecutionRequest update_request;
 typedef Workflowservice__UpdateWorkflowExecutionResponse update_response;
@@ -315,8 +317,9 @@ static void took_multi(struct client_call *call, struct rpc_reply *reply)
 		client_call_end(call, NULL, &reply->error);
 		return;
 	}
-	if (both->n_responses != 2 || !both->responses[0]->start_workflow ||
-		!both->responses[1]->update_workflow) {
+	if (both->n_responses != 2 ||
+		both->responses[0]->response_case != RESPONSE_(START_WORKFLOW) ||
+		both->responses[1]->response_case != RESPONSE_(UPDATE_WORKFLOW)) {
 		error_set(&err, TEMPORAL_INTERNAL, "the server did not answer both operations");
 		client_call_end(call, NULL, &err);
 		return;
@@ -333,6 +336,7 @@ static void took_multi(struct client_call *call, struct rpc_reply *reply)
 
 /* ---- requests ---- */
 
+/* All is linked last: without memory the messages are one scrap, of which nothing may be read. */
 static update_request *fill_in(struct client_request *builder, const struct client_call *call,
 	const struct client_input *input, const struct temporal_update_opts *opts)
 {
@@ -340,22 +344,25 @@ static update_request *fill_in(struct client_request *builder, const struct clie
 		REQUEST_NEW(builder, Workflowservice__UpdateWorkflowExecutionRequest,
 			workflowservice__update_workflow_execution_request);
 	Update__Request *request = REQUEST_NEW(builder, Update__Request, update__request);
+	Update__Meta *meta = REQUEST_NEW(builder, Update__Meta, update__meta);
+	Update__Input *in = REQUEST_NEW(builder, Update__Input, update__input);
+	struct update_state *state = call->state;
 	bool completed = opts->wait_for == TEMPORAL_UPDATE_COMPLETED;
 
-	request->meta = REQUEST_NEW(builder, Update__Meta, update__meta);
-	request->meta->update_id = client_request_id(builder, opts->id);
-	request->meta->identity = client_identity(call->client);
-	request->input = REQUEST_NEW(builder, Update__Input, update__input);
-	request->input->name = input->name;
-	request->input->args =
-		client_request_input_payloads(builder, input, TEMPORAL_DEFINES_UPDATE);
-	request->input->header = client_request_header(builder, opts->headers);
+	state->update_id = client_request_id(builder, opts->id);
+	meta->update_id = state->update_id;
+	meta->identity = client_identity(call->client);
+	in->name = input->name;
+	in->args = client_request_input_payloads(builder, input, TEMPORAL_DEFINES_UPDATE);
+	in->header = client_request_header(builder, opts->headers);
 	if ((unsigned)opts->wait_for > TEMPORAL_UPDATE_COMPLETED)
 		client_request_fail(builder, "wait_for is %d: expected one of TEMPORAL_UPDATE_...",
 			(int)opts->wait_for);
 	message->namespace_ = client_namespace(call->client);
 	message->wait_policy = REQUEST_NEW(builder, Update__WaitPolicy, update__wait_policy);
 	message->wait_policy->lifecycle_stage = completed ? STAGE_(COMPLETED) : STAGE_(ACCEPTED);
+	request->meta = meta;
+	request->input = in;
 	message->request = request;
 	return message;
 }
@@ -384,19 +391,18 @@ static struct client_call *call_new(struct temporal_client *client,
 
 /* Copies the message, names the call; or frees it. */
 static struct client_call *ready(struct client_request *builder, struct client_call *call,
-	const void *message, const char *workflow_id, const update_request *update)
+	const void *message, const char *workflow_id, const char *name)
 {
 	struct update_state *state = call->state;
 
 	if (!builder->code) {
 		call->message = proto_copy(&call->arena, message);
 		state->workflow_id = client_request_text(builder, workflow_id);
-		state->update_id = client_request_text(builder, update->request->meta->update_id);
+		state->update_id = client_request_text(builder, state->update_id);
 		if (!call->message)
 			builder->code = error_no_memory(builder->err, "an update");
 	}
-	client_call_name(call, "update \"%s\" of workflow \"%s\"",
-		update->request->input->name ? update->request->input->name : "",
+	client_call_name(call, "update \"%s\" of workflow \"%s\"", name ? name : "",
 		workflow_id ? workflow_id : "");
 	if (!builder->code)
 		return call;
@@ -441,7 +447,7 @@ static struct client_call *prepare(struct temporal_run *run, const struct client
 	state->first_run_id = client_request_text(&builder, run->first_run_id);
 	call->method = &rpc_workflow_update_workflow_execution;
 	call->took = took_update;
-	return ready(&builder, call, message, run->workflow_id, message);
+	return ready(&builder, call, message, run->workflow_id, input->name);
 }
 
 /* Start and update as the two operations of one request; the server insists on this order. */
@@ -501,19 +507,20 @@ static struct client_call *prepare_with_start(
 	if (start_opts.id_conflict_policy == TEMPORAL_ID_CONFLICT_DEFAULT)
 		client_request_fail(&builder, "an update with a start needs an id_conflict_policy");
 
+	start_opts.id = client_request_id(&builder, start_opts.id);
 	Workflowservice__StartWorkflowExecutionRequest *start =
 		client_start_request(&builder, with->client, with->input, &start_opts);
 
 	update = fill_in(&builder, call, with->update, &opts);
-	update->workflow_execution = client_request_execution(&builder, start->workflow_id, "");
+	update->workflow_execution = client_request_execution(&builder, start_opts.id, "");
 	state = call->state;
 	state->wants_handle = true;
 	state->wants_outcome = opts.wait_for == TEMPORAL_UPDATE_COMPLETED;
 	state->run_id = state->first_run_id = "";
 	call->method = &rpc_workflow_execute_multi_operation;
 	call->took = took_multi;
-	return ready(
-		&builder, call, both(&builder, call, start, update), start->workflow_id, update);
+	return ready(&builder, call, both(&builder, call, start, update), start_opts.id,
+		with->update->name);
 }
 
 /* ---- the public forms ---- */
