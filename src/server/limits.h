@@ -18,11 +18,9 @@
 #define SERVER_ACTIVITY_FAILURE_MAX \
 	(4 * 1024) /* of a failure that is kept for the next attempt \
 						 */
-#define SERVER_BUFFERED_MAX     100
-#define SERVER_ID_MAX           1000
-#define SERVER_LINK_MAX         4000
-#define SERVER_FAIRNESS_KEY_MAX 64
-
+#define SERVER_BUFFERED_MAX         100
+#define SERVER_ID_MAX               1000
+#define SERVER_LINK_MAX             4000
 #define SERVER_FAIRNESS_KEY_MAX     64
 #define SERVER_FAIRNESS_WEIGHTS_MAX 1000 /* of one task queue */
 
@@ -65,7 +63,6 @@
 /* Pages. */
 #define SERVER_HISTORY_PAGE_MAX  256
 #define SERVER_NAMESPACE_PAGE    100
-#define SERVER_HISTORY_PAGE_MAX  256
 #define SERVER_LIST_PAGE_MAX     1000
 #define SERVER_ARCHIVED_PAGE_MAX 10000
 

@@ -232,7 +232,7 @@ struct execution {
 	int64_t signals;     /* received */
 	int64_t transitions; /* made */
 	int64_t records;     /* numbers given to ENTITY_BUFFERED, ENTITY_REQUEST_ID, callbacks */
-	/* recorded: the workflow task; see history/workflow_task.h */
+	/* recorded: the workflow task; see history/workflow_task.c */
 	int64_t task_scheduled_id; /* 0: there is none */
 	int64_t task_started_id;   /* 0: it is not started */
 	int32_t task_attempt;

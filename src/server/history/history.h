@@ -159,7 +159,7 @@ void attributes_task_timed_out(struct execution *execution, Enums__TimeoutType t
 void attributes_task_completed(
 	struct execution *execution, const Common__WorkerVersionStamp *stamp);
 
-/* matching.c: the advice on pollers that goes with the task that this poll gets, or NULL. */
+/* matching/matching.c: advice on pollers, which goes with the task that this poll gets, or NULL. */
 Taskqueue__PollerScalingDecision *matching_decision(struct request *request);
 
 /* properties.c: changes of memo or search attributes into the recorded ones. */
@@ -282,7 +282,7 @@ bool retry_kind(const Common__RetryPolicy *policy, const Failure__Failure *failu
 /* timer.c */
 void timer_arm(struct user_timer *timer);
 
-/* signal.c, cancel.c */
+/* signal.c; a request to cancel: external.h */
 void execution_signal(struct execution *execution,
 	const History__WorkflowExecutionSignaledEventAttributes *attributes,
 	const struct event_extras *extras);
