@@ -14,6 +14,7 @@
 static atomic_long fault_after = -1;
 static atomic_bool fault_sticky;
 static atomic_bool fault_seen;
+static _Thread_local bool failed; /* since mem_watch */
 
 /*
  * Counts down, and says no at the end. Without a lock two threads may both see the last one; the
@@ -58,19 +59,36 @@ void mem_fault_resume(long left)
 	atomic_store(&fault_after, left);
 }
 
+void mem_watch(void)
+{
+	failed = false;
+}
+
+int mem_watch_hit(void)
+{
+	return failed;
+}
+
+/* What an allocation gives. */
+static void *given(void *at)
+{
+	failed |= !at;
+	return at;
+}
+
 void *mem_alloc(size_t size)
 {
-	return fault_now() ? NULL : malloc(size ? size : 1);
+	return given(fault_now() ? NULL : malloc(size ? size : 1));
 }
 
 void *mem_zalloc(size_t size)
 {
-	return fault_now() ? NULL : calloc(1, size ? size : 1);
+	return given(fault_now() ? NULL : calloc(1, size ? size : 1));
 }
 
 void *mem_realloc(void *ptr, size_t size)
 {
-	return fault_now() ? NULL : realloc(ptr, size ? size : 1);
+	return given(fault_now() ? NULL : realloc(ptr, size ? size : 1));
 }
 
 char *mem_strdup(const char *text)

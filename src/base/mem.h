@@ -17,6 +17,11 @@ void *mem_realloc(void *ptr, size_t size) __attribute__((warn_unused_result));
 char *mem_strdup(const char *text) __attribute__((malloc, warn_unused_result));
 void mem_free(void *ptr);
 
+/* For those who cannot look at each allocation that is made for them: has one of this thread's
+ * failed since it called mem_watch()? */
+void mem_watch(void);
+int mem_watch_hit(void);
+
 /*
  * Test only: after `after` further allocations of any thread, one (`sticky` false) or all that
  * follow fail; a negative `after` turns it off. mem_fault_hit() says whether one has failed since.

@@ -99,6 +99,10 @@ void journal_submit(struct server *server)
 
 	append_all(server, out);
 	server->batch->len = 0;
+	if (server->failed) {
+		store_batch_free(out);
+		return;
+	}
 	if (store_submit(server->store, out, STORE_DURABLE, committed, server, &err) != TEMPORAL_OK)
 		server_fail(server, "%s", err.message);
 }
@@ -107,6 +111,11 @@ void journal_submit_other(struct server *server, struct store_batch *batch)
 {
 	struct temporal_error err;
 
+	/* It may be what was half made when the server failed. */
+	if (server->failed) {
+		store_batch_free(batch);
+		return;
+	}
 	server->submitted++;
 	if (store_submit(server->store, batch, STORE_DURABLE, committed, server, &err) !=
 		TEMPORAL_OK)
@@ -201,10 +210,13 @@ static bool apply_execution(struct server *server, const struct batch_entry *ent
 		return true;
 	}
 	execution = mem_zalloc(sizeof(*execution));
-	if (!execution)
-		return false;
-	*execution = read;
-	return state_execution_link(server, execution);
+	if (execution)
+		*execution = read;
+	if (execution && state_execution_link(server, execution))
+		return true;
+	record_finish(&state_execution_type, &read);
+	mem_free(execution);
+	return false;
 }
 
 static bool apply_activity(struct execution *execution, const struct batch_entry *entry)

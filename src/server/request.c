@@ -16,21 +16,35 @@
 #include "google/protobuf/any.pb-c.h"
 #include "proto/codec.h"
 #include "server/limits.h"
-#include "server/state.h"
+#include "server/transition.h"
 #include "temporal/api/common/v1/grpc_status.pb-c.h"
 
 #define TYPE_URL "type.googleapis.com/"
 
+#define RESERVE_SLOTS 16
+#define RESERVE_SLOT  2048 /* bytes, larger than any message of the API */
+
+/* Where there is no memory for a message: whoever makes it may go on, and nobody gets it. Each has
+ * a slot of its own, in turn, as what is put into a message must not be that message. */
+static void *reserve(const ProtobufCMessageDescriptor *type)
+{
+	static _Thread_local char slots[RESERVE_SLOTS][RESERVE_SLOT] __attribute__((aligned(16)));
+	static _Thread_local unsigned next;
+	ProtobufCMessage *message = (void *)slots[next++ % RESERVE_SLOTS];
+
+	memset(message, 0, RESERVE_SLOT);
+	message->descriptor = type;
+	return message;
+}
+
 void *request_message(struct request *request, const ProtobufCMessageDescriptor *type)
 {
-	static const uint64_t nothing[256]; /* larger than any message of the API */
 	void *message = proto_new(request->arena, type);
 
 	if (message)
 		return message;
 	server_no_memory(request->server);
-	/* The answer is not sent any more; what is written here is read by nobody. */
-	return (void *)(uintptr_t)nothing;
+	return reserve(type);
 }
 
 const char *request_text(struct request *request, const char *text)
@@ -62,6 +76,7 @@ void request_reply_now(struct request *request, const void *message)
 {
 	struct server *server = request->server;
 
+	transition_check_memory(server);
 	request->cancelled = NULL;
 	if (server->failed)
 		request->ops->fail(request, TEMPORAL_UNAVAILABLE, server->failure, NULL);

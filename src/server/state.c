@@ -186,8 +186,11 @@ void state_init(struct server *server, const struct server_io *io)
 
 uint64_t state_hash(const struct server *server, int64_t space, const char *name)
 {
+	/* A text of ours for which memory was out is NULL for the rest of the input. */
+	struct str text = str_from(name ? name : "");
+
 	return siphash13(
-		name, strlen(name), server->hash_key[0] ^ (uint64_t)space, server->hash_key[1]);
+		text.ptr, text.len, server->hash_key[0] ^ (uint64_t)space, server->hash_key[1]);
 }
 
 /* Finding. */
@@ -386,6 +389,23 @@ void state_open_remove(struct execution *execution)
 	execution->open_newer = execution->open_older = NULL;
 }
 
+static void leave_runs(struct execution *execution)
+{
+	struct server *server = execution->server;
+	uint64_t hash = state_hash(server, 0, execution->run_id);
+	struct execution *first = map_get(&server->runs, hash);
+
+	if (first != execution) {
+		while (first->next_hash != execution)
+			first = first->next_hash;
+		first->next_hash = execution->next_hash;
+	} else if (!execution->next_hash) {
+		(void)map_remove(&server->runs, hash);
+	} else if (!map_put(&server->runs, hash, execution->next_hash)) {
+		server_no_memory(server);
+	}
+}
+
 bool state_execution_link(struct server *server, struct execution *execution)
 {
 	struct server_namespace *space = state_namespace_by_id(server, execution->namespace_id);
@@ -400,8 +420,12 @@ bool state_execution_link(struct server *server, struct execution *execution)
 		execution->id = workflow_id_new(server, space, execution->workflow_id);
 	uint64_t hash = state_hash(server, 0, execution->run_id);
 	execution->next_hash = map_get(&server->runs, hash);
-	if (!execution->id || !map_put(&server->runs, hash, execution) ||
-		!map_put(&server->numbers, execution->number, execution)) {
+	if (!execution->id || !map_put(&server->runs, hash, execution)) {
+		server_no_memory(server);
+		return false;
+	}
+	if (!map_put(&server->numbers, execution->number, execution)) {
+		leave_runs(execution);
 		server_no_memory(server);
 		return false;
 	}
@@ -562,23 +586,6 @@ static void leave_id(struct execution *execution)
 	}
 	mem_free(id->id);
 	mem_free(id);
-}
-
-static void leave_runs(struct execution *execution)
-{
-	struct server *server = execution->server;
-	uint64_t hash = state_hash(server, 0, execution->run_id);
-	struct execution *first = map_get(&server->runs, hash);
-
-	if (first != execution) {
-		while (first->next_hash != execution)
-			first = first->next_hash;
-		first->next_hash = execution->next_hash;
-	} else if (!execution->next_hash) {
-		(void)map_remove(&server->runs, hash);
-	} else if (!map_put(&server->runs, hash, execution->next_hash)) {
-		server_no_memory(server);
-	}
 }
 
 void state_execution_free(struct execution *execution)

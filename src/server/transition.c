@@ -8,6 +8,9 @@
  * The state in memory is ahead of the disk, never behind it: what a later input sees may be lost by
  * a crash, but then its own answer was held back as well, since it waits for all batches before it.
  *
+ * Much of what is made of an input, a field of an event or of an answer, may be left out: so where
+ * any allocation of it has failed, none of it leaves, even if whoever made it went on without.
+ *
  * Loop's thread.
  */
 #include "server/transition.h"
@@ -133,8 +136,15 @@ void transition_begin(struct server *server)
 {
 	int64_t now = virtual_time_now(server);
 
+	mem_watch();
 	if (now > server->now_ns)
 		server->now_ns = now;
+}
+
+void transition_check_memory(struct server *server)
+{
+	if (mem_watch_hit())
+		server_no_memory(server);
 }
 
 static void seal(struct execution *execution)
@@ -186,6 +196,7 @@ static void queue_answers(struct server *server)
 
 void transition_submit(struct server *server)
 {
+	transition_check_memory(server);
 	if (!server->batch->len || server->failed)
 		return;
 	server->batch_durable = false;
@@ -199,6 +210,7 @@ void transition_end(struct server *server)
 	nexus_run(server);
 	matching_run(server);
 	seal_all(server);
+	transition_check_memory(server);
 	bool durable = server->batch_durable;
 	if (durable)
 		transition_submit(server);

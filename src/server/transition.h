@@ -42,6 +42,9 @@ void transition_activity(struct activity *activity);
 /* The begin of an input: the time. */
 void transition_begin(struct server *server);
 
+/* Before something of the input leaves: memory that was out in it stops the server. */
+void transition_check_memory(struct server *server);
+
 /*
  * The end of an input: tasks meet pollers, changed executions are recorded, and the batch leaves
  * for the store, unless all of it may wait for the next one (`transition_durable` was not called).

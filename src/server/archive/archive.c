@@ -146,7 +146,7 @@ bool archive_snapshot(struct execution *execution, const void **data, size_t *si
 	mem_free(gathered.data);
 	if (!*data)
 		server_no_memory(server);
-	return *data;
+	return !server->failed; /* else a record may be missing */
 }
 
 /* Blocks are of one transition each; the store gets larger parts. Their number. */
@@ -270,6 +270,10 @@ static bool submit_some(struct server *server)
 	archive->submitted++;
 	while (archive->due.first && !server->failed && bytes < BATCH_BYTES)
 		bytes += take_due(server, out);
+	if (server->failed) {
+		store_batch_free(out);
+		return false;
+	}
 	enum temporal_code code =
 		store_submit(server->store, out, STORE_LAZY, committed, server, &err);
 	if (code == TEMPORAL_OK)

@@ -102,11 +102,16 @@ static Google__Duration *duration(struct request *request, int64_t ms)
 	return out;
 }
 
-static void *decode(
-	struct request *request, const ProtobufCMessageDescriptor *type, const struct bytes *data)
+/* What is recorded of an activity as a message. NULL: nothing, or the server has failed. */
+static void *decode(const struct activity *activity, struct arena *arena,
+	const ProtobufCMessageDescriptor *type, const struct bytes *data)
 {
-	return data->len ? proto_decode(request->arena, type, data->ptr, data->len, NULL, NULL)
-			 : NULL;
+	void *message =
+		data->len ? proto_decode(arena, type, data->ptr, data->len, NULL, NULL) : NULL;
+
+	if (data->len && !message)
+		server_no_memory(server_of(activity));
+	return message;
 }
 
 static void describe(struct activity *activity, struct request *request,
@@ -141,11 +146,11 @@ static void describe(struct activity *activity, struct request *request,
 	out->activity_id = scheduled->activity_id;
 	out->header = scheduled->header;
 	out->input = scheduled->input;
-	out->retry_policy =
-		decode(request, &common__retry_policy__descriptor, &activity->retry_policy);
+	out->retry_policy = decode(activity, request->arena, &common__retry_policy__descriptor,
+		&activity->retry_policy);
 	out->priority = activity_priority(activity, request->arena);
-	out->heartbeat_details =
-		decode(request, &common__payloads__descriptor, &activity->heartbeat_details);
+	out->heartbeat_details = decode(activity, request->arena, &common__payloads__descriptor,
+		&activity->heartbeat_details);
 	out->attempt = activity->attempt;
 	out->scheduled_time = proto_timestamp_new(request->arena, activity->scheduled_ns);
 	out->current_attempt_scheduled_time =
@@ -204,9 +209,8 @@ static int64_t add_started(struct activity *activity)
 	started.identity = activity->identity;
 	started.request_id = activity->request_id;
 	started.attempt = activity->attempt;
-	if (activity->last_failure.len)
-		started.last_failure = proto_decode(scratch, &failure__failure__descriptor,
-			activity->last_failure.ptr, activity->last_failure.len, NULL, NULL);
+	started.last_failure =
+		decode(activity, scratch, &failure__failure__descriptor, &activity->last_failure);
 	int64_t id = event_add_with(activity->execution,
 		ENUMS__EVENT_TYPE__EVENT_TYPE_ACTIVITY_TASK_STARTED, &started, &extras);
 	/* A buffered one has no number yet; what is not 0 is replaced when it has (event.c). */
@@ -307,9 +311,8 @@ static void keep_failure(struct activity *activity, const Failure__Failure *fail
 
 static bool retry_allowed(const struct activity *activity, const Failure__Failure *failure)
 {
-	const Common__RetryPolicy *policy =
-		proto_decode(&server_of(activity)->scratch, &common__retry_policy__descriptor,
-			activity->retry_policy.ptr, activity->retry_policy.len, NULL, NULL);
+	const Common__RetryPolicy *policy = decode(activity, &server_of(activity)->scratch,
+		&common__retry_policy__descriptor, &activity->retry_policy);
 
 	return policy && retry_kind(policy, failure);
 }
@@ -319,22 +322,21 @@ static bool retry(
 	struct activity *activity, const Failure__Failure *failure, Enums__RetryState *state)
 {
 	struct server *server = server_of(activity);
-	const Common__RetryPolicy *policy = NULL;
+	const Common__RetryPolicy *policy;
 	int64_t expires_ns = 0, delay_ms;
 
 	if (activity->cancel_requested_id) {
 		*state = ENUMS__RETRY_STATE__RETRY_STATE_CANCEL_REQUESTED;
 		return false;
 	}
-	if (activity->paused && activity->retry_policy.len && retry_allowed(activity, failure)) {
+	if (activity->paused && retry_allowed(activity, failure)) {
 		keep_failure(activity, failure);
 		activity_hold(activity);
 		*state = ENUMS__RETRY_STATE__RETRY_STATE_IN_PROGRESS;
 		return true;
 	}
-	if (activity->retry_policy.len)
-		policy = proto_decode(&server->scratch, &common__retry_policy__descriptor,
-			activity->retry_policy.ptr, activity->retry_policy.len, NULL, NULL);
+	policy = decode(activity, &server->scratch, &common__retry_policy__descriptor,
+		&activity->retry_policy);
 	if (activity->schedule_to_close_ms)
 		expires_ns =
 			activity->scheduled_ns + activity->schedule_to_close_ms * PROTO_NS_PER_MS;
@@ -393,19 +395,16 @@ static void timed_out(struct activity *activity, Enums__TimeoutType type)
 	Enums__RetryState state;
 
 	info.timeout_type = type;
-	if (activity->heartbeat_details.len)
-		info.last_heartbeat_details = proto_decode(scratch, &common__payloads__descriptor,
-			activity->heartbeat_details.ptr, activity->heartbeat_details.len, NULL,
-			NULL);
+	info.last_heartbeat_details = decode(
+		activity, scratch, &common__payloads__descriptor, &activity->heartbeat_details);
 	failure.message = timeout_text(type);
 	failure.source = "Server";
 	failure.failure_info_case = FAILURE__FAILURE__FAILURE_INFO_TIMEOUT_FAILURE_INFO;
 	failure.timeout_failure_info = &info;
 	if (retry(activity, &failure, &state))
 		return;
-	if (activity->last_failure.len)
-		failure.cause = proto_decode(scratch, &failure__failure__descriptor,
-			activity->last_failure.ptr, activity->last_failure.len, NULL, NULL);
+	failure.cause =
+		decode(activity, scratch, &failure__failure__descriptor, &activity->last_failure);
 	if (type == ENUMS__TIMEOUT_TYPE__TIMEOUT_TYPE_SCHEDULE_TO_CLOSE ||
 		type == ENUMS__TIMEOUT_TYPE__TIMEOUT_TYPE_SCHEDULE_TO_START)
 		state = ENUMS__RETRY_STATE__RETRY_STATE_TIMEOUT;
