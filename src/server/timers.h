@@ -15,6 +15,18 @@ struct timers_entry {
 	size_t at; /* its place in the heap, from 1; 0: it is not armed */
 };
 
+/* So much later. A duration of the API may be 10,000 years: what lies beyond the end of time is
+ * INT64_MAX, which is never due. `ms` is not negative. */
+static inline int64_t timers_after(int64_t from_ns, int64_t ms)
+{
+	int64_t ns, at_ns;
+
+	if (__builtin_mul_overflow(ms, INT64_C(1000000), &ns) ||
+		__builtin_add_overflow(from_ns, ns, &at_ns))
+		return INT64_MAX;
+	return at_ns;
+}
+
 /* Zeroed: empty. */
 struct timers {
 	struct timers_entry **heap; /* [1 .. count] */

@@ -338,8 +338,7 @@ static bool retry(
 	policy = decode(activity, &server->scratch, &common__retry_policy__descriptor,
 		&activity->retry_policy);
 	if (activity->schedule_to_close_ms)
-		expires_ns =
-			activity->scheduled_ns + activity->schedule_to_close_ms * PROTO_NS_PER_MS;
+		expires_ns = timers_after(activity->scheduled_ns, activity->schedule_to_close_ms);
 	delay_ms = retry_backoff_ms(
 		policy, activity->attempt, server->now_ns, expires_ns, failure, state);
 	if (delay_ms < 0)
@@ -349,7 +348,7 @@ static bool retry(
 	activity->attempt++;
 	activity->state = ACTIVITY_BACKING_OFF;
 	activity->attempt_completed_ns = server->now_ns;
-	activity->attempt_scheduled_ns = server->now_ns + delay_ms * PROTO_NS_PER_MS;
+	activity->attempt_scheduled_ns = timers_after(server->now_ns, delay_ms);
 	activity->started_ns = 0;
 	matching_withdraw(&activity->task);
 	transition_activity(activity);

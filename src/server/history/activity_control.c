@@ -184,7 +184,7 @@ static int64_t due_by_policy(const struct activity *activity)
 		&common__retry_policy__descriptor, activity->retry_policy.ptr,
 		activity->retry_policy.len, NULL, NULL);
 	delay_ms = retry_backoff_ms(policy, activity->attempt, server->now_ns, 0, &any, &state);
-	return activity->attempt_completed_ns + (delay_ms > 0 ? delay_ms : 0) * PROTO_NS_PER_MS;
+	return timers_after(activity->attempt_completed_ns, delay_ms > 0 ? delay_ms : 0);
 }
 
 void activity_set_options(struct activity *activity, const struct activity_options *options)

@@ -87,7 +87,7 @@ static void dispatch(struct query *query)
 	sticky->sticky = true;
 	matching_offer(sticky, &query->task);
 	if (!timers_set(&server->timers, &query->sticky_timer,
-		    server->now_ns + execution->sticky_timeout_ms * PROTO_NS_PER_MS, sticky_silent))
+		    timers_after(server->now_ns, execution->sticky_timeout_ms), sticky_silent))
 		server_no_memory(server);
 }
 

@@ -63,7 +63,7 @@ static int64_t copy_chunk(
 
 static int64_t expiry(const struct execution *run, int64_t timeout_ms)
 {
-	return timeout_ms ? run->server->now_ns + timeout_ms * PROTO_NS_PER_MS : 0;
+	return timeout_ms ? timers_after(run->server->now_ns, timeout_ms) : 0;
 }
 
 /* What a run is started with, as the base run was; its time begins now. */

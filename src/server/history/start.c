@@ -27,12 +27,10 @@ static void take_timeouts(struct execution *execution, const struct start_opts *
 	execution->execution_expires_ns = opts->execution_expires_ns;
 	/* To the millisecond; a delay of the first task shortens what is left for the work. */
 	if (timeouts.whole_ms && !execution->execution_expires_ns)
-		execution->execution_expires_ns =
-			(now + ROUND_NS) / PROTO_NS_PER_MS * PROTO_NS_PER_MS +
-			timeouts.whole_ms * PROTO_NS_PER_MS;
+		execution->execution_expires_ns = timers_after(
+			(now + ROUND_NS) / PROTO_NS_PER_MS * PROTO_NS_PER_MS, timeouts.whole_ms);
 	if (timeouts.run_ms)
-		execution->run_expires_ns =
-			now + (timeouts.run_ms + opts->delay_ms) * PROTO_NS_PER_MS;
+		execution->run_expires_ns = timers_after(now, timeouts.run_ms + opts->delay_ms);
 	if (execution->execution_expires_ns &&
 		(!timeouts.run_ms || execution->run_expires_ns > execution->execution_expires_ns))
 		execution->run_expires_ns = execution->execution_expires_ns;
@@ -81,7 +79,7 @@ static void take(struct execution *execution, const struct start_opts *opts)
 	state_set_bytes(server, &execution->retry_policy, in->retry_policy);
 	execution->attempt = in->attempt ? in->attempt : 1;
 	execution->start_ns = server->now_ns;
-	execution->execution_ns = server->now_ns + opts->delay_ms * PROTO_NS_PER_MS;
+	execution->execution_ns = timers_after(server->now_ns, opts->delay_ms);
 	execution->status = ENUMS__WORKFLOW_EXECUTION_STATUS__WORKFLOW_EXECUTION_STATUS_RUNNING;
 	take_parent(execution, in);
 	take_timeouts(execution, opts);
@@ -156,7 +154,7 @@ void start_first_task(struct execution *execution, int64_t delay_ms)
 		return;
 	}
 	execution->backing_off = true;
-	execution->first_task_due_ns = execution->server->now_ns + delay_ms * PROTO_NS_PER_MS;
+	execution->first_task_due_ns = timers_after(execution->server->now_ns, delay_ms);
 	start_arm(execution);
 }
 

@@ -66,7 +66,7 @@ void workflow_task_arm(struct execution *execution)
 	if (execution->task_started_id)
 		due = execution->task_started_ns + execution->task_timeout_now_ms * PROTO_NS_PER_MS;
 	else if (execution->task.queue && execution->task.queue->sticky)
-		due = execution->task_scheduled_ns + execution->sticky_timeout_ms * PROTO_NS_PER_MS;
+		due = timers_after(execution->task_scheduled_ns, execution->sticky_timeout_ms);
 	else if (execution->task_speculative)
 		due = execution->task_scheduled_ns + SERVER_SPECULATIVE_MS * PROTO_NS_PER_MS;
 	else

@@ -109,6 +109,27 @@ static void times(void **state)
 	assert_string_equal(start_text(&in), "invalid CronSchedule.");
 }
 
+/* The longest durations of the API lead beyond the end of the clock: never, not long ago. */
+static void times_beyond_the_end(void **state)
+{
+	Workflowservice__StartWorkflowExecutionRequest in = run_start_request("w");
+	Google__Duration longest = GOOGLE__DURATION__INIT;
+
+	(void)state;
+	longest.seconds = PROTO_DURATION_MAX;
+	in.workflow_execution_timeout = in.workflow_run_timeout = &longest;
+	in.workflow_start_delay = &longest;
+	assert_string_equal(start_text(&in), "");
+	const struct execution *run = run_of("w");
+	assert_true(run->execution_expires_ns == INT64_MAX);
+	assert_true(run->run_expires_ns == INT64_MAX);
+	assert_true(run->first_task_due_ns > INT64_MAX - MS);
+	assert_true(run->backing_off);
+	world_pass(1000 * MS);
+	assert_true(state_running(run));
+	assert_true(run->backing_off);
+}
+
 static void retry_policies(void **state)
 {
 	Workflowservice__StartWorkflowExecutionRequest in = run_start_request("w");
@@ -368,6 +389,7 @@ int main(void)
 		TEST(names),
 		TEST(names_at_their_limit),
 		TEST(times),
+		TEST(times_beyond_the_end),
 		TEST(retry_policies),
 		TEST(priorities),
 		TEST(links),

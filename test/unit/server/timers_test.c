@@ -74,11 +74,22 @@ static void is_never_early(void **state)
 	timers_finish(&timers);
 }
 
+static void later_ends_at_never(void **state)
+{
+	(void)state;
+	assert_true(timers_after(5, 0) == 5);
+	assert_true(timers_after(5, 2) == 2000005);
+	assert_true(timers_after(1, INT64_MAX / 1000000) == INT64_MAX / 1000000 * 1000000 + 1);
+	assert_true(timers_after(1000000, INT64_MAX / 1000000) == INT64_MAX);
+	assert_true(timers_after(0, INT64_MAX / 1000000 + 1) == INT64_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fires_in_order),
 		cmocka_unit_test(is_never_early),
+		cmocka_unit_test(later_ends_at_never),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
