@@ -167,14 +167,11 @@ static void keep_closed(
 		return;
 	}
 	op->closed = copy;
-	copy->workflow_id = keep_text(batch, copy->workflow_id);
-	copy->run_id = keep_text(batch, copy->run_id);
-	copy->type = keep_text(batch, copy->type);
-	copy->task_queue = keep_text(batch, copy->task_queue);
-	copy->parent_workflow_id = keep_text(batch, copy->parent_workflow_id);
-	copy->parent_run_id = keep_text(batch, copy->parent_run_id);
-	copy->root_workflow_id = keep_text(batch, copy->root_workflow_id);
-	copy->root_run_id = keep_text(batch, copy->root_run_id);
+	for (int i = 0; i < CLOSED_TEXTS; i++) {
+		const char **text = closed_text(copy, i);
+
+		*text = keep_text(batch, *text);
+	}
 	copy->info = keep(batch, copy->info, copy->info_size);
 	keep_attributes(batch, copy);
 }

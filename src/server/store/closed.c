@@ -57,6 +57,15 @@ static int put_row(struct store_conn *conn, const struct store_closed *c)
 		(int64_t)closed_checksum(c));
 }
 
+const char **closed_text(struct store_closed *closed, int i)
+{
+	const char **const texts[CLOSED_TEXTS] = { &closed->workflow_id, &closed->run_id,
+		&closed->type, &closed->task_queue, &closed->parent_workflow_id,
+		&closed->parent_run_id, &closed->root_workflow_id, &closed->root_run_id };
+
+	return texts[i];
+}
+
 int closed_put(struct store_conn *conn, const struct store_op *op)
 {
 	const struct store_closed *closed = op->closed;
@@ -98,14 +107,6 @@ bool closed_read(sqlite3_stmt *stmt, struct store_closed *out)
 		.run = (uint64_t)sqlite3_column_int64(stmt, 0),
 		.name_space = (uint32_t)sqlite3_column_int64(stmt, 1),
 		.status = sqlite3_column_int(stmt, 2),
-		.workflow_id = store_column_text(stmt, 3),
-		.run_id = store_column_text(stmt, 4),
-		.type = store_column_text(stmt, 5),
-		.task_queue = store_column_text(stmt, 6),
-		.parent_workflow_id = store_column_text(stmt, 7),
-		.parent_run_id = store_column_text(stmt, 8),
-		.root_workflow_id = store_column_text(stmt, 9),
-		.root_run_id = store_column_text(stmt, 10),
 		.start_ns = sqlite3_column_int64(stmt, 11),
 		.execution_ns = sqlite3_column_int64(stmt, 12),
 		.close_ns = sqlite3_column_int64(stmt, 13),
@@ -116,6 +117,8 @@ bool closed_read(sqlite3_stmt *stmt, struct store_closed *out)
 		.info = info ? info : "",
 		.info_size = (size_t)sqlite3_column_bytes(stmt, 18),
 	};
+	for (int i = 0; i < CLOSED_TEXTS; i++)
+		*closed_text(out, i) = store_column_text(stmt, 3 + i);
 	return sqlite3_column_int64(stmt, 19) == (int64_t)closed_checksum(out);
 }
 
@@ -129,18 +132,15 @@ enum temporal_code closed_damaged(uint64_t run, struct temporal_error *err)
 bool closed_copy(struct arena *arena, const struct store_closed *closed, struct store_closed *out)
 {
 	*out = *closed;
-	out->workflow_id = arena_strdup(arena, closed->workflow_id);
-	out->run_id = arena_strdup(arena, closed->run_id);
-	out->type = arena_strdup(arena, closed->type);
-	out->task_queue = arena_strdup(arena, closed->task_queue);
-	out->parent_workflow_id = arena_strdup(arena, closed->parent_workflow_id);
-	out->parent_run_id = arena_strdup(arena, closed->parent_run_id);
-	out->root_workflow_id = arena_strdup(arena, closed->root_workflow_id);
-	out->root_run_id = arena_strdup(arena, closed->root_run_id);
+	for (int i = 0; i < CLOSED_TEXTS; i++) {
+		const char **text = closed_text(out, i);
+
+		*text = arena_strdup(arena, *text);
+		if (!*text)
+			return false;
+	}
 	out->info = arena_memdup(arena, closed->info, closed->info_size);
-	return out->workflow_id && out->run_id && out->type && out->task_queue &&
-	       out->parent_workflow_id && out->parent_run_id && out->root_workflow_id &&
-	       out->root_run_id && out->info;
+	return out->info;
 }
 
 static enum temporal_code find(struct store_conn *conn, sqlite3_stmt *stmt, const char *workflow_id,

@@ -102,6 +102,10 @@ int journal_drop(struct journal *journal, struct store_conn *conn, uint64_t run)
 
 /* ---- Closed runs ---- */
 
+/* The place of each of a closed run's texts, in the order of their columns. */
+#define CLOSED_TEXTS 8
+const char **closed_text(struct store_closed *closed, int i);
+
 int closed_put(struct store_conn *conn, const struct store_op *op);
 /* Deletes; adds to *deleted if there was one. */
 int closed_delete(struct store_conn *conn, uint64_t run, int64_t *deleted);
