@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "server/store/checksum.h"
 #include "server/store/internal.h"
 #include "server/store/lock.h"
 #include "server/store/schema.h"
@@ -32,24 +31,20 @@ static enum temporal_code check_pages(struct store_conn *conn, struct temporal_e
 static enum temporal_code check_part(
 	sqlite3_stmt *stmt, uint64_t *run, int64_t *next, struct temporal_error *err)
 {
-	int64_t part = sqlite3_column_int64(stmt, 0), events = sqlite3_column_int64(stmt, 1);
-	int64_t first = part & STORE_EVENT_MAX;
-	uint64_t owner = (uint64_t)part >> 20;
-	const void *data = sqlite3_column_blob(stmt, 3);
-	uint32_t checksum = store_checksum(owner, (uint64_t)first, (uint64_t)events,
-		data ? data : "", (size_t)sqlite3_column_bytes(stmt, 3));
-
-	if (checksum != (uint32_t)sqlite3_column_int64(stmt, 2))
-		return error_set(err, TEMPORAL_DATA_LOSS,
-			"events %lld and on of run %llu are damaged: their checksum differs",
-			(long long)first, (unsigned long long)owner);
+	uint64_t owner = (uint64_t)sqlite3_column_int64(stmt, 0) >> 20;
 	int64_t expected = owner == *run ? *next : 1;
-	if (first != expected)
+	struct store_history part;
+	enum temporal_code code = closed_part(stmt, owner, &part, err);
+
+	if (code != TEMPORAL_OK)
+		return code;
+	if (part.first_event != expected)
 		return error_set(err, TEMPORAL_DATA_LOSS,
 			"the history of run %llu has event %lld where event %lld was expected",
-			(unsigned long long)owner, (long long)first, (long long)expected);
+			(unsigned long long)owner, (long long)part.first_event,
+			(long long)expected);
 	*run = owner;
-	*next = first + events;
+	*next = part.first_event + part.events;
 	return TEMPORAL_OK;
 }
 

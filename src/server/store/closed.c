@@ -225,8 +225,7 @@ static sqlite3_stmt *history_statement(struct store_conn *conn, const struct sto
 	return store_sql(conn, SQL_HISTORY_BACKWARD, "ii", first, read->from ? from : last);
 }
 
-/* The current row, checked; its data holds until the next step. */
-static enum temporal_code read_part(
+enum temporal_code closed_part(
 	sqlite3_stmt *stmt, uint64_t run, struct store_history *part, struct temporal_error *err)
 {
 	const void *data = sqlite3_column_blob(stmt, 3);
@@ -248,7 +247,7 @@ static enum temporal_code read_part(
 static enum temporal_code take_part(
 	sqlite3_stmt *stmt, struct store_read *read, struct store_history *part)
 {
-	enum temporal_code code = read_part(stmt, read->run, part, &read->err);
+	enum temporal_code code = closed_part(stmt, read->run, part, &read->err);
 
 	if (code != TEMPORAL_OK)
 		return code;
@@ -330,7 +329,7 @@ static enum temporal_code load_parts(struct store_conn *conn, sqlite3_stmt *stmt
 	int code;
 
 	while ((code = sqlite3_step(stmt)) == SQLITE_ROW && result == TEMPORAL_OK) {
-		result = read_part(stmt, run, &part, err);
+		result = closed_part(stmt, run, &part, err);
 		if (result == TEMPORAL_OK && part.first_event != next)
 			result = missing_events(run, part.first_event, err);
 		if (result == TEMPORAL_OK)

@@ -111,6 +111,9 @@ int closed_put(struct store_conn *conn, const struct store_op *op);
 int closed_delete(struct store_conn *conn, uint64_t run, int64_t *deleted);
 /* The current row; its pointers hold until the next step. False when its checksum differs. */
 bool closed_read(sqlite3_stmt *stmt, struct store_closed *out);
+/* The current row of a history of this run, checked; its data holds until the next step. */
+enum temporal_code closed_part(
+	sqlite3_stmt *stmt, uint64_t run, struct store_history *part, struct temporal_error *err);
 /* DATA_LOSS, told. */
 enum temporal_code closed_damaged(uint64_t run, struct temporal_error *err);
 /* A copy of which everything is in the arena. False when memory is out. */
