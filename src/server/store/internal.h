@@ -26,6 +26,8 @@ struct store_items {
 
 void store_items_init(struct store_items *items);
 void store_items_add(struct store_items *items, struct store_item *item);
+/* Puts all of one list behind the other; it is empty then. */
+void store_items_move(struct store_items *to, struct store_items *from);
 
 /* Makes an empty database at the path if there is none, in one piece; if it can. */
 void store_create(const char *path);

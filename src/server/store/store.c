@@ -27,15 +27,21 @@ void store_items_add(struct store_items *items, struct store_item *item)
 	items->last = &item->next;
 }
 
+void store_items_move(struct store_items *to, struct store_items *from)
+{
+	if (!from->first)
+		return;
+	*to->last = from->first;
+	to->last = from->last;
+	store_items_init(from);
+}
+
 /* ---- The way back ---- */
 
 void store_publish(struct store *store, struct store_items *items)
 {
 	pthread_mutex_lock(&store->lock);
-	if (items->first) {
-		*store->done.last = items->first;
-		store->done.last = items->last;
-	}
+	store_items_move(&store->done, items);
 	bool wake = !store->woken &&
 		    (store->done.first || (atomic_load(&store->failed) && !store->failure_told));
 	if (wake)

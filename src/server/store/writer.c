@@ -238,16 +238,13 @@ static void note_commit(struct store *store, const struct store_items *group, in
 
 /*
  * With the lock: the failure is that of the group and, since they may build on it, of all that are
- * queued. Until the owner has been told, nothing more is taken.
+ * queued. Until the owner has been told, nothing more is taken. So all of them go to the done list
+ * at once: a store_step() between the two would take the owner for told. The group is empty then.
  */
 static void fail_group(struct store *store, struct store_items *group, enum temporal_code code,
 	const struct temporal_error *err)
 {
-	if (store->queue.first) {
-		*group->last = store->queue.first;
-		group->last = store->queue.last;
-	}
-	store_items_init(&store->queue);
+	store_items_move(group, &store->queue);
 	store->queued_batches = store->queued_bytes = 0;
 	store->urgent = false;
 	store->lazy_due_ns = 0;
@@ -259,6 +256,7 @@ static void fail_group(struct store *store, struct store_items *group, enum temp
 		batch->err = *err;
 		batch->err.code = code;
 	}
+	store_items_move(&store->done, group);
 }
 
 static void commit_group(struct store *store, struct store_items *group)
@@ -330,9 +328,9 @@ static bool refuse_rest(struct store *store)
 
 	store_items_init(&group);
 	pthread_mutex_lock(&store->lock);
+	bool any = store->queue.first;
 	fail_group(store, &group, TEMPORAL_UNAVAILABLE, &store->failure);
 	pthread_mutex_unlock(&store->lock);
-	bool any = group.first;
 	store_publish(store, &group);
 	return any;
 }

@@ -337,6 +337,59 @@ static void what_builds_on_a_rollback_fails(void **state)
 	fault_disk_free(disk);
 }
 
+/* What the owner of a store with threads of its own hears, in order. */
+struct chain {
+	int told, ok, ok_after;
+};
+
+static void on_link(void *user, const struct store_done *done)
+{
+	struct chain *chain = user;
+
+	chain->told += done->code != TEMPORAL_OK;
+	chain->ok += done->code == TEMPORAL_OK;
+	chain->ok_after += done->code == TEMPORAL_OK && chain->told;
+}
+
+/*
+ * The same while the owner steps and submits as fast as it can beside the writer's thread: of a
+ * chain of batches none is committed behind one that was rolled back, until that has been told.
+ */
+static void no_step_comes_before_the_news(void **state)
+{
+	for (int round = 0; round < 100; round++) {
+		struct fault_disk *disk = fault_disk_new("disk", 1);
+		struct store_opts opts = manual;
+		struct outcomes before = { 0 };
+		struct recovered recovered;
+		struct chain chain = { 0 };
+		int submitted = 0;
+
+		struct store *store = open_store(&opts, &recovered);
+		assert_int_equal(append_text(store, 1, 1, "one", &before), TEMPORAL_OK);
+		settle(store);
+		store_close(store);
+		opts.manual = false;
+		opts.wal_pages = 100000; /* no checkpoint, whose failure would not be told */
+		store = store_open(&opts, NULL);
+		assert_non_null(store);
+		fault_disk_fail_after(disk, 20 + round % 7, SQLITE_FULL, false);
+		assert_int_equal(recover(store, &recovered, NULL), TEMPORAL_OK);
+		while (!chain.told) {
+			struct store_batch *batch = store_batch_new();
+
+			store_batch_append(batch, 1, 1, "link", 4);
+			submitted += store_submit(store, batch, STORE_DURABLE, on_link, &chain,
+					     NULL) == TEMPORAL_OK;
+			store_step(store);
+		}
+		store_close(store);
+		assert_int_equal(chain.told + chain.ok, submitted);
+		assert_int_equal(chain.ok_after, 0);
+		fault_disk_free(disk);
+	}
+}
+
 /* A changed byte anywhere in the file is found by the check, or was in no row. */
 static void damage_is_found(void **state)
 {
@@ -376,6 +429,7 @@ int main(void)
 		cmocka_unit_test(full_disk_is_rolled_back),
 		cmocka_unit_test(memory_runs_out),
 		cmocka_unit_test(what_builds_on_a_rollback_fails),
+		cmocka_unit_test(no_step_comes_before_the_news),
 		cmocka_unit_test(damage_is_found),
 	};
 
