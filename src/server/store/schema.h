@@ -10,7 +10,7 @@
 #define STORE_APPLICATION_ID 0x546d7043
 #define STORE_SCHEMA_VERSION 3
 
-/* The columns of closed_run, in the order in which closed.c reads and apply.c binds them. */
+/* The columns of closed_run, in the order in which closed.c binds and reads them. */
 #define STORE_CLOSED_COLUMNS \
 	"run, name_space, status, workflow_id, run_id, type, task_queue," \
 	"parent_workflow_id, parent_run_id, root_workflow_id, root_run_id," \
