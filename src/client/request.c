@@ -132,24 +132,27 @@ Common__Payloads *client_request_input_payloads(struct client_request *builder,
 	return made->n_payloads ? made : NULL;
 }
 
-/* The maps of the API have the same shape but three types. */
+/* The maps of the API have the same shape but three types. The entries are linked last, since each
+ * may be the same scrap as the map. */
 #define REQUEST_MAP(builder_, from_, Type_, prefix_) \
 	do { \
 		const struct temporal_entries *given_ = (from_); \
+		Type_##__FieldsEntry **fields_; \
 		Type_ *made_; \
 		if (!given_ || !given_->count) \
 			return NULL; \
 		made_ = REQUEST_NEW((builder_), Type_, prefix_); \
-		made_->fields = new_array((builder_), given_->count); \
-		for (size_t i_ = 0; i_ < given_->count && made_->fields; i_++) { \
+		fields_ = new_array((builder_), given_->count); \
+		for (size_t i_ = 0; i_ < given_->count && fields_; i_++) { \
 			Type_##__FieldsEntry *field_ = REQUEST_NEW( \
 				(builder_), Type_##__FieldsEntry, prefix_##__fields_entry); \
 			field_->key = given_->items[i_].key; \
 			field_->value = \
 				noted((builder_), convert_payload_to_api((builder_)->arena, \
 							  &given_->items[i_].value)); \
-			made_->fields[i_] = field_; \
+			fields_[i_] = field_; \
 		} \
+		made_->fields = fields_; \
 		made_->n_fields = given_->count; \
 		return made_; \
 	} while (0)
@@ -171,13 +174,14 @@ Common__Header *client_request_header(
 Common__SearchAttributes *client_request_search_attributes(
 	struct client_request *builder, const struct temporal_entries *from)
 {
+	Common__SearchAttributes__IndexedFieldsEntry **fields;
 	Common__SearchAttributes *made;
 
 	if (!from || !from->count)
 		return NULL;
 	made = REQUEST_NEW(builder, Common__SearchAttributes, common__search_attributes);
-	made->indexed_fields = new_array(builder, from->count);
-	for (size_t i = 0; i < from->count && made->indexed_fields; i++) {
+	fields = new_array(builder, from->count);
+	for (size_t i = 0; i < from->count && fields; i++) {
 		Common__SearchAttributes__IndexedFieldsEntry *field =
 			REQUEST_NEW(builder, Common__SearchAttributes__IndexedFieldsEntry,
 				common__search_attributes__indexed_fields_entry);
@@ -185,8 +189,9 @@ Common__SearchAttributes *client_request_search_attributes(
 		field->key = from->items[i].key;
 		field->value = noted(
 			builder, convert_payload_to_api(builder->arena, &from->items[i].value));
-		made->indexed_fields[i] = field;
+		fields[i] = field;
 	}
+	made->indexed_fields = fields;
 	made->n_indexed_fields = from->count;
 	return made;
 }

@@ -92,7 +92,11 @@ static void expect_all_stages(struct fixture *f)
 static enum temporal_code update_and_wait(struct fixture *f)
 {
 	const struct temporal_header header = { "padding", f->padding };
-	const struct temporal_update_opts opts = { .rpc_headers = &header, .n_rpc_headers = 1 };
+	const struct temporal_entry note = { .key = "note", .value = { .data = { "1", 1 } } };
+	const struct temporal_entries notes = { &note, 1 };
+	const struct temporal_update_opts opts = {
+		.rpc_headers = &header, .n_rpc_headers = 1, .headers = &notes
+	};
 
 	f->err = (struct temporal_error){ .code = TEMPORAL_OK };
 	temporal_result_unref(temporal_update_named(f->run, "refill", nothing, &opts, &f->err));
@@ -148,7 +152,11 @@ static const Common__GrpcStatus *which_failed(struct fixture *f, enum temporal_c
 
 static enum temporal_code update_with_start(struct fixture *f)
 {
+	const struct temporal_entry note = { .key = "note", .value = { .data = { "1", 1 } } };
+	const struct temporal_entries notes = { &note, 1 };
 	const struct temporal_start_opts opts = { .task_queue = "orders",
+		.memo = &notes,
+		.search_attributes = &notes,
 		.id_conflict_policy = TEMPORAL_ID_CONFLICT_USE_EXISTING };
 	const struct temporal_header header = { "padding", f->padding };
 	const struct temporal_update_opts update_opts = { .rpc_headers = &header,
@@ -229,7 +237,7 @@ static void fail_allocations(
 /* With the arena full at each of the request's parts. */
 static void fail_all_that_follow(struct fixture *f, enum temporal_code (*call)(struct fixture *f))
 {
-	for (size_t n = 0; n < sizeof(f->padding); n += 24) {
+	for (size_t n = 0; n < sizeof(f->padding); n += 8) {
 		memset(f->padding, 'x', n);
 		fail_allocations(f, call, true);
 	}
