@@ -337,14 +337,17 @@ bool marker_read_local(
 
 /* ---- writing ---- */
 
-/* As a JSON string, with its quotation marks. */
-static char *quoted(struct arena *arena, const char *text)
+/* Bytes that a text may take as a JSON string, quotation marks included. */
+static size_t quoted_max(const char *text)
+{
+	return strlen(text) * 6 + 2;
+}
+
+/* As a JSON string, with its quotation marks; returns the place behind. */
+static char *put_quoted(char *to, const char *text)
 {
 	static const char digits[] = "0123456789abcdef";
-	char *out = arena_alloc(arena, strlen(text) * 6 + 3), *to = out;
 
-	if (!out)
-		return NULL;
 	*to++ = '"';
 	for (; *text; text++) {
 		unsigned char c = (unsigned char)*text;
@@ -362,7 +365,15 @@ static char *quoted(struct arena *arena, const char *text)
 		}
 	}
 	*to++ = '"';
-	*to = '\0';
+	return to;
+}
+
+static char *quoted(struct arena *arena, const char *text)
+{
+	char *out = arena_alloc(arena, quoted_max(text) + 1);
+
+	if (out)
+		*put_quoted(out, text) = '\0';
 	return out;
 }
 
@@ -466,16 +477,24 @@ static int by_name(const void *a, const void *b)
 
 Common__Payload *marker_versions(struct arena *arena, const char **ids, size_t count)
 {
-	char *list = arena_strdup(arena, "[");
+	size_t size = sizeof("[]");
 	Common__Payload *payload;
+	char *list, *to;
 
+	for (size_t i = 0; i < count; i++)
+		size += quoted_max(ids[i]) + 1;
+	list = to = arena_alloc(arena, size);
+	if (!list)
+		return NULL;
 	qsort(ids, count, sizeof(*ids), by_name);
-	for (size_t i = 0; list && i < count; i++) {
-		const char *text = quoted(arena, ids[i]);
-
-		list = text ? arena_printf(arena, "%s%s%s", list, i ? "," : "", text) : NULL;
+	*to++ = '[';
+	for (size_t i = 0; i < count; i++) {
+		if (i)
+			*to++ = ',';
+		to = put_quoted(to, ids[i]);
 	}
-	payload = list ? json_payload(arena, arena_printf(arena, "%s]", list)) : NULL;
+	memcpy(to, "]", 2);
+	payload = json_payload(arena, list);
 	if (!payload || !proto_payload_set(arena, payload, "type", STR("KeywordList")))
 		return NULL;
 	return payload;
