@@ -233,9 +233,10 @@ bool machine_workflow_task_event(struct engine_run *run, unsigned event);
 bool machine_update_request(struct engine_run *run, const struct update_request *request);
 /* The workflow's answer to a request. */
 bool machine_update_respond(struct engine_run *run, const struct command *command);
-/* The name of a message of it; NULL: no memory. False: some request was not answered. */
+/* The name of a message of it; NULL: no memory. */
 const char *machine_update_message_id(
 	const struct machine *machine, const char *what, struct arena *arena);
+/* False: some request was not answered, and the run has failed. */
 bool machine_update_all_answered(struct engine_run *run);
 bool machine_child_start(struct engine_run *run, const struct command *command);
 bool machine_signal_external_send(struct engine_run *run, const struct command *command);
