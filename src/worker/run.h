@@ -44,12 +44,11 @@ struct worker_run {
 	bool holds_slot;                /* a task is being worked on */
 	bool is_work;                   /* counted by rpc_channel_work */
 	struct worker_run_message next; /* a task that has come meanwhile (it holds a slot too) */
-	struct worker_local *locals, *taken; /* local.c: asked for; given to the thread */
-	struct worker_run *next_local,
-		**link_local;                     /* temporal_worker.local_runs; NULL: not in it */
-	struct rpc_timer beat;                    /* until the task asks for more time */
-	int64_t begun_ns;                         /* when the task came */
-	const struct worker_metrics_set *metrics; /* NULL: nothing is counted */
+	struct worker_local *locals, *taken;         /* local.c: asked for; given to the thread */
+	struct worker_run *next_local, **link_local; /* worker's local_runs; NULL: not in it */
+	struct rpc_timer beat;                       /* until the task asks for more time */
+	int64_t begun_ns;                            /* when the task came */
+	const struct worker_metrics_set *metrics;    /* NULL: nothing is counted */
 	int64_t started_ns; /* of the run, by the server's clock, if counted; the thread's */
 	bool replayed;      /* the task's history was replayed so far; the thread's, if counted */
 	/* pages.c: of the answer that is being sent */

@@ -65,8 +65,8 @@ struct temporal_worker {
 	struct wf_config wf;
 	struct rpc_task start_task, shutdown_task, stopped_task;
 	pid_t pid; /* of the process that made it */
-	struct worker_metrics
-		*metrics; /* NULL: nothing is counted; metrics.c says whose its parts are */
+	/* NULL: nothing is counted; metrics.c says whose its parts are. */
+	struct worker_metrics *metrics;
 
 	/* loop */
 	enum worker_phase phase;
