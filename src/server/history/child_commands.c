@@ -33,6 +33,7 @@ static const char *space_of(const struct decision *decision, const child_attribu
 static bool check_names(struct decision *decision, const child_attributes *in, const char *space)
 {
 	const char *id = in->workflow_id, *type = in->workflow_type ? in->workflow_type->name : "";
+	int64_t max = decision->execution->server->config.id_max;
 
 	if (str_empty(id))
 		return command_refuse(decision, BAD,
@@ -45,16 +46,16 @@ static bool check_names(struct decision *decision, const child_attributes *in, c
 			"Required field WorkflowType is not set on "
 			"StartChildWorkflowExecutionCommand. WorkflowId=%s Namespace=%s",
 			id, space);
-	if (strlen(id) > SERVER_ID_MAX)
+	if (server_over(strlen(id), max))
 		return command_refuse(decision, BAD,
 			"WorkflowId on StartChildWorkflowExecutionCommand exceeds length limit. "
-			"WorkflowId=%s Length=%zu Limit=%d WorkflowType=%s Namespace=%s",
-			id, strlen(id), SERVER_ID_MAX, type, space);
-	if (strlen(type) > SERVER_ID_MAX)
+			"WorkflowId=%s Length=%zu Limit=%lld WorkflowType=%s Namespace=%s",
+			id, strlen(id), (long long)max, type, space);
+	if (server_over(strlen(type), max))
 		return command_refuse(decision, BAD,
 			"WorkflowType on StartChildWorkflowExecutionCommand exceeds length limit. "
-			"WorkflowId=%s WorkflowType=%s Length=%zu Limit=%d Namespace=%s",
-			id, type, strlen(type), SERVER_ID_MAX, space);
+			"WorkflowId=%s WorkflowType=%s Length=%zu Limit=%lld Namespace=%s",
+			id, type, strlen(type), (long long)max, space);
 	return true;
 }
 
@@ -84,7 +85,7 @@ static bool check_queue(struct decision *decision, const child_attributes *in, c
 {
 	const char *name = in->task_queue ? in->task_queue->name : "";
 
-	if (strlen(name) <= SERVER_ID_MAX)
+	if (!server_over(strlen(name), decision->execution->server->config.id_max))
 		return true;
 	return command_refuse(decision, BAD,
 		"invalid TaskQueue on StartChildWorkflowExecutionCommand: taskQueue length exceeds "

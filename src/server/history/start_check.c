@@ -145,9 +145,10 @@ static bool is_vague_event(const Common__Link *link)
 const char *start_check_links(Common__Link *const *links, size_t n,
 	const struct server_config *config, struct arena *arena)
 {
-	if (n > SERVER_LINKS_MAX)
-		return arena_printf(arena, "cannot attach more than %d links per request, got %zu",
-			SERVER_LINKS_MAX, n);
+	if (server_over(n, config->links_max))
+		return arena_printf(arena,
+			"cannot attach more than %lld links per request, got %zu",
+			(long long)config->links_max, n);
 	for (size_t i = 0; i < n; i++) {
 		size_t size = proto_size(links[i]);
 		const char *what, *field = check_link(links[i], &what);

@@ -372,6 +372,17 @@ static void id_at_its_limit(void **state)
 	assert_non_null(run_of(id));
 }
 
+static void id_beyond_a_configured_limit(void **state)
+{
+	char id[42] = { 0 };
+
+	(void)state;
+	memset(id, 'x', sizeof(id) - 1);
+	run_start("p");
+	world.server.config.id_max = 40;
+	assert_non_null(strstr(run_command("p", run_child_command(id)), "Length=41 Limit=40"));
+}
+
 /* As many children as there may be, and one more. */
 static void as_many_as_there_may_be(void **state)
 {
@@ -501,6 +512,7 @@ int main(void)
 		TEST(bad_commands),
 		TEST(other_namespaces),
 		TEST(id_at_its_limit),
+		TEST(id_beyond_a_configured_limit),
 		TEST(as_many_as_there_may_be),
 		TEST(reset_parent_keeps_its_child),
 		TEST(families_survive_a_restart),

@@ -202,6 +202,10 @@ static void links(void **state)
 	in.n_links = SERVER_LINKS_MAX + 1;
 	assert_string_equal(
 		start_text(&in), "cannot attach more than 10 links per request, got 11");
+	world.server.config.links_max = 1;
+	in.n_links = 2;
+	assert_string_equal(start_text(&in), "cannot attach more than 1 links per request, got 2");
+	world.server.config.links_max = SERVER_LINKS_MAX;
 	in.n_links = SERVER_LINKS_MAX;
 	assert_string_equal(start_text(&in), "");
 	assert_int_equal(run_event(run_of("w"), 1)->n_links, SERVER_LINKS_MAX);
