@@ -48,6 +48,18 @@ const struct visibility_column *search_attributes_find(void *attributes, struct 
 	return i < SEARCH_ATTRIBUTES_CUSTOM ? custom_column(i) : NULL;
 }
 
+/* What an alias or a system's name stands for; NULL: unknown. */
+static const struct visibility_column *column_of(
+	const struct search_attributes *attributes, const char *key)
+{
+	size_t i = find(attributes, str_from(key));
+	const struct visibility_column *column = i < SEARCH_ATTRIBUTES_CUSTOM
+							 ? custom_column(i)
+							 : visibility_column_find(str_from(key));
+
+	return column && column->custom && i == SEARCH_ATTRIBUTES_CUSTOM ? NULL : column;
+}
+
 const char *search_attributes_alias(const struct search_attributes *attributes, size_t i,
 	const struct visibility_column **column)
 {
@@ -184,15 +196,12 @@ static enum temporal_code check_one(const struct search_attributes *attributes,
 	const char *name_space, const Common__SearchAttributes__IndexedFieldsEntry *entry,
 	struct temporal_error *err)
 {
-	struct str name = str_from(entry->key);
-	size_t i = find(attributes, name);
-	const struct visibility_column *column =
-		i < SEARCH_ATTRIBUTES_CUSTOM ? custom_column(i) : visibility_column_find(name);
+	const struct visibility_column *column = column_of(attributes, entry->key);
 	size_t size = entry->value ? entry->value->data.len : 0;
 	struct visibility_value value;
 	struct arena arena;
 
-	if (!column || (column->custom && i == SEARCH_ATTRIBUTES_CUSTOM))
+	if (!column)
 		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
 			"Namespace %s has no mapping defined for search attribute %s", name_space,
 			entry->key);
@@ -282,12 +291,9 @@ static bool apply(struct arena *arena, const struct search_attributes *attribute
 	for (size_t i = 0; changes && i < changes->n_indexed_fields; i++) {
 		const Common__SearchAttributes__IndexedFieldsEntry *entry =
 			changes->indexed_fields[i];
-		struct str name = str_from(entry->key);
-		size_t at = find(attributes, name);
-		const struct visibility_column *column = at < SEARCH_ATTRIBUTES_CUSTOM
-								 ? custom_column(at)
-								 : visibility_column_find(name);
-		if (!column || (column->custom && at == SEARCH_ATTRIBUTES_CUSTOM))
+		const struct visibility_column *column = column_of(attributes, entry->key);
+
+		if (!column)
 			continue;
 		if (!entry->value || is_unset(arena, column, entry->value))
 			take_away(out, entry->key);
@@ -295,18 +301,6 @@ static bool apply(struct arena *arena, const struct search_attributes *attribute
 			return false;
 	}
 	return true;
-}
-
-/* What an alias or a system's name stands for; NULL: unknown. */
-static const struct visibility_column *column_of(
-	const struct search_attributes *attributes, const char *key)
-{
-	size_t i = find(attributes, str_from(key));
-	const struct visibility_column *column = i < SEARCH_ATTRIBUTES_CUSTOM
-							 ? custom_column(i)
-							 : visibility_column_find(str_from(key));
-
-	return column && column->custom && i == SEARCH_ATTRIBUTES_CUSTOM ? NULL : column;
 }
 
 const char *search_attributes_unknown(
