@@ -99,7 +99,8 @@ struct temporal_client_opts {
 	int64_t max_receive_bytes;     /* 128 MiB, of one reply */
 	/* While workers have two open workflows or more and replies come one after the other, read
 	 * them together, at most once in so many milliseconds: they come up to that much later, for
-	 * fewer wake-ups and so less CPU. Default: each is read when it comes. */
+	 * fewer wake-ups and so less CPU. At most 1000, and less than keep_alive_timeout_ms.
+	 * Default: each is read when it comes. */
 	int64_t read_interval_ms;
 
 	/* A server in this process (server.h), in place of the target and all of the network; it

@@ -14,8 +14,9 @@
 #include "client/call.h"
 #include "client/connection.h"
 
-#define DEFAULT_TARGET    "localhost:7233"
-#define DEFAULT_NAMESPACE "default"
+#define DEFAULT_TARGET       "localhost:7233"
+#define DEFAULT_NAMESPACE    "default"
+#define READ_INTERVAL_MAX_MS 1000
 
 /*
  * What HTTP/2 and gRPC allow: a header that is not would break the whole connection, and with it
@@ -73,6 +74,16 @@ static enum temporal_code check_durations(
 				all[i].name, (long long)all[i].value,
 				all[i].least ? "0, TEMPORAL_OFF or more" : "0 or more");
 	}
+	/* The answer to a keep-alive ping is read at the interval too. */
+	int64_t wait_ms = opts->keep_alive_timeout_ms;
+	int64_t most_ms =
+		wait_ms && wait_ms <= READ_INTERVAL_MAX_MS ? wait_ms - 1 : READ_INTERVAL_MAX_MS;
+
+	if (opts->read_interval_ms > most_ms)
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+			"read_interval_ms is %lld: expected at most %d and less than "
+			"keep_alive_timeout_ms",
+			(long long)opts->read_interval_ms, READ_INTERVAL_MAX_MS);
 	return TEMPORAL_OK;
 }
 

@@ -180,6 +180,10 @@ static void refuses_bad_options(void **state)
 		{ "keep_alive_ms is -2: expected 0, TEMPORAL_OFF or more",
 			{ .keep_alive_ms = -2 } },
 		{ "connect_timeout_ms is -1: expected 0 or more", { .connect_timeout_ms = -1 } },
+		{ "read_interval_ms is -1: expected 0 or more", { .read_interval_ms = -1 } },
+		{ "read_interval_ms is 1001: expected at most 1000", { .read_interval_ms = 1001 } },
+		{ "read_interval_ms is 50: expected at most 1000 and less than keep_alive_timeout",
+			{ .read_interval_ms = 50, .keep_alive_timeout_ms = 50 } },
 		{ "proxy: address is not set", { .proxy = &(struct temporal_proxy_opts){ 0 } } },
 	};
 
