@@ -231,15 +231,11 @@ static enum worker_verdict comparison(struct reader *reader, struct str name)
 
 static enum worker_verdict read_query(struct reader *reader);
 
-static enum worker_verdict term(struct reader *reader)
+static enum worker_verdict plain_term(struct reader *reader)
 {
 	enum worker_verdict answer;
 	struct str name = reader->token.text;
 
-	if (take(reader, TOKEN_NOT)) {
-		answer = term(reader);
-		return answer == WORKER_MALFORMED ? answer : WORKER_UNKNOWN;
-	}
 	if (take(reader, TOKEN_NAME) || take(reader, TOKEN_KEYWORD))
 		return comparison(reader, name);
 	if (!take(reader, TOKEN_OPEN) || ++reader->depth > QUERY_DEPTH_MAX)
@@ -247,6 +243,17 @@ static enum worker_verdict term(struct reader *reader)
 	answer = read_query(reader);
 	reader->depth--;
 	return take(reader, TOKEN_CLOSE) ? answer : WORKER_MALFORMED;
+}
+
+/* However many NOTs stand before it, nothing in front of a term can be answered. */
+static enum worker_verdict term(struct reader *reader)
+{
+	bool negated = false;
+
+	while (take(reader, TOKEN_NOT))
+		negated = true;
+	enum worker_verdict answer = plain_term(reader);
+	return negated && answer != WORKER_MALFORMED ? WORKER_UNKNOWN : answer;
 }
 
 /* One of a chain: what has decided on the left stays; a mistake on the right is one. */

@@ -84,7 +84,7 @@ void workers_record(struct server *server, const struct server_namespace *space,
 {
 	struct workers *workers = &server->workers;
 	const char *key = heartbeat->worker_instance_key;
-	struct worker_entry *entry = find(server, space, key);
+	struct worker_entry *entry;
 
 	workers_forget(server);
 	entry = find(server, space, key);

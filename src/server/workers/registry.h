@@ -31,8 +31,8 @@ struct workers {
 	size_t bytes;
 };
 
-/* A heartbeat; one that says that the worker has shut down takes it out. What is too large to be
- * kept, or more than there is room for, pushes the oldest out. */
+/* A heartbeat; one that says that the worker has shut down takes it out. One that is too large is
+ * passed by; when there is no more room, the oldest go. */
 void workers_record(struct server *server, const struct server_namespace *space,
 	const Worker__WorkerHeartbeat *heartbeat);
 

@@ -186,6 +186,23 @@ static void queries(void **state)
 	arena_finish(&arena);
 }
 
+/* As many as a request can hold: each a level of the stack would end the process. */
+static void many_nots(void **state)
+{
+	static char query[4 * 1000000 + sizeof("TaskQueue = 'q'")];
+	Worker__WorkerHeartbeat worker = WORKER__WORKER_HEARTBEAT__INIT;
+	size_t n = sizeof(query) / 4;
+	struct arena arena;
+
+	(void)state;
+	for (size_t i = 0; i < 4 * (n - 4); i += 4)
+		memcpy(query + i, "NOT ", 4);
+	memcpy(query + 4 * (n - 4), "TaskQueue = 'q'", sizeof("TaskQueue = 'q'"));
+	arena_init(&arena, 1024, ARENA_NO_BUDGET);
+	assert_int_equal(worker_query(&arena, query, &worker), WORKER_UNKNOWN);
+	arena_finish(&arena);
+}
+
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, set_up, tear_down)
 
 int main(void)
@@ -196,6 +213,7 @@ int main(void)
 		TEST(memory_is_bounded),
 		TEST(pages_hold_each_once),
 		cmocka_unit_test(queries),
+		cmocka_unit_test(many_nots),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
