@@ -57,7 +57,7 @@ bool frontend_priority(struct request *request, const Common__Priority *priority
 		wrong = "priority key can't be negative";
 	else if (strlen(priority->fairness_key) > SERVER_FAIRNESS_KEY_MAX)
 		wrong = "fairness key length exceeds limit";
-	else if (priority->fairness_weight < 0)
+	else if (!(priority->fairness_weight >= 0))
 		wrong = "must be greater than zero";
 	if (wrong)
 		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s", wrong);

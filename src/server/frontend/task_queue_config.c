@@ -26,23 +26,32 @@ static bool check_rate(struct request *request,
 		return true;
 	if (!activity)
 		return refuse(request, "Setting %s on workflow task queues is not allowed.", what);
-	if (update->rate_limit && update->rate_limit->requests_per_second < 0)
+	if (update->rate_limit && !(update->rate_limit->requests_per_second >= 0))
 		return refuse(
 			request, "RequestsPerSecond for %s rate limit must be non-negative.", name);
 	return true;
 }
 
-/* False: answered. */
+static bool refuse_many(struct request *request)
+{
+	return refuse(request, "%s",
+		"fairness weight overrides update rejected: exceeds maximum number of entries");
+}
+
+/* False: answered. Their number comes first: all pairs are looked at. */
 static bool check_weights(struct request *request)
 {
 	const Workflowservice__UpdateTaskQueueConfigRequest *in = request->message;
 
+	if (in->n_set_fairness_weight_overrides > SERVER_FAIRNESS_WEIGHTS_MAX ||
+		in->n_unset_fairness_weight_overrides > SERVER_FAIRNESS_WEIGHTS_MAX)
+		return refuse_many(request);
 	for (size_t i = 0; i < in->n_set_fairness_weight_overrides; i++) {
 		const char *key = in->set_fairness_weight_overrides[i]->key;
 
 		if (strlen(key) > SERVER_FAIRNESS_KEY_MAX)
 			return refuse(request, "%s", "fairness key length exceeds limit");
-		if (in->set_fairness_weight_overrides[i]->value <= 0)
+		if (!(in->set_fairness_weight_overrides[i]->value > 0))
 			return refuse(request,
 				"invalid fairness weight weight for key \"%s\": must be greater "
 				"than zero",
@@ -111,10 +120,7 @@ static bool merge_weights(struct request *request, Taskqueue__TaskQueueConfig *c
 	}
 	config->fairness_weight_overrides = entries;
 	config->n_fairness_weight_overrides = n;
-	if (n <= SERVER_FAIRNESS_WEIGHTS_MAX)
-		return true;
-	return refuse(request, "%s",
-		"fairness weight overrides update rejected: exceeds maximum number of entries");
+	return n <= SERVER_FAIRNESS_WEIGHTS_MAX || refuse_many(request);
 }
 
 void frontend_update_task_queue_config(struct request *request)

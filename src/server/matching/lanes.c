@@ -201,7 +201,7 @@ static struct matching_lane *lane_for(struct matching_lanes *lanes, const struct
 
 static double weight_of(double weight)
 {
-	if (weight <= 0)
+	if (!(weight > 0)) /* nor is what is no number */
 		return 1;
 	return weight < WEIGHT_LEAST ? WEIGHT_LEAST : weight > WEIGHT_MOST ? WEIGHT_MOST : weight;
 }

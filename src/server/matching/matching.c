@@ -195,7 +195,7 @@ void matching_seen(struct task_queue *queue, const struct stats_poll *poll)
 	if (!queue)
 		return;
 	stats_poll(&queue->stats, poll, queue->server->now_ns);
-	if (poll->rate <= 0)
+	if (!(poll->rate > 0)) /* nor is what is no number */
 		return;
 	queue->rate_by_worker = true;
 	queue->worker_rate = poll->rate;

@@ -16,6 +16,8 @@ static int64_t interval_ns(const struct matching_rate *rate)
 
 void rate_set(struct matching_rate *rate, double per_second)
 {
+	if (!(per_second > 0)) /* nor is what is no number */
+		per_second = 0;
 	if (rate->limited && rate->per_second <= per_second && per_second <= rate->per_second)
 		return;
 	*rate = (struct matching_rate){ .limited = true, .per_second = per_second };

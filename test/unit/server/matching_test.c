@@ -5,7 +5,10 @@
  * described is what was. Method: activities of one workflow, polled by hand; lanes and rates also
  * alone.
  */
+#include <math.h>
+
 #include "fake_workflow.h"
+#include "server/limits.h"
 #include "server/matching/config.h"
 
 #define SECOND        (1000 * MS)
@@ -152,6 +155,8 @@ static void rates_allow_a_second_at_once(void **state)
 	rate_set(&rate, 0.5);
 	rate_take(&rate, 10 * SECOND);
 	assert_int_equal(rate_ready_ns(&rate), 12 * SECOND);
+	rate_set(&rate, NAN);
+	assert_int_equal(rate_ready_ns(&rate), INT64_MAX);
 }
 
 /* ---- A queue ---- */
@@ -272,6 +277,7 @@ static void settings_are_checked_and_kept(void **state)
 	Taskqueue__RateLimit limit = TASKQUEUE__RATE_LIMIT__INIT;
 	entry_type entry = CONFIG(SET_FAIRNESS_WEIGHT_OVERRIDES_ENTRY);
 	entry_type *entries = &entry;
+	static const char *many[SERVER_FAIRNESS_WEIGHTS_MAX + 1];
 	const char *unset = "a";
 	double weight = 1;
 
@@ -286,8 +292,16 @@ static void settings_are_checked_and_kept(void **state)
 	limit.requests_per_second = -1;
 	call_badly(frontend_update_task_queue_config, &in, TEMPORAL_INVALID_ARGUMENT,
 		"RequestsPerSecond for UpdateQueueRateLimit rate limit must be non-negative.");
+	limit.requests_per_second = NAN;
+	call_badly(frontend_update_task_queue_config, &in, TEMPORAL_INVALID_ARGUMENT,
+		"RequestsPerSecond for UpdateQueueRateLimit rate limit must be non-negative.");
 	in.update_queue_rate_limit = NULL;
 	entry.key = "a";
+	entry.value = NAN;
+	in.set_fairness_weight_overrides = &entries;
+	in.n_set_fairness_weight_overrides = 1;
+	call_badly(frontend_update_task_queue_config, &in, TEMPORAL_INVALID_ARGUMENT,
+		"invalid fairness weight weight for key \"a\": must be greater than zero");
 	entry.value = -1;
 	in.set_fairness_weight_overrides = &entries;
 	in.n_set_fairness_weight_overrides = 1;
@@ -301,6 +315,12 @@ static void settings_are_checked_and_kept(void **state)
 	in.n_unset_fairness_weight_overrides = 1;
 	call_badly(frontend_update_task_queue_config, &in, TEMPORAL_INVALID_ARGUMENT,
 		"fairness weight override key \"a\" present in both set and unset lists");
+	for (size_t i = 0; i < sizeof(many) / sizeof(many[0]); i++)
+		many[i] = "b";
+	in.unset_fairness_weight_overrides = many;
+	in.n_unset_fairness_weight_overrides = sizeof(many) / sizeof(many[0]);
+	call_badly(frontend_update_task_queue_config, &in, TEMPORAL_INVALID_ARGUMENT,
+		"fairness weight overrides update rejected: exceeds maximum number of entries");
 	/* As a restart reads it. */
 	assert_true(matching_config_restore(&world.server, "1/1/other",
 		activity_queue()->config.ptr, activity_queue()->config.len));
