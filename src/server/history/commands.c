@@ -163,12 +163,43 @@ static bool check_marker(struct decision *decision, size_t index)
 	return true;
 }
 
+#define ATTRIBUTES_OF(name_) \
+	[TYPE(name_)] = COMMAND__COMMAND__ATTRIBUTES_##name_##_COMMAND_ATTRIBUTES
+
+bool command_has_attributes(const Command__Command *command)
+{
+	static const uint8_t cases[] = {
+		ATTRIBUTES_OF(SCHEDULE_ACTIVITY_TASK),
+		ATTRIBUTES_OF(REQUEST_CANCEL_ACTIVITY_TASK),
+		ATTRIBUTES_OF(START_TIMER),
+		ATTRIBUTES_OF(COMPLETE_WORKFLOW_EXECUTION),
+		ATTRIBUTES_OF(FAIL_WORKFLOW_EXECUTION),
+		ATTRIBUTES_OF(CANCEL_TIMER),
+		ATTRIBUTES_OF(CANCEL_WORKFLOW_EXECUTION),
+		ATTRIBUTES_OF(REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION),
+		ATTRIBUTES_OF(RECORD_MARKER),
+		ATTRIBUTES_OF(CONTINUE_AS_NEW_WORKFLOW_EXECUTION),
+		ATTRIBUTES_OF(START_CHILD_WORKFLOW_EXECUTION),
+		ATTRIBUTES_OF(SIGNAL_EXTERNAL_WORKFLOW_EXECUTION),
+		ATTRIBUTES_OF(UPSERT_WORKFLOW_SEARCH_ATTRIBUTES),
+		ATTRIBUTES_OF(PROTOCOL_MESSAGE),
+		ATTRIBUTES_OF(MODIFY_WORKFLOW_PROPERTIES),
+		ATTRIBUTES_OF(SCHEDULE_NEXUS_OPERATION),
+		ATTRIBUTES_OF(REQUEST_CANCEL_NEXUS_OPERATION),
+	};
+	size_t type = (size_t)command->command_type;
+
+	if (type >= sizeof(cases) || !cases[type])
+		return command->attributes_case != COMMAND__COMMAND__ATTRIBUTES__NOT_SET;
+	return command->attributes_case == (int)cases[type];
+}
+
 static bool check_kind(struct decision *decision, size_t index)
 {
 	const Command__Command *command = decision->message->commands[index];
 	char name[PROTO_ENUM_TEXT];
 
-	if (command->attributes_case == COMMAND__COMMAND__ATTRIBUTES__NOT_SET)
+	if (!command_has_attributes(command))
 		return refuse_bare(decision, command->command_type);
 	if (is_close(command->command_type)) {
 		decision->closes = true;

@@ -118,6 +118,8 @@ struct decision {
 /* Checks without effect, for all commands before the first is applied. False: decision.cause is
  * set. */
 bool command_check(struct decision *decision, size_t index);
+/* Has it the attributes of its own type? Those of another one are none. */
+bool command_has_attributes(const Command__Command *command);
 /* activity_check.c: the same for activities. */
 bool activity_check(struct decision *decision, size_t index);
 bool activity_check_cancel(struct decision *decision, size_t index);

@@ -113,7 +113,7 @@ static bool check_schedule(struct decision *decision, size_t index)
 	const Command__ScheduleNexusOperationCommandAttributes *in =
 		command->schedule_nexus_operation_command_attributes;
 
-	if (command->attributes_case == COMMAND__COMMAND__ATTRIBUTES__NOT_SET)
+	if (!command_has_attributes(command))
 		return command_refuse(decision, BAD_SCHEDULE, "empty " ATTRIBUTES);
 	if (!nexus_endpoint_by_name(decision->execution->server, in->endpoint))
 		return command_refuse(
@@ -161,7 +161,7 @@ static bool check_cancel(struct decision *decision, size_t index)
 {
 	const Command__Command *command = decision->message->commands[index];
 
-	if (command->attributes_case == COMMAND__COMMAND__ATTRIBUTES__NOT_SET)
+	if (!command_has_attributes(command))
 		return command_refuse(
 			decision, BAD_CANCEL, "empty CancelNexusOperationCommandAttributes");
 	int64_t id = command->request_cancel_nexus_operation_command_attributes->scheduled_event_id;

@@ -116,6 +116,17 @@ static void what_is_not_there(void **state)
 	expect(one, 1,
 		"BadRequestCancelActivityAttributes: RequestCancelActivityTaskCommandAttributes is "
 		"not set on RequestCancelActivityTaskCommand.");
+	/* Those of another type are none. */
+	command.attributes_case = CASE(RECORD_MARKER);
+	command.record_marker_command_attributes = &marker;
+	expect(one, 1,
+		"BadRequestCancelActivityAttributes: RequestCancelActivityTaskCommandAttributes is "
+		"not set on RequestCancelActivityTaskCommand.");
+	command.command_type = TYPE(SCHEDULE_NEXUS_OPERATION);
+	expect(one, 1,
+		"BadScheduleNexusOperationAttributes: empty "
+		"ScheduleNexusOperationCommandAttributes");
+	command.command_type = TYPE(REQUEST_CANCEL_ACTIVITY_TASK);
 	command.attributes_case = CASE(REQUEST_CANCEL_ACTIVITY_TASK);
 	command.request_cancel_activity_task_command_attributes = &cancel;
 	cancel.scheduled_event_id = 77;
