@@ -26,6 +26,7 @@
 #define ARENA_FIRST     4096
 #define PARTS_MAX       10
 #define CALL_MS         60000
+#define TIMEOUT_MAX_MS  1e12 /* in ns it still fits */
 #define CALLBACK_PREFIX "nexus-callback-"
 #define JSON_TYPE       "application/json"
 
@@ -147,8 +148,14 @@ static void reply_failure(
 static void reply_handler_error(
 	struct nexus_exchange *exchange, const Failure__Failure *failure, bool from_worker)
 {
-	const Failure__NexusHandlerFailureInfo *info = failure->nexus_handler_failure_info;
+	const Failure__NexusHandlerFailureInfo *info =
+		failure ? failure->nexus_handler_failure_info : NULL;
 
+	if (!info) {
+		server_no_memory(exchange->request.server);
+		reply(exchange, 500);
+		return;
+	}
 	if (info->retry_behavior)
 		add_out(exchange, "nexus-request-retryable",
 			nexus_retryable(info->type, info->retry_behavior) ? "true" : "false");
@@ -162,10 +169,7 @@ static void refuse(struct nexus_exchange *exchange, const char *type, const char
 	struct nexus_outcome outcome = { 0 };
 
 	nexus_outcome_error(&exchange->arena, type, text, &outcome);
-	if (outcome.failure)
-		reply_handler_error(exchange, outcome.failure, false);
-	else
-		reply(exchange, 500);
+	reply_handler_error(exchange, outcome.failure, false);
 }
 
 /* ... whatever the type says of another try. */
@@ -174,11 +178,9 @@ static void refuse_finally(struct nexus_exchange *exchange, const char *type, co
 	struct nexus_outcome outcome = { 0 };
 
 	nexus_outcome_error(&exchange->arena, type, text, &outcome);
-	if (!outcome.failure) {
-		reply(exchange, 500);
-		return;
-	}
-	outcome.failure->nexus_handler_failure_info->retry_behavior = NEXUS_BEHAVIOR(NON_RETRYABLE);
+	if (outcome.failure)
+		outcome.failure->nexus_handler_failure_info->retry_behavior =
+			NEXUS_BEHAVIOR(NON_RETRYABLE);
 	reply_handler_error(exchange, outcome.failure, false);
 }
 
@@ -289,14 +291,13 @@ static int64_t timeout_ms(const char *text)
 {
 	char *unit;
 	double value = strtod(text, &unit);
+	double ms = str_same(unit, "ms")  ? value
+		    : str_same(unit, "s") ? value * 1000
+		    : str_same(unit, "m") ? value * 60000
+					  : 0;
 
-	if (unit == text || value <= 0 || value > 1e9)
-		return 0;
-	if (str_same(unit, "ms"))
-		return (int64_t)value;
-	if (str_same(unit, "s"))
-		return (int64_t)(value * 1000);
-	return str_same(unit, "m") ? (int64_t)(value * 60000) : 0;
+	/* Written so that what is no number is none either. */
+	return value <= 1e9 && ms > 0 && ms <= TIMEOUT_MAX_MS ? (int64_t)ms : 0;
 }
 
 /* Headers that are the transport's, or go elsewhere. */
@@ -557,7 +558,11 @@ static bool read_time(const char *text, int64_t *ns)
 	const char *end = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &time);
 	if (!end || *end)
 		return false;
-	*ns = (int64_t)timegm(&time) * PROTO_NS_PER_SECOND;
+	int64_t seconds = (int64_t)timegm(&time);
+	/* What is sent has started after 1970, and before nanoseconds are at their end. */
+	if (seconds < 0 || seconds > INT64_MAX / PROTO_NS_PER_SECOND - 1)
+		return false;
+	*ns = seconds * PROTO_NS_PER_SECOND;
 	return true;
 }
 

@@ -198,6 +198,37 @@ static void what_is_refused(void **state)
 	}
 }
 
+static void headers_that_cannot_be_meant(void **state)
+{
+	static const struct {
+		const char *url, *name, *value, *text;
+	} cases[] = {
+		{ "/namespaces/default/task-queues/q/nexus-services/s/o", "request-timeout",
+			"1000000000m", "invalid request timeout header" },
+		{ "/namespaces/default/task-queues/q/nexus-services/s/o", "request-timeout", "nans",
+			"invalid request timeout header" },
+		{ "/nexus/callback", "nexus-operation-start-time", "Fri, 31 Dec 9999 23:59:59 GMT",
+			"failed to parse operation start time header" },
+		{ "/nexus/callback", "nexus-operation-start-time", "Mon, 01 Jan 1900 00:00:00 GMT",
+			"failed to parse operation start time header" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct nexus_exchange exchange;
+		char body[300];
+
+		begin(&exchange, cases[i].url, "");
+		nexus_exchange_header(&exchange, cases[i].name, cases[i].value);
+		serve(&exchange);
+		snprintf(body, sizeof(body),
+			"{\"message\":\"%s\",\"metadata\":{\"type\":\"nexus.HandlerError\"},"
+			"\"details\":{\"type\":\"BAD_REQUEST\"}}",
+			cases[i].text);
+		expect(&exchange, 400, body);
+	}
+}
+
 /* The time of a call is real: the server's clock alone does not end it. */
 static void nobody_answers_in_time(void **state)
 {
@@ -277,6 +308,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(start_and_its_result, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(start_and_its_failure, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(headers_that_cannot_be_meant, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(nobody_answers_in_time, set_up, tear_down),
 		cmocka_unit_test(content_and_back),
 		cmocka_unit_test(failures_and_back),
