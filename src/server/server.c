@@ -419,8 +419,10 @@ static void server_free(struct temporal_server *server)
 	rpc_loop_free(server->loop);
 	if (server->server.store)
 		journal_close(&server->server);
-	nexus_client_free(server->server.nexus_client);
+	/* A callback that is under way still leads to its request. */
+	struct nexus_client *client = server->server.nexus_client;
 	state_finish(&server->server);
+	nexus_client_free(client);
 	access_finish(&server->access);
 	mem_free(server->methods);
 	mem_free(server->table);

@@ -53,7 +53,8 @@ struct nexus_client;
 struct nexus_client *nexus_client_new(struct server *server, struct rpc_loop *loop);
 /* Its thread ends; what is under way gets no answer. Not on the loop's thread. */
 void nexus_client_stop(struct nexus_client *client);
-/* After the loop's thread has ended, before the state is finished. */
+/* After the loop's thread has ended and the state is finished, which still has callbacks that lead
+ * to these requests. */
 void nexus_client_free(struct nexus_client *client);
 
 #endif
