@@ -161,6 +161,8 @@ void nexus_add_unsuccessful(
 void nexus_add_timed_out(struct nexus_operation *operation, Enums__TimeoutType type);
 void nexus_add_cancel_completed(struct nexus_operation *operation);
 void nexus_add_cancel_failed(struct nexus_operation *operation, const Failure__Failure *failure);
+/* The event of the schedule that an event of an operation names; 0: it is none of these. */
+int64_t nexus_event_schedule(const History__HistoryEvent *event);
 /* Has its end been buffered, since a workflow task is running? */
 bool nexus_end_buffered(const struct execution *execution, int64_t scheduled_id);
 

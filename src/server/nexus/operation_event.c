@@ -188,11 +188,13 @@ void nexus_add_cancel_failed(struct nexus_operation *operation, const Failure__F
 	nexus_tell(operation->execution);
 }
 
-/* ---- What is buffered ---- */
+/* ---- Reading them ---- */
 
-static int64_t ended_by(const History__HistoryEvent *event)
+int64_t nexus_event_schedule(const History__HistoryEvent *event)
 {
 	switch (event->event_type) {
+	case EVENT(STARTED):
+		return event->nexus_operation_started_event_attributes->scheduled_event_id;
 	case EVENT(COMPLETED):
 		return event->nexus_operation_completed_event_attributes->scheduled_event_id;
 	case EVENT(FAILED):
@@ -201,19 +203,47 @@ static int64_t ended_by(const History__HistoryEvent *event)
 		return event->nexus_operation_canceled_event_attributes->scheduled_event_id;
 	case EVENT(TIMED_OUT):
 		return event->nexus_operation_timed_out_event_attributes->scheduled_event_id;
+	case EVENT(CANCEL_REQUESTED):
+		return event->nexus_operation_cancel_requested_event_attributes->scheduled_event_id;
+	case EVENT(CANCEL_REQUEST_COMPLETED):
+		return event->nexus_operation_cancel_request_completed_event_attributes
+			->scheduled_event_id;
+	case EVENT(CANCEL_REQUEST_FAILED):
+		return event->nexus_operation_cancel_request_failed_event_attributes
+			->scheduled_event_id;
 	default:
 		return 0;
 	}
 }
 
+static bool is_end(const History__HistoryEvent *event)
+{
+	switch (event->event_type) {
+	case EVENT(COMPLETED):
+	case EVENT(FAILED):
+	case EVENT(CANCELED):
+	case EVENT(TIMED_OUT):
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Results may be large, and this is asked for each of many commands: no event is kept. */
 bool nexus_end_buffered(const struct execution *execution, int64_t scheduled_id)
 {
-	for (struct buffered_event *at = execution->buffered; at; at = at->next) {
-		const History__HistoryEvent *event = proto_decode(&execution->server->scratch,
+	struct arena *scratch = &execution->server->scratch;
+	bool found = false;
+
+	for (struct buffered_event *at = execution->buffered; at && !found; at = at->next) {
+		struct arena_mark mark = arena_mark(scratch);
+		const History__HistoryEvent *event = proto_decode(scratch,
 			&history__history_event__descriptor, at->data, at->len, NULL, NULL);
 
-		if (event && ended_by(event) == scheduled_id)
-			return true;
+		if (!event)
+			server_no_memory(execution->server);
+		found = event && is_end(event) && nexus_event_schedule(event) == scheduled_id;
+		arena_release(scratch, mark);
 	}
-	return false;
+	return found;
 }

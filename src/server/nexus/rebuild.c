@@ -69,33 +69,6 @@ static void cancel_requested(struct nexus_operation *operation, const History__H
 		operation->cancel_state = CANCEL(SCHEDULED);
 }
 
-/* The event of the schedule that an event of an operation names. */
-static int64_t scheduled_of(const History__HistoryEvent *event)
-{
-	switch (event->event_type) {
-	case EVENT(STARTED):
-		return event->nexus_operation_started_event_attributes->scheduled_event_id;
-	case EVENT(COMPLETED):
-		return event->nexus_operation_completed_event_attributes->scheduled_event_id;
-	case EVENT(FAILED):
-		return event->nexus_operation_failed_event_attributes->scheduled_event_id;
-	case EVENT(CANCELED):
-		return event->nexus_operation_canceled_event_attributes->scheduled_event_id;
-	case EVENT(TIMED_OUT):
-		return event->nexus_operation_timed_out_event_attributes->scheduled_event_id;
-	case EVENT(CANCEL_REQUESTED):
-		return event->nexus_operation_cancel_requested_event_attributes->scheduled_event_id;
-	case EVENT(CANCEL_REQUEST_COMPLETED):
-		return event->nexus_operation_cancel_request_completed_event_attributes
-			->scheduled_event_id;
-	case EVENT(CANCEL_REQUEST_FAILED):
-		return event->nexus_operation_cancel_request_failed_event_attributes
-			->scheduled_event_id;
-	default:
-		return 0;
-	}
-}
-
 static void change(struct nexus_operation *operation, const History__HistoryEvent *event)
 {
 	switch (event->event_type) {
@@ -141,7 +114,7 @@ void nexus_rebuild(struct execution *execution, const History__HistoryEvent *eve
 			start->completion_callbacks, start->n_completion_callbacks);
 	else if (event->event_type == RUN(OPTIONS_UPDATED))
 		attached(execution, event);
-	else if ((operation = nexus_operation_find(execution, scheduled_of(event))))
+	else if ((operation = nexus_operation_find(execution, nexus_event_schedule(event))))
 		change(operation, event);
 }
 
@@ -165,7 +138,7 @@ void nexus_reapply(struct execution *execution, History__HistoryEvent *event,
 	default:
 		return;
 	}
-	if (!nexus_operation_find(execution, scheduled_of(event)))
+	if (!nexus_operation_find(execution, nexus_event_schedule(event)))
 		return;
 	event_add_with(execution, event->event_type,
 		event->nexus_operation_started_event_attributes, extras);

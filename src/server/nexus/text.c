@@ -8,6 +8,7 @@
 #include "server/nexus/text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define TEXT_FIRST 128
 
@@ -100,20 +101,18 @@ void nexus_text_compact(struct nexus_text *text, struct str json)
 	}
 }
 
-/* The entry whose key comes after `last` (NULL: the first). */
-static const Nexus__Failure__MetadataEntry *next_entry(
-	const Nexus__Failure *failure, const char *last)
+/* An entry, and where it stood: of two with one key the first counts. */
+struct place {
+	const Nexus__Failure__MetadataEntry *entry;
+	size_t at;
+};
+
+static int by_key(const void *a, const void *b)
 {
-	const Nexus__Failure__MetadataEntry *next = NULL;
+	const struct place *left = a, *right = b;
+	int order = strcmp(left->entry->key, right->entry->key);
 
-	for (size_t i = 0; i < failure->n_metadata; i++) {
-		const Nexus__Failure__MetadataEntry *entry = failure->metadata[i];
-
-		if ((!last || strcmp(entry->key, last) > 0) &&
-			(!next || strcmp(entry->key, next->key) < 0))
-			next = entry;
-	}
-	return next;
+	return order ? order : (left->at > right->at) - (left->at < right->at);
 }
 
 static void member(struct nexus_text *text, const char *name)
@@ -126,13 +125,23 @@ static void member(struct nexus_text *text, const char *name)
 
 static void put_metadata(struct nexus_text *text, const Nexus__Failure *failure)
 {
-	const Nexus__Failure__MetadataEntry *entry = next_entry(failure, NULL);
+	size_t n = failure->n_metadata;
+	struct place *places = arena_array(text->arena, n, sizeof(*places));
 
+	if (!places) {
+		text->out_of_memory = true;
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		places[i] = (struct place){ failure->metadata[i], i };
+	qsort(places, n, sizeof(*places), by_key);
 	member(text, "metadata");
 	nexus_text_puts(text, "{");
-	for (; entry && !text->out_of_memory; entry = next_entry(failure, entry->key)) {
-		member(text, entry->key);
-		nexus_text_quote(text, entry->value);
+	for (size_t i = 0; i < n && !text->out_of_memory; i++) {
+		if (i && str_same(places[i].entry->key, places[i - 1].entry->key))
+			continue;
+		member(text, places[i].entry->key);
+		nexus_text_quote(text, places[i].entry->value);
 	}
 	nexus_text_puts(text, "}");
 }
