@@ -75,6 +75,8 @@ static bool check_header(struct request *request, Common__Callback__Nexus *nexus
 			*at = (char)tolower((unsigned char)*at);
 		if (key)
 			nexus->header[i]->key = key;
+		else
+			server_no_memory(request->server);
 	}
 	if (size <= SERVER_NEXUS_HEADER_MAX)
 		return true;
@@ -146,8 +148,13 @@ Common__Callback **nexus_callbacks_of(
 			continue;
 		callbacks[*n] = proto_decode(arena, &common__callback__descriptor, at->callback.ptr,
 			at->callback.len, NULL, NULL);
-		*n += callbacks[*n] != NULL;
+		if (!callbacks[*n])
+			break;
+		++*n;
 	}
+	/* The next run may not go without some of them. */
+	if (*n < count)
+		server_no_memory(execution->server);
 	return callbacks;
 }
 
@@ -317,9 +324,11 @@ static void deliver(struct nexus_due *due)
 	}
 	const char *error = nexus_complete(
 		server, header_of(spec->nexus, NEXUS_TOKEN_HEADER), NULL, &completion, &text);
-	if (error)
+	if (error) {
 		text = arena_printf(&server->scratch, "handler error (%s): %s", error, text);
-	nexus_callback_attempted(callback, error ? text : NULL, false);
+		error = text ? text : error;
+	}
+	nexus_callback_attempted(callback, error, false);
 }
 
 static void fired(struct timers_entry *timer)

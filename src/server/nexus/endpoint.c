@@ -54,11 +54,7 @@ struct nexus_endpoint *nexus_endpoint_by_name(const struct server *server, const
 struct server_namespace *nexus_endpoint_space(
 	const struct server *server, const struct nexus_endpoint *endpoint)
 {
-	struct server_namespace *space = server->namespaces;
-
-	while (space && !str_same(space->id, endpoint->namespace_id))
-		space = space->next;
-	return space;
+	return state_namespace_by_id(server, endpoint->namespace_id);
 }
 
 static void endpoint_free(struct nexus_endpoint *endpoint)
@@ -315,7 +311,7 @@ void nexus_list_endpoints(struct request *request)
 			operatorservice__list_nexus_endpoints_response);
 	ProtobufCBinaryData token = in->next_page_token;
 	bool named = !str_empty(in->name);
-	size_t size = in->page_size ? (size_t)in->page_size : SERVER_NEXUS_PAGE;
+	size_t size = named ? 1 : in->page_size ? (size_t)in->page_size : SERVER_NEXUS_PAGE;
 	struct nexus_endpoint *at = named ? nexus_endpoint_by_name(request->server, in->name)
 					  : request->server->nexus_endpoints;
 
@@ -329,11 +325,8 @@ void nexus_list_endpoints(struct request *request)
 		return;
 	}
 	response->endpoints = arena_array(request->arena, size, sizeof(*response->endpoints));
-	for (; at && response->endpoints && response->n_endpoints < size; at = at->next) {
+	for (; at && response->endpoints && response->n_endpoints < size; at = at->next)
 		response->endpoints[response->n_endpoints++] = describe(request, at);
-		if (named)
-			break;
-	}
 	if (!named && at) {
 		const char *next = request_text(request, at->id);
 

@@ -24,6 +24,11 @@ static void issue(struct nexus_text *issues, const char *text)
 
 static bool answer(struct request *request, struct nexus_text *issues)
 {
+	if (issues->out_of_memory) {
+		server_no_memory(request->server);
+		request_fail(request, TEMPORAL_UNAVAILABLE, NULL, "out of memory");
+		return false;
+	}
 	if (issues->len)
 		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "%.*s", (int)issues->len,
 			issues->ptr);

@@ -158,8 +158,8 @@ static void on_answer(struct nexus_outgoing *outgoing)
 		return;
 	}
 	nexus_outgoing_failed(outgoing, &out);
-	nexus_callback_attempted(
-		callback, error_text(outgoing, &outgoing->arena, &out), out.retryable);
+	const char *text = error_text(outgoing, &outgoing->arena, &out);
+	nexus_callback_attempted(callback, text ? text : "out of memory", out.retryable);
 }
 
 static void add_outcome(struct nexus_outgoing *outgoing, const struct nexus_completion *completion)

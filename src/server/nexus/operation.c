@@ -160,8 +160,10 @@ static struct nexus_call *call_new(struct nexus_operation *operation,
 	call->request->endpoint = arena_strdup(&call->arena, operation->endpoint);
 	call->request->capabilities =
 		PROTO_NEW(&call->arena, Nexus__Request__Capabilities, nexus__request__capabilities);
-	if (!call->request->endpoint || !call->request->capabilities)
+	if (!call->request->endpoint || !call->request->capabilities) {
 		server_no_memory(call->server);
+		return NULL;
+	}
 	nexus_call_header(call, "user-agent", "temporalio/server");
 	for (size_t i = 0; i < scheduled->n_nexus_header; i++)
 		nexus_call_header(
@@ -238,8 +240,10 @@ static struct nexus_call *start_call(struct nexus_operation *operation, bool out
 			       nexus__start_operation_request)
 		     : NULL;
 
-	if (!start)
-		return call;
+	if (!start) {
+		server_no_memory(server_of(operation));
+		return NULL;
+	}
 	call->request->variant_case = NEXUS__REQUEST__VARIANT_START_OPERATION;
 	call->request->start_operation = start;
 	call->request->capabilities->temporal_failure_responses = true;
@@ -263,8 +267,10 @@ static struct nexus_call *cancel_call(struct nexus_operation *operation,
 			       nexus__cancel_operation_request)
 		     : NULL;
 
-	if (!cancel)
-		return call;
+	if (!cancel) {
+		server_no_memory(server_of(operation));
+		return NULL;
+	}
 	call->request->variant_case = NEXUS__REQUEST__VARIANT_CANCEL_OPERATION;
 	call->request->cancel_operation = cancel;
 	cancel->service = arena_strdup(&call->arena, operation->service);
@@ -358,16 +364,19 @@ static void start_done(struct nexus_call *call, const struct nexus_outcome *outc
 		start_outcome(operation, outcome);
 }
 
-/* The endpoint is gone, or leads out of this server. */
+/* The endpoint is gone or the namespace of its workers, or it leads out of this server. */
 static void no_way(struct nexus_operation *operation, const struct nexus_endpoint *endpoint,
 	struct nexus_outcome *outcome)
 {
 	struct arena *scratch = &server_of(operation)->scratch;
 
-	if (endpoint)
+	if (endpoint && !str_empty(endpoint->url))
 		nexus_outcome_error(scratch, "NOT_IMPLEMENTED",
 			"an endpoint outside cannot call back: this server has no HTTP port",
 			outcome);
+	else if (endpoint)
+		nexus_outcome_error(
+			scratch, "NOT_FOUND", "namespace of the endpoint not found", outcome);
 	else
 		nexus_outcome_error(scratch, "NOT_FOUND", "endpoint not registered", outcome);
 }
@@ -382,11 +391,17 @@ struct nexus_endpoint *nexus_operation_endpoint(const struct nexus_operation *op
 			: nexus_endpoint_by_name(server_of(operation), operation->endpoint);
 }
 
-/* Outside, an answer may come later than its call: then it has to find back. */
+/* Outside, an answer may come later than its call: then it has to find back. A namespace that was
+ * deleted is not there any more after a restart, but its endpoints are. */
 static bool can_reach(
 	const struct nexus_operation *operation, const struct nexus_endpoint *endpoint)
 {
-	return endpoint && (str_empty(endpoint->url) || server_of(operation)->nexus_callback_base);
+	const struct server *server = server_of(operation);
+
+	if (!endpoint)
+		return false;
+	return str_empty(endpoint->url) ? nexus_endpoint_space(server, endpoint) != NULL
+					: server->nexus_callback_base != NULL;
 }
 
 static void send(struct nexus_call *call, const struct nexus_endpoint *endpoint, int64_t ms)
@@ -549,7 +564,7 @@ static void run_cancel(struct nexus_due *due)
 		no_way(operation, endpoint, &outcome);
 	else if (ms < SERVER_NEXUS_CALL_MIN_MS)
 		no_time(operation, type, &outcome);
-	if (outcome.failure) {
+	if (outcome.result == NEXUS_ERROR) {
 		cancel_outcome(operation, &outcome);
 		return;
 	}

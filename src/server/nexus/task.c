@@ -5,7 +5,7 @@
  */
 #include "base/mem.h"
 #include "proto/codec.h"
-#include "server/frontend/frontend.h"
+#include "server/frontend/task_queue.h"
 #include "server/limits.h"
 #include "server/nexus/nexus.h"
 #include "temporal/api/errordetails/v1/message.pb-c.h"
@@ -17,19 +17,9 @@ void nexus_poll(struct request *request)
 	const Workflowservice__PollNexusTaskQueueRequest *in = request->message;
 	struct server_namespace *space = frontend_namespace(request, in->namespace_);
 
-	if (!space || !frontend_present(request, in->task_queue, "taskQueue is not set") ||
-		!frontend_text(request, in->task_queue->name, "missing task queue name"))
+	if (!space || !task_queue_named(request, in->task_queue) ||
+		!frontend_length(request, in->identity, "Identity length exceeds limit."))
 		return;
-	if (strlen(in->task_queue->name) > SERVER_ID_MAX) {
-		request_fail(
-			request, TEMPORAL_INVALID_ARGUMENT, NULL, "taskQueue length exceeds limit");
-		return;
-	}
-	if (strlen(in->identity) > SERVER_ID_MAX) {
-		request_fail(
-			request, TEMPORAL_INVALID_ARGUMENT, NULL, "Identity length exceeds limit.");
-		return;
-	}
 	matching_poll(
 		matching_queue(request->server, space, in->task_queue->name, MATCHING_QUEUE_NEXUS),
 		request, in->identity);

@@ -552,6 +552,19 @@ static void endpoint_that_is_gone(void **state)
 	assert_string_equal(world_events(current_run()), "1 5 6 7 48 51 5");
 }
 
+/* As after a restart, which finds the endpoint alone. */
+static void namespace_of_the_endpoint_is_gone(void **state)
+{
+	(void)state;
+	begin();
+	answer_error("UNAVAILABLE");
+	state_set_text(&world.server,
+		&nexus_endpoint_by_name(&world.server, "endpoint")->namespace_id, "gone");
+	world_pass(SECOND);
+	assert_null(the_operation());
+	assert_string_equal(world_events(current_run()), "1 5 6 7 48 51 5");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -573,6 +586,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(goes_on_after_a_reset, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(next_run_has_the_callbacks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bad_answers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			namespace_of_the_endpoint_is_gone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(endpoint_that_is_gone, set_up, tear_down),
 	};
 
