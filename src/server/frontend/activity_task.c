@@ -18,13 +18,12 @@ void frontend_poll_activity(struct request *request)
 		!frontend_length(request, in->task_queue->name, "taskQueue length exceeds limit") ||
 		!frontend_length(request, in->identity, "Identity length exceeds limit."))
 		return;
+	struct task_queue *queue = matching_queue(
+		request->server, space, in->task_queue->name, MATCHING_QUEUE_ACTIVITY);
 	struct stats_poll poll = task_queue_poll(in->identity, in->worker_version_capabilities,
 		in->deployment_options, in->task_queue_metadata);
-	matching_seen(matching_queue(request->server, space, in->task_queue->name,
-			      MATCHING_QUEUE_ACTIVITY),
-		&poll);
-	matching_poll(matching_queue(request->server, space, in->task_queue->name, true), request,
-		in->identity);
+	matching_seen(queue, &poll);
+	matching_poll(queue, request, in->identity);
 }
 
 static void not_found(struct request *request, const char *text)

@@ -342,7 +342,8 @@ static bool read_token(struct listing *listing, ProtobufCBinaryData data)
 
 	return data.len == 0 ||
 	       (record_read(&token_type, token, data.data, data.len) && token->as_of_ns > 0 &&
-		       token->run >= 0 && token->run <= (int64_t)STORE_RUN_MAX && token->open >= 0);
+		       token->as_of_ns < INT64_MAX && token->run >= 0 &&
+		       token->run <= (int64_t)STORE_RUN_MAX && token->open >= 0);
 }
 
 /* Parses and begins; `limit` 0: a count. */
@@ -383,14 +384,6 @@ static void begin(struct request *request, struct server_namespace *space, const
 	free_listing(listing);
 }
 
-static struct server_namespace *find_namespace(struct request *request, const char *name)
-{
-	if (!str_empty(name))
-		return frontend_namespace(request, name);
-	request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "Namespace is empty.");
-	return NULL;
-}
-
 static size_t page_limit(int32_t asked)
 {
 	return asked <= 0 || asked > SERVER_LIST_PAGE_MAX ? SERVER_LIST_PAGE_MAX : (size_t)asked;
@@ -399,7 +392,7 @@ static size_t page_limit(int32_t asked)
 void frontend_list(struct request *request)
 {
 	const Workflowservice__ListWorkflowExecutionsRequest *in = request->message;
-	struct server_namespace *space = find_namespace(request, in->namespace_);
+	struct server_namespace *space = frontend_namespace(request, in->namespace_);
 
 	if (space)
 		begin(request, space, in->query, ANSWER_LIST, page_limit(in->page_size),
@@ -409,7 +402,7 @@ void frontend_list(struct request *request)
 void frontend_scan(struct request *request)
 {
 	const Workflowservice__ScanWorkflowExecutionsRequest *in = request->message;
-	struct server_namespace *space = find_namespace(request, in->namespace_);
+	struct server_namespace *space = frontend_namespace(request, in->namespace_);
 
 	if (space)
 		begin(request, space, in->query, ANSWER_SCAN, page_limit(in->page_size),
@@ -419,7 +412,7 @@ void frontend_scan(struct request *request)
 void frontend_count(struct request *request)
 {
 	const Workflowservice__CountWorkflowExecutionsRequest *in = request->message;
-	struct server_namespace *space = find_namespace(request, in->namespace_);
+	struct server_namespace *space = frontend_namespace(request, in->namespace_);
 
 	if (space)
 		begin(request, space, in->query, ANSWER_LIST, 0, (ProtobufCBinaryData){ 0 });
@@ -474,7 +467,7 @@ static const char *add_name(
 void frontend_list_open(struct request *request)
 {
 	const Workflowservice__ListOpenWorkflowExecutionsRequest *in = request->message;
-	struct server_namespace *space = find_namespace(request, in->namespace_);
+	struct server_namespace *space = frontend_namespace(request, in->namespace_);
 	const char *text = "ExecutionStatus = 'Running'";
 
 	if (!space || !add_times(request, in->start_time_filter, "StartTime", &text))
@@ -490,7 +483,7 @@ void frontend_list_open(struct request *request)
 void frontend_list_closed(struct request *request)
 {
 	const Workflowservice__ListClosedWorkflowExecutionsRequest *in = request->message;
-	struct server_namespace *space = find_namespace(request, in->namespace_);
+	struct server_namespace *space = frontend_namespace(request, in->namespace_);
 	const char *text = "ExecutionStatus != 'Running'";
 
 	if (!space || !add_times(request, in->start_time_filter, "CloseTime", &text))

@@ -115,6 +115,12 @@ static struct part part_wrong(const char *text)
 	return (struct part){ .code = TEMPORAL_INVALID_ARGUMENT, .text = text };
 }
 
+/* The server has failed; nothing of a part that was not checked may be looked at. */
+static struct part part_of_no_memory(void)
+{
+	return (struct part){ .code = TEMPORAL_UNAVAILABLE, .text = "out of memory" };
+}
+
 static struct part part_aborted(struct request *request)
 {
 	Failure__MultiOperationExecutionAborted aborted =
@@ -167,11 +173,13 @@ static struct part check_start(const struct multi *multi)
 	const Workflowservice__StartWorkflowExecutionRequest *in = multi->start;
 	struct request *shadow = shadow_new(multi->request, in);
 
+	if (!shadow)
+		return part_of_no_memory();
 	if (other_space(multi, in->namespace_))
 		return part_wrong("Operation namespace did not match request's namespace.");
 	if (!str_empty(in->cron_schedule))
 		return part_wrong("CronSchedule is not allowed.");
-	if (shadow && !frontend_start_valid(shadow, in))
+	if (!frontend_start_valid(shadow, in))
 		return part_of(shadow);
 	if (in->request_eager_execution)
 		return part_wrong("RequestEagerExecution is not supported.");
@@ -186,9 +194,11 @@ static struct part check_update(const struct multi *multi)
 	const Workflowservice__UpdateWorkflowExecutionRequest *in = multi->update;
 	struct request *shadow = shadow_new(multi->request, in);
 
+	if (!shadow)
+		return part_of_no_memory();
 	if (other_space(multi, in->namespace_))
 		return part_wrong("Operation namespace did not match request's namespace.");
-	if (shadow && !frontend_update_valid(shadow, in))
+	if (!frontend_update_valid(shadow, in))
 		return part_of(shadow);
 	if (!str_empty(in->first_execution_run_id))
 		return part_wrong("FirstExecutionRunId is not allowed.");

@@ -20,6 +20,8 @@ static Enums__EventType type_of(
 
 	arena_init(&arena, 4096, ARENA_NO_BUDGET);
 	event = event_read(execution, id, &arena);
+	if (!event)
+		server_no_memory(request->server);
 	type = event ? event->event_type : EVENT(UNSPECIFIED);
 	arena_finish(&arena);
 	return type;
@@ -96,13 +98,9 @@ static bool check_place(struct request *request, const struct execution *base, i
 static bool check_request(
 	struct request *request, const Workflowservice__ResetWorkflowExecutionRequest *in)
 {
-	if (!frontend_text(request, in->request_id, "RequestId is not set on request."))
+	if (!frontend_text(request, in->request_id, "RequestId is not set on request.") ||
+		!frontend_length(request, in->request_id, "RequestId length exceeds limit."))
 		return false;
-	if (strlen(in->request_id) > SERVER_ID_MAX) {
-		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL,
-			"RequestId length exceeds limit.");
-		return false;
-	}
 	if (in->reset_reapply_type > REAPPLY(ALL_ELIGIBLE)) {
 		request_fail(request, TEMPORAL_INTERNAL, NULL, "unknown reset reapply type: %d",
 			(int)in->reset_reapply_type);

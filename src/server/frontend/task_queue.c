@@ -20,13 +20,9 @@
 
 bool task_queue_named(struct request *request, const Taskqueue__TaskQueue *queue)
 {
-	if (!frontend_present(request, queue, "taskQueue is not set") ||
-		!frontend_text(request, queue->name, "missing task queue name"))
-		return false;
-	if (strlen(queue->name) <= SERVER_ID_MAX)
-		return true;
-	request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "taskQueue length exceeds limit");
-	return false;
+	return frontend_present(request, queue, "taskQueue is not set") &&
+	       frontend_text(request, queue->name, "missing task queue name") &&
+	       frontend_length(request, queue->name, "taskQueue length exceeds limit");
 }
 
 enum matching_queue_kind task_queue_kind(Enums__TaskQueueType type)
@@ -254,11 +250,8 @@ static void describe_versions(struct request *request, struct server_namespace *
 void frontend_describe_task_queue(struct request *request)
 {
 	const Workflowservice__DescribeTaskQueueRequest *in = request->message;
-	struct server_namespace *space;
+	struct server_namespace *space = frontend_namespace(request, in->namespace_);
 
-	if (!frontend_text(request, in->namespace_, "Namespace is empty."))
-		return;
-	space = frontend_namespace(request, in->namespace_);
 	if (!space || !task_queue_named(request, in->task_queue))
 		return;
 	if (in->api_mode != ENUMS__DESCRIBE_TASK_QUEUE_MODE__DESCRIBE_TASK_QUEUE_MODE_ENHANCED) {

@@ -9,19 +9,6 @@
 
 #define ACCEPTED_EVENT ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED
 
-/* The run that the update is of. False: answered. */
-static bool check_execution(struct request *request, const Common__WorkflowExecution *execution)
-{
-	if (!frontend_present(request, execution, "Execution is not set on request.") ||
-		!frontend_text(
-			request, execution->workflow_id, "WorkflowId is not set on request."))
-		return false;
-	if (str_empty(execution->run_id) || strlen(execution->run_id) == SERVER_UUID_SIZE - 1)
-		return true;
-	request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "Invalid RunId.");
-	return false;
-}
-
 static bool check_stage(struct request *request, const Update__WaitPolicy *policy)
 {
 	Errordetails__PermissionDeniedFailure denied =
@@ -60,7 +47,7 @@ bool frontend_update_valid(
 	Update__Meta *meta = in->request ? in->request->meta : NULL;
 	char *id;
 
-	if (!check_execution(request, in->workflow_execution) ||
+	if (!frontend_named(request, in->workflow_execution) ||
 		!frontend_present(request, meta, "Update meta is not set on request."))
 		return false;
 	if (server_over(strlen(meta->update_id), request->server->config.id_max)) {

@@ -23,8 +23,8 @@ void frontend_poll_workflow(struct request *request)
 		!frontend_length(request, in->task_queue->name, "taskQueue length exceeds limit") ||
 		!frontend_length(request, in->identity, "Identity length exceeds limit."))
 		return;
-	struct task_queue *queue =
-		matching_queue(request->server, space, in->task_queue->name, false);
+	struct task_queue *queue = matching_queue(
+		request->server, space, in->task_queue->name, MATCHING_QUEUE_WORKFLOW);
 	if (queue && in->task_queue->kind == ENUMS__TASK_QUEUE_KIND__TASK_QUEUE_KIND_STICKY)
 		queue->sticky = true;
 	struct stats_poll poll = task_queue_poll(
