@@ -15,6 +15,7 @@
 
 #include "google/protobuf/any.pb-c.h"
 #include "proto/codec.h"
+#include "proto/time.h"
 #include "server/limits.h"
 #include "server/transition.h"
 #include "temporal/api/common/v1/grpc_status.pb-c.h"
@@ -54,6 +55,42 @@ const char *request_text(struct request *request, const char *text)
 	if (!copy)
 		server_no_memory(request->server);
 	return copy ? copy : "";
+}
+
+/* Memory that is out stops the server. */
+static void *got(struct request *request, void *made)
+{
+	if (!made)
+		server_no_memory(request->server);
+	return made;
+}
+
+void *request_decode(
+	struct request *request, const ProtobufCMessageDescriptor *type, const struct bytes *data)
+{
+	return data->len ? got(request, proto_decode(request->arena, type, data->ptr, data->len,
+						NULL, NULL))
+			 : NULL;
+}
+
+Google__Timestamp *request_time(struct request *request, int64_t ns)
+{
+	return ns ? got(request, proto_timestamp_new(request->arena, ns)) : NULL;
+}
+
+Google__Duration *request_duration(struct request *request, int64_t ms)
+{
+	return got(request, proto_duration_new_ms(request->arena, ms));
+}
+
+Google__Duration *request_duration_ns(struct request *request, int64_t ns)
+{
+	return got(request, proto_duration_new_ns(request->arena, ns));
+}
+
+void *request_array(struct request *request, size_t count, size_t size)
+{
+	return got(request, arena_array(request->arena, count, size));
 }
 
 static void hold(struct request *request)

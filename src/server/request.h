@@ -15,6 +15,8 @@
 #include <temporal/error.h>
 
 #include "base/arena.h"
+#include "google/protobuf/duration.pb-c.h"
+#include "google/protobuf/timestamp.pb-c.h"
 #include "server/matching/matching.h"
 #include "server/timers.h"
 
@@ -77,5 +79,14 @@ void request_release(struct server *server, uint64_t committed);
 	((Type_ *)request_message((request_), &prefix_##__descriptor))
 void *request_message(struct request *request, const ProtobufCMessageDescriptor *type);
 const char *request_text(struct request *request, const char *text);
+/* A recorded message, NULL for no bytes; a time, NULL for 0. NULL also when memory is out (the
+ * server has failed). */
+void *request_decode(
+	struct request *request, const ProtobufCMessageDescriptor *type, const struct bytes *data);
+Google__Timestamp *request_time(struct request *request, int64_t ns);
+/* Likewise; none is left out. */
+Google__Duration *request_duration(struct request *request, int64_t ms);
+Google__Duration *request_duration_ns(struct request *request, int64_t ns);
+void *request_array(struct request *request, size_t count, size_t size);
 
 #endif

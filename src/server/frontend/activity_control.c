@@ -29,9 +29,12 @@ static bool find_activities(
 {
 	Errordetails__NotFoundFailure detail = ERRORDETAILS__NOT_FOUND_FAILURE__INIT;
 
-	target->found =
-		arena_array(request->arena, execution->n_activities, sizeof(struct activity *));
-	for (struct activity *at = execution->activities; at && target->found; at = at->next) {
+	target->found = request_array(request, execution->n_activities, sizeof(struct activity *));
+	if (!target->found) {
+		request_fail(request, TEMPORAL_UNAVAILABLE, NULL, "out of memory");
+		return false;
+	}
+	for (struct activity *at = execution->activities; at; at = at->next) {
 		if (is_meant(target, at))
 			target->found[target->n++] = at;
 	}
@@ -332,9 +335,7 @@ void frontend_update_activity_options(struct request *request)
 			&target) ||
 		!check_update(request))
 		return;
-	options = arena_array(request->arena, target.n, sizeof(*options));
-	if (!options)
-		server_no_memory(request->server);
+	options = request_array(request, target.n, sizeof(*options));
 	for (size_t i = 0; options && i < target.n; i++) {
 		options[i] = (struct activity_options){ 0 };
 		if (in->restore_original)

@@ -7,23 +7,6 @@
 #include "server/frontend/frontend.h"
 #include "server/nexus/nexus.h"
 
-static void *decode(
-	struct request *request, const ProtobufCMessageDescriptor *type, const struct bytes *data)
-{
-	return data->len ? proto_decode(request->arena, type, data->ptr, data->len, NULL, NULL)
-			 : NULL;
-}
-
-static Google__Timestamp *time_of(struct request *request, int64_t ns)
-{
-	return ns ? proto_timestamp_new(request->arena, ns) : NULL;
-}
-
-static Google__Duration *duration(struct request *request, int64_t ms)
-{
-	return proto_duration_new_ms(request->arena, ms);
-}
-
 static Common__WorkflowExecution *name_of(
 	struct request *request, const char *workflow_id, const char *run_id)
 {
@@ -45,30 +28,33 @@ Workflow__WorkflowExecutionInfo *execution_info(
 	family_describe(request, execution, info);
 	info->type = REQUEST_NEW(request, Common__WorkflowType, common__workflow_type);
 	info->type->name = request_text(request, execution->type);
-	info->start_time = time_of(request, execution->start_ns);
-	info->execution_time = time_of(request, execution->execution_ns);
-	info->close_time = time_of(request, execution->close_ns);
+	info->start_time = request_time(request, execution->start_ns);
+	info->execution_time = request_time(request, execution->execution_ns);
+	info->close_time = request_time(request, execution->close_ns);
 	info->status = (Enums__WorkflowExecutionStatus)execution->status;
 	info->history_length = execution->next_event_id - 1;
 	info->history_size_bytes = execution->history_size;
 	info->state_transition_count = execution->transitions;
-	info->memo = decode(request, &common__memo__descriptor, &execution->memo);
+	info->memo = request_decode(request, &common__memo__descriptor, &execution->memo);
 	if (!info->memo)
 		info->memo = REQUEST_NEW(request, Common__Memo, common__memo);
 	/* What has lost its alias since is not shown. */
 	info->search_attributes =
 		search_attributes_merge(request->arena, &execution->space->search_attributes,
-			decode(request, &common__search_attributes__descriptor,
+			request_decode(request, &common__search_attributes__descriptor,
 				&execution->search_attributes),
 			NULL);
+	if (!info->search_attributes)
+		server_no_memory(request->server);
 	info->task_queue = request_text(request, execution->task_queue);
 	info->first_run_id = request_text(request, execution->first_run_id);
-	info->priority = decode(request, &common__priority__descriptor, &execution->priority);
-	info->auto_reset_points =
-		decode(request, &workflow__reset_points__descriptor, &execution->reset_points);
+	info->priority =
+		request_decode(request, &common__priority__descriptor, &execution->priority);
+	info->auto_reset_points = request_decode(
+		request, &workflow__reset_points__descriptor, &execution->reset_points);
 	if (execution->close_ns)
-		info->execution_duration = proto_duration_new_ns(
-			request->arena, execution->close_ns - execution->execution_ns);
+		info->execution_duration =
+			request_duration_ns(request, execution->close_ns - execution->execution_ns);
 	return info;
 }
 
@@ -81,11 +67,13 @@ static Workflow__WorkflowExecutionConfig *config_of(
 	config->task_queue = REQUEST_NEW(request, Taskqueue__TaskQueue, taskqueue__task_queue);
 	config->task_queue->name = request_text(request, execution->task_queue);
 	config->task_queue->kind = ENUMS__TASK_QUEUE_KIND__TASK_QUEUE_KIND_NORMAL;
-	config->workflow_execution_timeout = duration(request, execution->execution_timeout_ms);
-	config->workflow_run_timeout = duration(request, execution->run_timeout_ms);
-	config->default_workflow_task_timeout = duration(request, execution->task_timeout_ms);
+	config->workflow_execution_timeout =
+		request_duration(request, execution->execution_timeout_ms);
+	config->workflow_run_timeout = request_duration(request, execution->run_timeout_ms);
+	config->default_workflow_task_timeout =
+		request_duration(request, execution->task_timeout_ms);
 	config->user_metadata =
-		decode(request, &sdk__user_metadata__descriptor, &execution->user_metadata);
+		request_decode(request, &sdk__user_metadata__descriptor, &execution->user_metadata);
 	return config;
 }
 
@@ -102,9 +90,9 @@ static Workflow__PendingWorkflowTaskInfo *task_of(
 		execution->task_started_id
 			? ENUMS__PENDING_WORKFLOW_TASK_STATE__PENDING_WORKFLOW_TASK_STATE_STARTED
 			: ENUMS__PENDING_WORKFLOW_TASK_STATE__PENDING_WORKFLOW_TASK_STATE_SCHEDULED;
-	out->scheduled_time = time_of(request, execution->task_scheduled_ns);
-	out->original_scheduled_time = time_of(request, execution->task_original_scheduled_ns);
-	out->started_time = time_of(request, execution->task_started_ns);
+	out->scheduled_time = request_time(request, execution->task_scheduled_ns);
+	out->original_scheduled_time = request_time(request, execution->task_original_scheduled_ns);
+	out->started_time = request_time(request, execution->task_started_ns);
 	out->attempt = execution->task_attempt;
 	return out;
 }
@@ -138,8 +126,8 @@ void frontend_describe(struct request *request)
 	out->workflow_execution_info = execution_info(request, execution);
 	out->execution_config = config_of(request, execution);
 	out->pending_workflow_task = task_of(request, execution);
-	out->pending_activities = arena_array(
-		request->arena, execution->n_activities, sizeof(*out->pending_activities));
+	out->pending_activities =
+		request_array(request, execution->n_activities, sizeof(*out->pending_activities));
 	for (struct activity *at = execution->activities; at && out->pending_activities;
 		at = at->next)
 		out->pending_activities[out->n_pending_activities++] =
@@ -149,15 +137,15 @@ void frontend_describe(struct request *request)
 		workflow__workflow_execution_extended_info);
 	out->workflow_extended_info->cancel_requested = execution->cancel_requested;
 	out->workflow_extended_info->execution_expiration_time =
-		time_of(request, execution->execution_expires_ns);
+		request_time(request, execution->execution_expires_ns);
 	out->workflow_extended_info->run_expiration_time =
-		time_of(request, execution->run_expires_ns);
+		request_time(request, execution->run_expires_ns);
 	out->workflow_extended_info->original_start_time =
-		time_of(request, original_start(request, execution));
+		request_time(request, original_start(request, execution));
 	out->workflow_extended_info->reset_run_id = request_text(request, execution->reset_run_id);
 	if (execution->is_reset)
 		out->workflow_extended_info->last_reset_time =
-			time_of(request, execution->start_ns);
+			request_time(request, execution->start_ns);
 	family_complete(request, execution, out);
 	nexus_describe(request, execution, out);
 	request_reply(request, out);

@@ -52,11 +52,9 @@ void family_describe_children(struct request *request, const struct execution *e
 {
 	size_t n = execution->n_children;
 
-	out->pending_children = arena_array(request->arena, n, sizeof(*out->pending_children));
-	if (n && !out->pending_children) {
-		server_no_memory(request->server);
+	out->pending_children = request_array(request, n, sizeof(*out->pending_children));
+	if (!out->pending_children)
 		return;
-	}
 	out->n_pending_children = n;
 	/* The list has the newest first. */
 	for (const struct child *child = execution->children; child; child = child->next)

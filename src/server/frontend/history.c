@@ -136,6 +136,8 @@ static void get_close(struct request *request, struct execution *execution)
 		response->history->events = events;
 		response->history->n_events = events[0] ? 1 : 0;
 	}
+	if (!events || !events[0])
+		server_no_memory(request->server);
 	request_reply(request, response);
 }
 
@@ -198,12 +200,14 @@ void frontend_get_history_reverse(struct request *request)
 	n = page_size(request->server, in->maximum_page_size);
 	response->history = REQUEST_NEW(request, History__History, history__history);
 	response->history->events =
-		arena_array(request->arena, (size_t)n, sizeof(*response->history->events));
+		request_array(request, (size_t)n, sizeof(*response->history->events));
 	for (; response->history->events && n > 0 && next > 0; n--, next--) {
 		History__HistoryEvent *event = event_read(execution, next, request->arena);
 
 		if (event)
 			response->history->events[response->history->n_events++] = event;
+		else
+			server_no_memory(request->server);
 	}
 	if (next > 0)
 		response->next_page_token = token_page(request, execution, next, 0);

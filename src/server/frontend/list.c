@@ -155,11 +155,9 @@ static void add_group(struct request *request,
 		request, Workflowservice__CountWorkflowExecutionsResponse__AggregationGroup,
 		workflowservice__count_workflow_executions_response__aggregation_group);
 
-	group->group_values = arena_array(request->arena, 1, sizeof(*group->group_values));
-	if (!group->group_values) {
-		server_no_memory(request->server);
+	group->group_values = request_array(request, 1, sizeof(*group->group_values));
+	if (!group->group_values)
 		return;
-	}
 	group->group_values[group->n_group_values++] = status_payload(request, status);
 	group->count = count;
 	out->groups[out->n_groups++] = group;
@@ -173,7 +171,7 @@ static void reply_count(struct listing *listing)
 			workflowservice__count_workflow_executions_response);
 
 	request_wake(request);
-	out->groups = arena_array(request->arena, STORE_STATUS_MAX, sizeof(*out->groups));
+	out->groups = request_array(request, STORE_STATUS_MAX, sizeof(*out->groups));
 	for (int i = 0; i < STORE_STATUS_MAX; i++) {
 		out->count += listing->counts[i];
 		if (listing->filter->group_by && listing->counts[i] && out->groups)

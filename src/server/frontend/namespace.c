@@ -185,7 +185,7 @@ void frontend_list_namespaces(struct request *request)
 
 	if (in->next_page_token.len == sizeof(number))
 		memcpy(&number, in->next_page_token.data, sizeof(number));
-	response->namespaces = arena_array(request->arena, limit, sizeof(*response->namespaces));
+	response->namespaces = request_array(request, limit, sizeof(*response->namespaces));
 	while (response->namespaces && response->n_namespaces < limit &&
 		(at = after(request->server, number, deleted))) {
 		response->namespaces[response->n_namespaces++] = namespace_describe(request, at);
@@ -235,13 +235,11 @@ static void merge_data(struct request *request, struct server_namespace *space,
 	Namespace__NamespaceInfo *info =
 		decode(request, &namespace__namespace_info__descriptor, &space->info);
 	Namespace__NamespaceInfo__DataEntry **entries =
-		arena_array(request->arena, info->n_data + n_changes, sizeof(*entries));
+		request_array(request, info->n_data + n_changes, sizeof(*entries));
 	size_t n = 0;
 
-	if (!entries) {
-		server_no_memory(request->server);
+	if (!entries)
 		return;
-	}
 	for (size_t i = 0; i < info->n_data; i++) {
 		if (!proto_map_find(changes, n_changes, info->data[i]->key))
 			entries[n++] = info->data[i];
@@ -362,12 +360,9 @@ static bool merge_binaries(struct request *request, Namespace__NamespaceConfig *
 
 	if (!changes)
 		return true;
-	entries = arena_array(
-		request->arena, now->n_binaries + changes->n_binaries, sizeof(*entries));
-	if (!entries) {
-		server_no_memory(request->server);
+	entries = request_array(request, now->n_binaries + changes->n_binaries, sizeof(*entries));
+	if (!entries)
 		return true;
-	}
 	for (size_t i = 0; i < now->n_binaries; i++) {
 		if (!proto_map_find(changes->binaries, changes->n_binaries, now->binaries[i]->key))
 			entries[n++] = now->binaries[i];

@@ -8,18 +8,6 @@
 
 #define STATE(name_) ENUMS__PENDING_ACTIVITY_STATE__PENDING_ACTIVITY_STATE_##name_
 
-static void *decode(
-	struct request *request, const ProtobufCMessageDescriptor *type, const struct bytes *data)
-{
-	return data->len ? proto_decode(request->arena, type, data->ptr, data->len, NULL, NULL)
-			 : NULL;
-}
-
-static Google__Timestamp *time_of(struct request *request, int64_t ns)
-{
-	return ns ? proto_timestamp_new(request->arena, ns) : NULL;
-}
-
 static Enums__PendingActivityState state_of(const struct activity *activity)
 {
 	if (activity->cancel_requested_id)
@@ -32,23 +20,20 @@ static Enums__PendingActivityState state_of(const struct activity *activity)
 Activity__ActivityOptions *activity_options_describe(
 	struct request *request, const struct activity *activity)
 {
-	struct arena *arena = request->arena;
 	Activity__ActivityOptions *out =
 		REQUEST_NEW(request, Activity__ActivityOptions, activity__activity_options);
 
 	out->task_queue = REQUEST_NEW(request, Taskqueue__TaskQueue, taskqueue__task_queue);
 	out->task_queue->name = request_text(request, activity->task_queue);
-	out->schedule_to_close_timeout =
-		proto_duration_new_ms(arena, activity->schedule_to_close_ms);
-	out->schedule_to_start_timeout =
-		proto_duration_new_ms(arena, activity->schedule_to_start_ms);
-	out->start_to_close_timeout = proto_duration_new_ms(arena, activity->start_to_close_ms);
-	out->heartbeat_timeout = proto_duration_new_ms(arena, activity->heartbeat_ms);
-	out->priority = decode(request, &common__priority__descriptor, &activity->priority);
+	out->schedule_to_close_timeout = request_duration(request, activity->schedule_to_close_ms);
+	out->schedule_to_start_timeout = request_duration(request, activity->schedule_to_start_ms);
+	out->start_to_close_timeout = request_duration(request, activity->start_to_close_ms);
+	out->heartbeat_timeout = request_duration(request, activity->heartbeat_ms);
+	out->priority = request_decode(request, &common__priority__descriptor, &activity->priority);
 	if (!out->priority && activity->has_priority)
 		out->priority = REQUEST_NEW(request, Common__Priority, common__priority);
 	out->retry_policy =
-		decode(request, &common__retry_policy__descriptor, &activity->retry_policy);
+		request_decode(request, &common__retry_policy__descriptor, &activity->retry_policy);
 	if (!out->retry_policy)
 		out->retry_policy = REQUEST_NEW(request, Common__RetryPolicy, common__retry_policy);
 	/* These cannot be changed, and are not told. */
@@ -65,7 +50,7 @@ static void describe_pause(struct request *request, const struct activity *activ
 
 	out->paused = true;
 	out->pause_info = info;
-	info->pause_time = time_of(request, activity->paused_ns);
+	info->pause_time = request_time(request, activity->paused_ns);
 	info->paused_by_case = WORKFLOW__PENDING_ACTIVITY_INFO__PAUSE_INFO__PAUSED_BY_MANUAL;
 	info->manual = REQUEST_NEW(request, Workflow__PendingActivityInfo__PauseInfo__Manual,
 		workflow__pending_activity_info__pause_info__manual);
@@ -77,21 +62,22 @@ static void describe_attempt(struct request *request, const struct activity *act
 	Workflow__PendingActivityInfo *out)
 {
 	out->attempt = activity->attempt;
-	out->scheduled_time = time_of(request, activity->attempt_scheduled_ns);
-	out->last_started_time = time_of(request, activity->started_ns);
+	out->scheduled_time = request_time(request, activity->attempt_scheduled_ns);
+	out->last_started_time = request_time(request, activity->started_ns);
 	out->last_worker_identity = request_text(request, activity->identity);
-	out->last_attempt_complete_time = time_of(request, activity->attempt_completed_ns);
-	out->last_failure = decode(request, &failure__failure__descriptor, &activity->last_failure);
+	out->last_attempt_complete_time = request_time(request, activity->attempt_completed_ns);
+	out->last_failure =
+		request_decode(request, &failure__failure__descriptor, &activity->last_failure);
 	if (activity->heartbeat_ns) {
-		out->last_heartbeat_time = time_of(request, activity->heartbeat_ns);
-		out->heartbeat_details = decode(
+		out->last_heartbeat_time = request_time(request, activity->heartbeat_ns);
+		out->heartbeat_details = request_decode(
 			request, &common__payloads__descriptor, &activity->heartbeat_details);
 	}
 	if (activity->state != ACTIVITY_BACKING_OFF || activity->paused)
 		return;
-	out->next_attempt_schedule_time = time_of(request, activity->attempt_scheduled_ns);
-	out->current_retry_interval = proto_duration_new_ns(
-		request->arena, activity->attempt_scheduled_ns - activity->attempt_completed_ns);
+	out->next_attempt_schedule_time = request_time(request, activity->attempt_scheduled_ns);
+	out->current_retry_interval = request_duration_ns(
+		request, activity->attempt_scheduled_ns - activity->attempt_completed_ns);
 }
 
 Workflow__PendingActivityInfo *pending_activity_describe(
@@ -106,7 +92,7 @@ Workflow__PendingActivityInfo *pending_activity_describe(
 	out->state = state_of(activity);
 	describe_attempt(request, activity, out);
 	if (activity->schedule_to_close_ms)
-		out->expiration_time = time_of(request,
+		out->expiration_time = request_time(request,
 			activity->scheduled_ns + activity->schedule_to_close_ms * PROTO_NS_PER_MS);
 	out->activity_options = activity_options_describe(request, activity);
 	/* An activity cannot run on a sticky queue: its name and the normal one are the same. */

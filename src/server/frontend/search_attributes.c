@@ -127,9 +127,9 @@ void frontend_list_search_attributes(struct request *request)
 		REQUEST_NEW(request, Operatorservice__ListSearchAttributesResponse,
 			operatorservice__list_search_attributes_response);
 	columns = visibility_columns(&n);
-	out->custom_attributes = arena_array(
-		request->arena, SEARCH_ATTRIBUTES_CUSTOM, sizeof(*out->custom_attributes));
-	out->system_attributes = arena_array(request->arena, n, sizeof(*out->system_attributes));
+	out->custom_attributes =
+		request_array(request, SEARCH_ATTRIBUTES_CUSTOM, sizeof(*out->custom_attributes));
+	out->system_attributes = request_array(request, n, sizeof(*out->system_attributes));
 	for (size_t i = 0; i < SEARCH_ATTRIBUTES_CUSTOM && out->custom_attributes; i++) {
 		const char *alias = search_attributes_alias(&space->search_attributes, i, &column);
 
@@ -154,7 +154,7 @@ void frontend_get_search_attributes(struct request *request)
 	size_t n;
 	const struct visibility_column *columns = visibility_columns(&n);
 
-	out->keys = arena_array(request->arena, n, sizeof(*out->keys));
+	out->keys = request_array(request, n, sizeof(*out->keys));
 	for (size_t i = 0; i < n && out->keys; i++)
 		out->keys[out->n_keys++] =
 			entry_of(request, KEYS_ENTRY, columns[i].name, columns[i].type);
@@ -164,8 +164,8 @@ void frontend_get_search_attributes(struct request *request)
 void namespace_describe_aliases(struct request *request, const struct server_namespace *space,
 	Namespace__NamespaceConfig *out)
 {
-	out->custom_search_attribute_aliases = arena_array(request->arena, SEARCH_ATTRIBUTES_CUSTOM,
-		sizeof(*out->custom_search_attribute_aliases));
+	out->custom_search_attribute_aliases = request_array(
+		request, SEARCH_ATTRIBUTES_CUSTOM, sizeof(*out->custom_search_attribute_aliases));
 	for (size_t i = 0; i < SEARCH_ATTRIBUTES_CUSTOM && out->custom_search_attribute_aliases;
 		i++) {
 		const struct visibility_column *column;

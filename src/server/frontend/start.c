@@ -139,6 +139,8 @@ static struct execution *start(struct request *request, struct server_namespace 
 	out->memo = in->memo;
 	out->search_attributes =
 		attributes_typed(&request->server->scratch, space, in->search_attributes);
+	if (in->search_attributes && !out->search_attributes)
+		server_no_memory(request->server);
 	out->header = in->header;
 	out->continued_failure = in->continued_failure;
 	out->last_completion_result = in->last_completion_result;

@@ -47,7 +47,7 @@ void frontend_get_cluster_info(struct request *request)
 	response->initial_failover_version = 1;
 	response->failover_version_increment = 10;
 	response->supported_clients =
-		arena_array(request->arena, n, sizeof(*response->supported_clients));
+		request_array(request, n, sizeof(*response->supported_clients));
 	for (size_t i = 0; response->supported_clients && i < n; i++) {
 		Workflowservice__GetClusterInfoResponse__SupportedClientsEntry *entry = REQUEST_NEW(
 			request, Workflowservice__GetClusterInfoResponse__SupportedClientsEntry,

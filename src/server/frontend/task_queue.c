@@ -78,7 +78,7 @@ static size_t pollers_of(
 	if (!queue)
 		return 0;
 	stats_forget(&queue->stats, request->server->now_ns);
-	*list = arena_array(request->arena, queue->stats.n_seen, sizeof(**list));
+	*list = request_array(request, queue->stats.n_seen, sizeof(**list));
 	for (const struct stats_seen *at = queue->stats.seen; at && *list; at = at->next) {
 		Taskqueue__PollerInfo *info =
 			REQUEST_NEW(request, Taskqueue__PollerInfo, taskqueue__poller_info);
@@ -104,7 +104,7 @@ static size_t pollers_of(
 static void add_stats(struct request *request, struct task_queue *queue,
 	Workflowservice__DescribeTaskQueueResponse *response)
 {
-	PRIORITY_ENTRY **entries = arena_array(request->arena, LANES_PRIORITIES, sizeof(*entries));
+	PRIORITY_ENTRY **entries = request_array(request, LANES_PRIORITIES, sizeof(*entries));
 
 	response->stats = stats_of(request, queue, 0);
 	response->stats_by_priority_key = entries;
@@ -214,7 +214,7 @@ static Taskqueue__TaskQueueVersionInfo *version_info(
 	Taskqueue__TaskQueueVersionInfo *info = REQUEST_NEW(
 		request, Taskqueue__TaskQueueVersionInfo, taskqueue__task_queue_version_info);
 
-	info->types_info = arena_array(request->arena, n, sizeof(*info->types_info));
+	info->types_info = request_array(request, n, sizeof(*info->types_info));
 	for (size_t i = 0; info->types_info && i < n; i++)
 		info->types_info[info->n_types_info++] =
 			type_entry(request, space, types[i], unversioned);
@@ -233,7 +233,7 @@ static void describe_versions(struct request *request, struct server_namespace *
 		REQUEST_NEW(request, Workflowservice__DescribeTaskQueueResponse,
 			workflowservice__describe_task_queue_response);
 	Workflowservice__DescribeTaskQueueResponse__VersionsInfoEntry **entries =
-		arena_array(request->arena, n_named + 1, sizeof(*entries));
+		request_array(request, n_named + 1, sizeof(*entries));
 
 	response->versions_info = entries;
 	for (size_t i = unversioned ? 0 : 1; entries && i <= n_named; i++) {

@@ -96,13 +96,11 @@ static bool merge_weights(struct request *request, Taskqueue__TaskQueueConfig *c
 {
 	const Workflowservice__UpdateTaskQueueConfigRequest *in = request->message;
 	size_t n_set = in->n_set_fairness_weight_overrides, n = 0;
-	Taskqueue__TaskQueueConfig__FairnessWeightOverridesEntry **entries = arena_array(
-		request->arena, config->n_fairness_weight_overrides + n_set, sizeof(*entries));
+	Taskqueue__TaskQueueConfig__FairnessWeightOverridesEntry **entries = request_array(
+		request, config->n_fairness_weight_overrides + n_set, sizeof(*entries));
 
-	if (!entries) {
-		server_no_memory(request->server);
+	if (!entries)
 		return true;
-	}
 	for (size_t i = 0; i < config->n_fairness_weight_overrides; i++) {
 		Taskqueue__TaskQueueConfig__FairnessWeightOverridesEntry *entry =
 			config->fairness_weight_overrides[i];

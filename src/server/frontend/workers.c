@@ -83,7 +83,7 @@ static bool find(struct request *request, const struct server_namespace *space, 
 		return false;
 	}
 	workers_forget(request->server);
-	found->list = arena_array(request->arena, workers->n, sizeof(*found->list));
+	found->list = request_array(request, workers->n, sizeof(*found->list));
 	for (const struct worker_entry *at = workers->oldest; at && found->list; at = at->newer) {
 		const Worker__WorkerHeartbeat *heartbeat =
 			at->space == space ? heartbeat_of(request, at) : NULL;
@@ -175,8 +175,8 @@ void frontend_list_workers(struct request *request)
 		limit = (size_t)in->page_size;
 	out = REQUEST_NEW(request, Workflowservice__ListWorkersResponse,
 		workflowservice__list_workers_response);
-	out->workers = arena_array(request->arena, limit, sizeof(*out->workers));
-	out->workers_info = arena_array(request->arena, limit, sizeof(*out->workers_info));
+	out->workers = request_array(request, limit, sizeof(*out->workers));
+	out->workers_info = request_array(request, limit, sizeof(*out->workers_info));
 	for (size_t i = start; out->workers && out->workers_info && i < start + limit; i++) {
 		out->workers[out->n_workers++] = brief(request, found.list[i]);
 		out->workers_info[out->n_workers_info++] = whole(request, found.list[i]);

@@ -104,6 +104,10 @@ static void fail_task(struct decision *decision)
 						     : arena_printf(decision->request->arena,
 							       "%s: %s", cause, decision->text);
 
+	if (!text) {
+		server_no_memory(decision->request->server);
+		text = cause;
+	}
 	failure.message = text;
 	failure.failure_info_case = FAILURE__FAILURE__FAILURE_INFO_SERVER_FAILURE_INFO;
 	failure.server_failure_info = &info;

@@ -64,6 +64,8 @@ Common__Link **nexus_links_without(struct request *request,
 	Common__Link **links = arena_array(request->arena, in->n_links, sizeof(*links));
 
 	*n = 0;
+	if (!links)
+		server_no_memory(request->server);
 	for (size_t i = 0; i < in->n_links && links; i++) {
 		if (!is_among(in->links[i], in->completion_callbacks, in->n_completion_callbacks,
 			    request->arena))

@@ -14,21 +14,9 @@
 	ENUMS__NEXUS_OPERATION_CANCELLATION_STATE__NEXUS_OPERATION_CANCELLATION_STATE_##name_
 #define EVENT(name_) ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_##name_
 
-static void *decode(
-	struct request *request, const ProtobufCMessageDescriptor *type, const struct bytes *data)
-{
-	return data->len ? proto_decode(request->arena, type, data->ptr, data->len, NULL, NULL)
-			 : NULL;
-}
-
-static Google__Timestamp *time_of(struct request *request, int64_t ns)
-{
-	return ns ? proto_timestamp_new(request->arena, ns) : NULL;
-}
-
 static Google__Duration *duration(struct request *request, int64_t ms)
 {
-	return ms ? proto_duration_new_ms(request->arena, ms) : NULL;
+	return ms ? request_duration(request, ms) : NULL;
 }
 
 static Workflow__NexusOperationCancellationInfo *cancellation_of(
@@ -40,13 +28,13 @@ static Workflow__NexusOperationCancellationInfo *cancellation_of(
 		return NULL;
 	out = REQUEST_NEW(request, Workflow__NexusOperationCancellationInfo,
 		workflow__nexus_operation_cancellation_info);
-	out->requested_time = time_of(request, operation->cancel_requested_ns);
+	out->requested_time = request_time(request, operation->cancel_requested_ns);
 	out->state = (Enums__NexusOperationCancellationState)operation->cancel_state;
 	out->attempt = operation->cancel_attempt;
-	out->last_attempt_complete_time = time_of(request, operation->cancel_last_ns);
+	out->last_attempt_complete_time = request_time(request, operation->cancel_last_ns);
 	out->last_attempt_failure =
-		decode(request, &failure__failure__descriptor, &operation->cancel_failure);
-	out->next_attempt_schedule_time = time_of(request, operation->cancel_next_ns);
+		request_decode(request, &failure__failure__descriptor, &operation->cancel_failure);
+	out->next_attempt_schedule_time = request_time(request, operation->cancel_next_ns);
 	return out;
 }
 
@@ -76,16 +64,16 @@ static Workflow__PendingNexusOperationInfo *operation_of(
 	out->operation = request_text(request, operation->operation);
 	out->operation_token = out->operation_id = request_text(request, operation->token);
 	out->scheduled_event_id = operation->scheduled_id;
-	out->scheduled_time = time_of(request, operation->scheduled_ns);
+	out->scheduled_time = request_time(request, operation->scheduled_ns);
 	out->schedule_to_close_timeout = duration(request, operation->schedule_to_close_ms);
 	out->schedule_to_start_timeout = duration(request, operation->schedule_to_start_ms);
 	out->start_to_close_timeout = duration(request, operation->start_to_close_ms);
 	out->state = (Enums__PendingNexusOperationState)operation->state;
 	out->attempt = operation->attempt;
-	out->last_attempt_complete_time = time_of(request, operation->last_attempt_ns);
+	out->last_attempt_complete_time = request_time(request, operation->last_attempt_ns);
 	out->last_attempt_failure =
-		decode(request, &failure__failure__descriptor, &operation->last_failure);
-	out->next_attempt_schedule_time = time_of(request, operation->next_attempt_ns);
+		request_decode(request, &failure__failure__descriptor, &operation->last_failure);
+	out->next_attempt_schedule_time = request_time(request, operation->next_attempt_ns);
 	out->cancellation_info = cancellation_of(request, operation);
 	if (nexus_breaker_is_open(request->server, nexus_operation_endpoint(operation)))
 		describe_blocked(operation, out);
@@ -98,19 +86,19 @@ static Workflow__CallbackInfo *callback_of(
 	Workflow__CallbackInfo *out =
 		REQUEST_NEW(request, Workflow__CallbackInfo, workflow__callback_info);
 
-	out->callback = decode(request, &common__callback__descriptor, &callback->callback);
+	out->callback = request_decode(request, &common__callback__descriptor, &callback->callback);
 	out->trigger = REQUEST_NEW(
 		request, Workflow__CallbackInfo__Trigger, workflow__callback_info__trigger);
 	out->trigger->variant_case = WORKFLOW__CALLBACK_INFO__TRIGGER__VARIANT_WORKFLOW_CLOSED;
 	out->trigger->workflow_closed = REQUEST_NEW(request, Workflow__CallbackInfo__WorkflowClosed,
 		workflow__callback_info__workflow_closed);
-	out->registration_time = time_of(request, callback->registered_ns);
+	out->registration_time = request_time(request, callback->registered_ns);
 	out->state = (Enums__CallbackState)callback->state;
 	out->attempt = callback->attempt;
-	out->last_attempt_complete_time = time_of(request, callback->last_attempt_ns);
+	out->last_attempt_complete_time = request_time(request, callback->last_attempt_ns);
 	out->last_attempt_failure =
-		decode(request, &failure__failure__descriptor, &callback->last_failure);
-	out->next_attempt_schedule_time = time_of(request, callback->next_attempt_ns);
+		request_decode(request, &failure__failure__descriptor, &callback->last_failure);
+	out->next_attempt_schedule_time = request_time(request, callback->next_attempt_ns);
 	return out;
 }
 
@@ -142,11 +130,9 @@ static void describe_request_ids(struct request *request, const struct execution
 	Workflow__WorkflowExecutionExtendedInfo *info, size_t n_callbacks)
 {
 	info->request_id_infos =
-		arena_array(request->arena, n_callbacks + 1, sizeof(*info->request_id_infos));
-	if (!info->request_id_infos) {
-		server_no_memory(request->server);
+		request_array(request, n_callbacks + 1, sizeof(*info->request_id_infos));
+	if (!info->request_id_infos)
 		return;
-	}
 	if (!str_empty(execution->create_request_id))
 		add_request_id(request, info, execution->create_request_id, EVENT(STARTED), 1);
 	for (const struct nexus_callback *at = execution->nexus_callbacks; at; at = at->next) {
@@ -161,15 +147,15 @@ void nexus_describe(struct request *request, const struct execution *execution,
 {
 	size_t n = 0;
 
-	out->pending_nexus_operations = arena_array(request->arena, execution->n_nexus_operations,
-		sizeof(*out->pending_nexus_operations));
+	out->pending_nexus_operations = request_array(
+		request, execution->n_nexus_operations, sizeof(*out->pending_nexus_operations));
 	for (const struct nexus_operation *at = execution->nexus_operations;
 		at && out->pending_nexus_operations; at = at->next)
 		out->pending_nexus_operations[out->n_pending_nexus_operations++] =
 			operation_of(request, at);
 	for (const struct nexus_callback *at = execution->nexus_callbacks; at; at = at->next)
 		n++;
-	out->callbacks = arena_array(request->arena, n, sizeof(*out->callbacks));
+	out->callbacks = request_array(request, n, sizeof(*out->callbacks));
 	for (const struct nexus_callback *at = execution->nexus_callbacks; at && out->callbacks;
 		at = at->next) {
 		if (at->callback.len)

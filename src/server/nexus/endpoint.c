@@ -324,7 +324,7 @@ void nexus_list_endpoints(struct request *request)
 		request_fail(request, TEMPORAL_INTERNAL, NULL, "error listing Nexus endpoints");
 		return;
 	}
-	response->endpoints = arena_array(request->arena, size, sizeof(*response->endpoints));
+	response->endpoints = request_array(request, size, sizeof(*response->endpoints));
 	for (; at && response->endpoints && response->n_endpoints < size; at = at->next)
 		response->endpoints[response->n_endpoints++] = describe(request, at);
 	if (!named && at) {

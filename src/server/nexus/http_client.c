@@ -114,8 +114,12 @@ void nexus_outgoing_header(struct nexus_outgoing *outgoing, const char *name, co
 	const char *copy = arena_strdup(&outgoing->arena, name);
 	const char *text = arena_strdup(&outgoing->arena, value);
 
+	if (!copy || !text) {
+		server_no_memory(outgoing->server);
+		return;
+	}
 	/* A line end would begin another header. */
-	if (!copy || !text || strpbrk(copy, "\r\n:") || strpbrk(text, "\r\n") ||
+	if (strpbrk(copy, "\r\n:") || strpbrk(text, "\r\n") ||
 		outgoing->n_headers == NEXUS_HTTP_HEADERS_MAX)
 		return;
 	outgoing->headers[outgoing->n_headers++] = (struct nexus_header){ copy, text };
