@@ -191,7 +191,7 @@ bool command_has_attributes(const Command__Command *command)
 
 	if (type >= sizeof(cases) || !cases[type])
 		return command->attributes_case != COMMAND__COMMAND__ATTRIBUTES__NOT_SET;
-	return command->attributes_case == (int)cases[type];
+	return command->attributes_case == (Command__Command__AttributesCase)cases[type];
 }
 
 static bool check_kind(struct decision *decision, size_t index)
