@@ -167,4 +167,4 @@ class OperatorTest(unittest.IsolatedAsyncioTestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    harness.main()

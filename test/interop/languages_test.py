@@ -116,4 +116,4 @@ class LanguagesTest(WorkerTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    harness.main()

@@ -131,4 +131,4 @@ class ConnectionTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    harness.main()

@@ -60,4 +60,4 @@ class ServerRestartTest(unittest.IsolatedAsyncioTestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    harness.main()

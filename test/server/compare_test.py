@@ -181,4 +181,4 @@ if __name__ == "__main__":
     import logging
 
     logging.disable(logging.CRITICAL)
-    unittest.main()
+    harness.main()

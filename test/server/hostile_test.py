@@ -275,4 +275,4 @@ class DescriptorTest(unittest.IsolatedAsyncioTestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    harness.main()

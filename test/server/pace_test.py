@@ -97,4 +97,4 @@ class PaceTest(unittest.IsolatedAsyncioTestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    harness.main()

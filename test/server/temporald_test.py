@@ -286,4 +286,4 @@ class AccessTest(DaemonTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    harness.main()

@@ -124,4 +124,4 @@ class TimeSkippingTest(unittest.IsolatedAsyncioTestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    harness.main()
