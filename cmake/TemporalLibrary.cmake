@@ -41,7 +41,7 @@ else()
 
 	set(objects ${CMAKE_CURRENT_BINARY_DIR}/libtemporal.o)
 	set(server_objects ${CMAKE_CURRENT_BINARY_DIR}/libtemporal-server.o)
-	temporal_merge(${objects} temporal_internal temporal_* wf_* act_* nexus_*)
+	temporal_merge(${objects} temporal_internal temporal_* wf_* act_* nexus_[a-z]*)
 	temporal_merge(${server_objects} temporal_server_internal temporal_server_*)
 	add_custom_target(temporal_merged DEPENDS ${objects} ${server_objects})
 endif()

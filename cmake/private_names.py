@@ -22,7 +22,7 @@ def main():
     nm, server, library = sys.argv[1:]
     wanted = names(nm, server, "--undefined-only")
     for name in sorted(wanted & names(nm, library, "--defined-only", "--extern-only")):
-        if not name.startswith(API):
+        if not name.startswith(API) or "__" in name:  # nexus__..._descriptor are messages of the protocol
             print(f"{name} temporal_private_{name}")
 
 

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "rpc/channel.h"
+#include "worker/pool.h"
 
 struct temporal_worker;
 struct worker_local;
@@ -38,10 +39,10 @@ struct act {
 
 	/* the activity's thread; the loop's before and after */
 	struct arena arena; /* holds the task, this struct, and all that the activity allocates */
-	struct act *queue_next; /* worker_pool.first */
-	bool later;             /* act_complete_later was called */
-	bool has_result;        /* what was reported last is a result */
-	bool instead;           /* what is reported stands for what could not be encoded */
+	struct worker_pool_job job;
+	bool later;      /* act_complete_later was called */
+	bool has_result; /* what was reported last is a result */
+	bool instead;    /* what is reported stands for what could not be encoded */
 
 	/* Of a local activity (local.c): whose attempt it is, until nobody waits for it (loop);
 	 * and its outcome (its thread's, then the loop's). */

@@ -418,6 +418,11 @@ static void run_posted(struct rpc_task *task)
 	worker_activity_execute((struct act *)((char *)task - offsetof(struct act, run_task)));
 }
 
+static void run_in_pool(struct worker_pool_job *job)
+{
+	worker_activity_execute((struct act *)((char *)job - offsetof(struct act, job)));
+}
+
 static int64_t duration_ms(const Google__Duration *duration)
 {
 	if (!duration || duration->seconds < 0 || duration->seconds > WORKER_DURATION_MAX_MS / 1000)
@@ -574,8 +579,9 @@ static bool run(struct act *act)
 {
 	struct temporal_worker *worker = act->worker;
 
+	act->job.run = run_in_pool;
 	if (!worker->opts.short_activities)
-		return worker_pool_run(&worker->pool, act);
+		return worker_pool_run(&worker->pool, &act->job);
 	act->run_task.run = run_posted;
 	rpc_loop_post(worker->loop, &act->run_task);
 	return true;

@@ -1,7 +1,7 @@
 /*
- * pool.c: activity threads.
+ * pool.c: the threads of activities and Nexus handlers.
  *
- * How many activities run at a time is limited by slots (slots.h) before a task is even polled, so
+ * How many of them run at a time is limited by slots (slots.h) before a task is even polled, so
  * the pool needs no limit of its own: it never has more threads than there are slots. Each idle
  * thread waits on a condition of its own and the last one that became idle is the first to be used,
  * so the others reach their time-out and end.
@@ -11,7 +11,6 @@
 #include <time.h>
 
 #include "base/mem.h"
-#include "worker/act.h"
 #include "worker/limits.h"
 #include "worker/thread.h"
 
@@ -20,7 +19,7 @@ struct worker_pool_thread {
 	pthread_t thread;
 	/* pool->lock */
 	pthread_cond_t work;
-	struct act *act;                 /* what it was woken for */
+	struct worker_pool_job *job;     /* what it was woken for */
 	struct worker_pool_thread *next; /* worker_pool.idle, .ended */
 };
 
@@ -42,20 +41,21 @@ static void remove_idle(struct worker_pool *pool, struct worker_pool_thread *thr
 	*link = thread->next;
 }
 
-static struct act *take_queued(struct worker_pool *pool)
+static struct worker_pool_job *take_queued(struct worker_pool *pool)
 {
-	struct act *act = pool->first;
+	struct worker_pool_job *job = pool->first;
 
-	if (act) {
-		pool->first = act->queue_next;
+	if (job) {
+		pool->first = job->next;
 		if (!pool->first)
 			pool->last = &pool->first;
 	}
-	return act;
+	return job;
 }
 
 /* Waits for something to run; NULL: the thread is to end. With the lock held. */
-static struct act *wait_for_act(struct worker_pool *pool, struct worker_pool_thread *thread)
+static struct worker_pool_job *wait_for_job(
+	struct worker_pool *pool, struct worker_pool_thread *thread)
 {
 	struct timespec until;
 
@@ -65,29 +65,29 @@ static struct act *wait_for_act(struct worker_pool *pool, struct worker_pool_thr
 		return NULL;
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += WORKER_THREAD_IDLE_MS / 1000;
-	thread->act = NULL;
+	thread->job = NULL;
 	thread->next = pool->idle;
 	pool->idle = thread;
-	while (!thread->act && !pool->stop) {
+	while (!thread->job && !pool->stop) {
 		if (pthread_cond_timedwait(&thread->work, &pool->lock, &until) != 0)
 			break;
 	}
-	if (!thread->act)
+	if (!thread->job)
 		remove_idle(pool, thread); /* whoever gives it something has removed it */
-	return thread->act;
+	return thread->job;
 }
 
 static void *work(void *arg)
 {
 	struct worker_pool_thread *thread = arg;
 	struct worker_pool *pool = thread->pool;
-	struct act *act = thread->act;
+	struct worker_pool_job *job = thread->job;
 
-	while (act) {
-		worker_activity_execute(act);
+	while (job) {
+		job->run(job);
 		pthread_mutex_lock(&pool->lock);
-		act = wait_for_act(pool, thread);
-		if (!act) {
+		job = wait_for_job(pool, thread);
+		if (!job) {
 			pool->threads--;
 			thread->next = pool->ended;
 			pool->ended = thread;
@@ -104,7 +104,7 @@ static void thread_free(struct worker_pool_thread *thread)
 	mem_free(thread);
 }
 
-static struct worker_pool_thread *thread_new(struct worker_pool *pool, struct act *act)
+static struct worker_pool_thread *thread_new(struct worker_pool *pool, struct worker_pool_job *job)
 {
 	struct worker_pool_thread *thread = mem_zalloc(sizeof(*thread));
 	pthread_condattr_t monotonic;
@@ -112,7 +112,7 @@ static struct worker_pool_thread *thread_new(struct worker_pool *pool, struct ac
 	if (!thread)
 		return NULL;
 	thread->pool = pool;
-	thread->act = act;
+	thread->job = job;
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&thread->work, &monotonic);
@@ -136,17 +136,17 @@ static void reap(struct worker_pool_thread *ended)
 	}
 }
 
-static bool queue_act(struct worker_pool *pool, struct act *act)
+static bool queue_job(struct worker_pool *pool, struct worker_pool_job *job)
 {
 	if (pool->threads == 0)
 		return false;
-	act->queue_next = NULL;
-	*pool->last = act;
-	pool->last = &act->queue_next;
+	job->next = NULL;
+	*pool->last = job;
+	pool->last = &job->next;
 	return true;
 }
 
-bool worker_pool_run(struct worker_pool *pool, struct act *act)
+bool worker_pool_run(struct worker_pool *pool, struct worker_pool_job *job)
 {
 	bool taken = true;
 
@@ -156,11 +156,11 @@ bool worker_pool_run(struct worker_pool *pool, struct act *act)
 	pool->ended = NULL;
 	if (thread) {
 		pool->idle = thread->next;
-		thread->act = act;
-	} else if (thread_new(pool, act)) {
+		thread->job = job;
+	} else if (thread_new(pool, job)) {
 		pool->threads++;
 	} else {
-		taken = queue_act(pool, act);
+		taken = queue_job(pool, job);
 	}
 	pthread_mutex_unlock(&pool->lock);
 	/* Not under the lock, which the thread would only run into. It lives: only this thread

@@ -1,6 +1,6 @@
 /*
- * pool.h: the threads on which activities run. The pool grows with what is to be run at a time, and
- * shrinks again.
+ * pool.h: the threads on which activities and handlers of Nexus operations run. The pool grows with
+ * what is to be run at a time, and shrinks again.
  */
 #ifndef WORKER_POOL_H
 #define WORKER_POOL_H
@@ -9,18 +9,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct act;
 struct worker_pool_thread;
+
+/* What is to be run, as a member of the attempt or task that it is about, which `run` may free. */
+struct worker_pool_job {
+	void (*run)(struct worker_pool_job *job);
+	struct worker_pool_job *next; /* worker_pool.first */
+};
 
 struct worker_pool {
 	size_t stack_size;
 	/* lock */
 	pthread_mutex_t lock;
-	pthread_cond_t one_ended;         /* while it stops */
-	struct worker_pool_thread *idle;  /* the one that was busy last comes first */
-	struct worker_pool_thread *ended; /* to be joined */
-	struct act *first, **last; /* that no thread could be had for, linked by act.queue_next */
-	unsigned threads;          /* that live */
+	pthread_cond_t one_ended;              /* while it stops */
+	struct worker_pool_thread *idle;       /* the one that was busy last comes first */
+	struct worker_pool_thread *ended;      /* to be joined */
+	struct worker_pool_job *first, **last; /* that no thread could be had for */
+	unsigned threads;                      /* that live */
 	bool stop;
 	bool made;
 };
@@ -32,9 +37,10 @@ bool worker_pool_init(struct worker_pool *pool, size_t stack_size)
 void worker_pool_finish(struct worker_pool *pool);
 
 /*
- * Runs worker_activity_execute(act) on a thread: an idle one, a new one, or when there are no more
- * to be had the next that has finished. false: there is no thread at all. Never blocks.
+ * Runs the job on a thread: an idle one, a new one, or when there are no more to be had the next
+ * that has finished. false: there is no thread at all. Never blocks.
  */
-bool worker_pool_run(struct worker_pool *pool, struct act *act) __attribute__((warn_unused_result));
+bool worker_pool_run(struct worker_pool *pool, struct worker_pool_job *job)
+	__attribute__((warn_unused_result));
 
 #endif

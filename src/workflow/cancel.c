@@ -58,7 +58,7 @@ static void cancel_one(struct wf *wf, struct wf_future *future, struct coroutine
 		child_cancel(wf, future);
 		break;
 	case FUTURE_NEXUS:
-		nexus_cancel(wf, future);
+		operation_cancel(wf, future);
 		break;
 	case FUTURE_STARTED: /* what is started is what is cancelled */
 		cancel_one(wf, future->of, list);

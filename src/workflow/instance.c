@@ -259,10 +259,10 @@ static void apply(struct wf *wf, const struct activation_job *job)
 			job->resolve_cancel_external.failure);
 		break;
 	case JOB_RESOLVE_NEXUS_START:
-		nexus_started(wf, job);
+		operation_started(wf, job);
 		break;
 	case JOB_RESOLVE_NEXUS:
-		nexus_resolve(wf, job->resolve_nexus.seq, &job->resolve_nexus.result);
+		operation_resolve(wf, job->resolve_nexus.seq, &job->resolve_nexus.result);
 		break;
 	case JOB_REMOVE_FROM_CACHE:
 		break;

@@ -177,7 +177,7 @@ static void not_found(struct wf *wf, uint32_t seq)
 		seq);
 }
 
-void nexus_started(struct wf *wf, const struct activation_job *job)
+void operation_started(struct wf *wf, const struct activation_job *job)
 {
 	uint32_t seq = job->resolve_nexus_start.seq;
 	bool started = job->resolve_nexus_start.status != NEXUS_START_FAILED;
@@ -204,7 +204,7 @@ void nexus_started(struct wf *wf, const struct activation_job *job)
 		run_out_of_memory(wf);
 }
 
-void nexus_resolve(struct wf *wf, uint32_t seq, const struct resolution *resolution)
+void operation_resolve(struct wf *wf, uint32_t seq, const struct resolution *resolution)
 {
 	struct wf_future *future = pending_take(&wf->operations, seq);
 
@@ -217,7 +217,7 @@ void nexus_resolve(struct wf *wf, uint32_t seq, const struct resolution *resolut
 		remote_not_started(wf, future, future->failure);
 }
 
-void nexus_cancel(struct wf *wf, struct wf_future *future)
+void operation_cancel(struct wf *wf, struct wf_future *future)
 {
 	struct command *command = run_command(wf, COMMAND_REQUEST_CANCEL_NEXUS);
 

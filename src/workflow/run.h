@@ -309,9 +309,9 @@ void local_cancel(struct wf *wf, struct wf_future *future);
 void child_started(struct wf *wf, const struct activation_resolve_child_start *job);
 void child_resolve(struct wf *wf, uint32_t seq, const struct resolution *resolution);
 void child_cancel(struct wf *wf, struct wf_future *future);
-void nexus_started(struct wf *wf, const struct activation_job *job);
-void nexus_resolve(struct wf *wf, uint32_t seq, const struct resolution *resolution);
-void nexus_cancel(struct wf *wf, struct wf_future *future);
+void operation_started(struct wf *wf, const struct activation_job *job);
+void operation_resolve(struct wf *wf, uint32_t seq, const struct resolution *resolution);
+void operation_cancel(struct wf *wf, struct wf_future *future);
 void external_resolve(
 	struct wf *wf, struct pending *pending, uint32_t seq, const Failure__Failure *failure);
 void external_take_back(struct wf *wf, struct wf_future *future);

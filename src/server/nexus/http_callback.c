@@ -14,6 +14,7 @@
 #include "google/protobuf/struct.pb-c.h"
 #include "proto/codec.h"
 #include "proto/json.h"
+#include "proto/link.h"
 #include "proto/time.h"
 #include "server/limits.h"
 #include "server/nexus/http_client.h"
@@ -196,7 +197,7 @@ static void add_times_and_links(
 	proto_timestamp_print(&close, text);
 	nexus_outgoing_header(outgoing, "nexus-operation-close-time", text);
 	for (size_t i = 0; i < completion->n_links; i++) {
-		const Nexus__Link *link = nexus_link_write(&outgoing->arena, completion->links[i]);
+		const Nexus__Link *link = proto_link_write(&outgoing->arena, completion->links[i]);
 		const char *value = link ? nexus_link_header(&outgoing->arena, link) : NULL;
 
 		if (value)

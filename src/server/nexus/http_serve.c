@@ -17,6 +17,7 @@
 
 #include "base/mem.h"
 #include "proto/codec.h"
+#include "proto/link.h"
 #include "proto/time.h"
 #include "server/frontend/frontend.h"
 #include "server/limits.h"
@@ -581,7 +582,7 @@ static void complete(struct nexus_exchange *exchange, const char *space)
 	}
 	if (!read_outcome(exchange, state, &completion))
 		return;
-	completion.links = nexus_links_read(&exchange->arena, links, n, &completion.n_links);
+	completion.links = proto_links_read(&exchange->arena, links, n, &completion.n_links);
 	completion.token = header(&exchange->request, "nexus-operation-token");
 	if (strlen(completion.token) > SERVER_NEXUS_TOKEN_MAX) {
 		refuse(exchange, "BAD_REQUEST",

@@ -233,15 +233,11 @@ Failure__Failure *nexus_failure_to_temporal(struct arena *arena, const Nexus__Fa
 /* Are its details JSON? The arena is for the time of the check. */
 bool nexus_details_valid(struct arena *arena, const Nexus__Failure *failure);
 
-/* link.c: links as URLs and as messages. */
+/* link.c: links that are made here; proto/link.h has the two forms of all. */
 Nexus__Link *nexus_link_of_event(struct arena *arena, const char *space, const char *workflow_id,
 	const char *run_id, int64_t event_id, Enums__EventType type);
-/* Those that can be read; the others are passed by. */
-Common__Link **nexus_links_read(
-	struct arena *arena, Nexus__Link *const *links, size_t n_links, size_t *n_read);
 /* The text of a link in a header. */
 const char *nexus_link_header(struct arena *arena, const Nexus__Link *link);
-Nexus__Link *nexus_link_write(struct arena *arena, const Common__Link *link);
 
 /* ---- Completion ---- */
 

@@ -24,6 +24,7 @@
 
 #include "proto/codec.h"
 #include "proto/enum_name.h"
+#include "proto/link.h"
 #include "proto/time.h"
 #include "server/limits.h"
 #include "server/nexus/http_client.h"
@@ -319,7 +320,7 @@ static void start_outcome(struct nexus_operation *operation, const struct nexus_
 	struct arena *scratch = &server_of(operation)->scratch;
 	size_t n_links = 0;
 	Common__Link **links =
-		nexus_links_read(scratch, outcome->links, outcome->n_links, &n_links);
+		proto_links_read(scratch, outcome->links, outcome->n_links, &n_links);
 
 	switch (outcome->result) {
 	case NEXUS_SYNC:

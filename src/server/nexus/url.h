@@ -1,24 +1,11 @@
 /*
- * url.h: the parts of URLs that Nexus needs. Private to the folder. Pure.
+ * url.h: URLs that users give the server. Private to the folder. Pure.
  */
 #ifndef SERVER_NEXUS_URL_H
 #define SERVER_NEXUS_URL_H
 
+#include "base/url.h"
 #include "server/nexus/nexus.h"
-
-/* A text as a part of a path or a query. NULL: memory is out. */
-const char *url_escape(struct arena *arena, const char *text, bool in_query);
-/* ... and back. NULL: it is none. */
-const char *url_unescape(struct arena *arena, struct str text);
-
-/*
- * Splits "/a/b/c?query" into exactly `n` parts, unescaped, without empty ones. Returns the query,
- * as it stands there, or NULL: there are more or fewer parts.
- */
-const char *url_split(struct arena *arena, const char *url, const char *path[], size_t n);
-
-/* A value of a query ("a=b&c=d"), unescaped. NULL: it has none of that name. */
-const char *url_query(struct arena *arena, const char *query, const char *name);
 
 /*
  * Checks an absolute URL as far as its scheme and host: false with a text, in Go's words, of what
