@@ -169,12 +169,6 @@ typedef void temporal_result_fn(
 
 /* ---- starting ---- */
 
-/* Which worker deployment version runs the workflow, against the rules of the task queue. */
-struct temporal_versioning_override {
-	const char *deployment, *build_id; /* pinned to that version; both or neither */
-	bool auto_upgrade;                 /* or always the current one */
-};
-
 struct temporal_start_opts {
 	const char *id;                                /* the workflow's id; NULL: a random UUID */
 	const char *task_queue;                        /* required */

@@ -29,6 +29,7 @@ struct wf_child_opts {
 	struct temporal_entries memo, search_attributes, headers;
 	const struct temporal_priority *priority; /* NULL: as this workflow's */
 	const char *summary;                      /* shown by user interfaces */
+	const struct temporal_versioning_override *versioning_override; /* NULL: none */
 };
 
 /*

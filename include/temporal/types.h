@@ -245,6 +245,26 @@ enum temporal_log_level {
 	TEMPORAL_LOG_ERROR,
 };
 
+/* What becomes of a run when another version of its deployment has become the current one. */
+enum temporal_versioning_behavior {
+	TEMPORAL_VERSIONING_UNSPECIFIED,
+	TEMPORAL_VERSIONING_PINNED,       /* it stays with the version that it began with */
+	TEMPORAL_VERSIONING_AUTO_UPGRADE, /* it goes on with the new one */
+};
+
+/* Which worker deployment version runs a workflow, against the rules of the task queue. */
+struct temporal_versioning_override {
+	const char *deployment, *build_id; /* pinned to that version; both or neither */
+	bool auto_upgrade;                 /* or always the current one */
+};
+
+/* With which version a run begins that was continued as new. */
+enum temporal_next_versioning {
+	TEMPORAL_NEXT_AS_BEFORE,    /* the run's before, if that was pinned */
+	TEMPORAL_NEXT_AUTO_UPGRADE, /* the deployment's current one */
+	TEMPORAL_NEXT_RAMPING,      /* the one that it ramps up, if it does */
+};
+
 /* What becomes of a child workflow when its parent has ended. */
 enum temporal_parent_close_policy {
 	TEMPORAL_PARENT_CLOSE_DEFAULT, /* TERMINATE */

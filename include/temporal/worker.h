@@ -71,6 +71,17 @@ struct temporal_worker_log {
 	const char *workflow_type, *workflow_id, *run_id; /* "" for the worker's own */
 };
 
+/* Which version of which deployment the worker is. */
+struct temporal_deployment_opts {
+	const char *name, *build_id; /* required with use_versioning; name: without a '.' */
+	/* The server gives out only the tasks of workflows that belong to this version, or to none,
+	   once it was made the deployment's current (or ramping) one. */
+	bool use_versioning;
+	/* Of workflows without a behaviour of their own (workflow_options); only with
+	   use_versioning, where each workflow needs one. */
+	enum temporal_versioning_behavior default_behavior;
+};
+
 /*
  * Options of a worker. 0 (or NULL) stands for the default that is given, TEMPORAL_OFF for "none"
  * where that is possible. Everything is copied before temporal_worker_new returns, but the
@@ -151,6 +162,23 @@ struct temporal_worker_opts {
 	void *user;
 
 	int32_t max_concurrent_local_activities; /* 100: attempts at a time */
+
+	/* The server refuses the worker for good: called once, on the client's own thread, before
+	   the shutdown that follows begins. It cannot stop that; otherwise as on_event. */
+	void (*on_fatal_error)(const struct temporal_error *err, void *user);
+
+	const struct temporal_deployment_opts *deployment; /* none; not with build_id */
+	/* More about some of the workflows; ends with one whose `workflow` is NULL. */
+	const struct temporal_workflow_opts *workflow_options;
+	/* Mistakes that fail the run and not its task, by their type ("BadPayload",
+	   "InvalidArgument", "NonDeterminismError", ...), or "*" for all; NULL-terminated. Lack of
+	   memory never does. */
+	const char *const *workflow_failure_types;
+	/* Is a patch that a run meets for the first time, not on replay, to be used? Asked once a
+	   run and patch, so that code can be shipped before it is switched on. NULL: yes, always.
+	   On the workflow's thread; it must not act on the run. */
+	bool (*use_patch)(const char *patch_id, const struct wf_info *info, void *user);
+	bool log_on_replay; /* workflow code logs while its history is replayed, too */
 };
 
 /*

@@ -95,6 +95,15 @@ struct temporal_workflow {
 	void *reserved[4];
 };
 
+/* What a worker makes of one of its workflows, besides what the definition says. */
+struct temporal_workflow_opts {
+	const struct temporal_workflow *workflow; /* one of the worker's */
+	/* Of a worker that uses versioning; 0: its default_behavior. */
+	enum temporal_versioning_behavior versioning;
+	/* Besides the worker's workflow_failure_types; see there. */
+	const char *const *failure_types;
+};
+
 /* ---- waiting ---- */
 
 /* Waits until the future has succeeded. Its failure does not return. */
@@ -301,6 +310,7 @@ struct wf_continue_as_new_opts {
 	const struct temporal_retry_policy *retry;
 	struct temporal_entries memo, headers;
 	struct temporal_entries search_attributes; /* count 0: keep */
+	enum temporal_next_versioning versioning;
 };
 
 /* Ends the run; a new one of the type (NULL: the same) starts with these arguments. */
@@ -376,6 +386,7 @@ struct wf_info {
 	uint64_t history_size_bytes;            /* now */
 	bool continue_as_new_suggested;         /* now */
 	const char *build_id, *deployment_name; /* now: of the worker that made this task */
+	bool target_version_changed; /* now: a new run would go to another deployment version */
 };
 TEMPORAL_API const struct wf_info *wf_info(const struct wf *wf);
 

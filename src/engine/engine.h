@@ -34,6 +34,8 @@ struct engine_config {
 	bool use_versioning;
 	const char *deployment_name;
 	bool fail_run_on_nondeterminism;
+	/* The same for these types alone; NULL, or NULL-terminated. */
+	const char *const *fail_types_on_nondeterminism;
 	bool no_sdk_metadata; /* the server lacks the capability sdk_metadata */
 	/* More page tokens than this fail the task; 0: ENGINE_PAGES_MAX. */
 	unsigned history_pages_max;

@@ -140,6 +140,16 @@ struct engine_step step_evict(struct engine_run *run)
 	return step;
 }
 
+/* Does nondeterminism fail the run, rather than its task? */
+static bool fails_run(const struct engine_run *run)
+{
+	const char *const *types = run->config->fail_types_on_nondeterminism;
+
+	while (types && *types && !str_same(*types, text_or_empty(run->workflow_type)))
+		types++;
+	return run->config->fail_run_on_nondeterminism || (types && *types);
+}
+
 /*
  * A query hears why it gets no answer, unless another worker may have one: a worker that could not
  * fetch history, or whose run is behind, leaves the query to time out and be asked again elsewhere.
@@ -186,7 +196,7 @@ struct engine_step step_fail(struct engine_run *run)
 	run_want_eviction(run, why->reason, why->text);
 	if (task->attempt > 1 || !task->token.len)
 		return step;
-	if (why->reason == EVICTION_NONDETERMINISM && run->config->fail_run_on_nondeterminism) {
+	if (why->reason == EVICTION_NONDETERMINISM && fails_run(run)) {
 		task->forced_completion = true;
 		step.completed = respond_completed(run);
 		if (step.completed)

@@ -167,6 +167,7 @@ static void report_instead(struct act *act, const struct temporal_error *why)
 	message.task_token = act->task->task_token;
 	message.namespace_ = act->worker->namespace_;
 	message.identity = act->worker->opts.identity;
+	message.deployment_options = act->worker->version;
 	message.failure = convert_failure_to_api(&act->arena, failure);
 	send(act, &rpc_workflow_respond_activity_task_failed, &message);
 }
@@ -183,6 +184,7 @@ static void report_completed(struct act *act, Common__Payload *result)
 	message.task_token = act->task->task_token;
 	message.namespace_ = act->worker->namespace_;
 	message.identity = act->worker->opts.identity;
+	message.deployment_options = act->worker->version;
 	if (result)
 		message.result = &payloads;
 	act->has_result = true;
@@ -200,6 +202,7 @@ static void report_failed(struct act *act, const struct temporal_failure *failur
 	message.task_token = act->task->task_token;
 	message.namespace_ = act->worker->namespace_;
 	message.identity = act->worker->opts.identity;
+	message.deployment_options = act->worker->version;
 	message.failure = convert_failure_to_api(&act->arena, failure);
 	/* The next attempt gets the last details, whether they have been sent or not. The lock:
 	 * until they are encoded. */
@@ -236,6 +239,7 @@ static void report_cancelled(struct act *act, const struct temporal_failure *fai
 	message.task_token = act->task->task_token;
 	message.namespace_ = act->worker->namespace_;
 	message.identity = act->worker->opts.identity;
+	message.deployment_options = act->worker->version;
 	message.details = details_message(act, &failure->details);
 	send(act, &rpc_workflow_respond_activity_task_canceled, &message);
 }

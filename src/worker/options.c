@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "worker/limits.h"
+#include "worker/registration.h"
 
 enum number_type {
 	INT32,
@@ -278,6 +279,8 @@ enum temporal_code worker_options_complete(struct temporal_worker_opts *opts,
 		code = number_complete(&numbers[i], opts, err);
 	if (code == TEMPORAL_OK)
 		code = check_together(opts, err);
+	if (code == TEMPORAL_OK)
+		code = worker_registration_complete(opts, arena, err);
 	return code;
 }
 

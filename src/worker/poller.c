@@ -37,23 +37,6 @@ static Taskqueue__TaskQueue *task_queue(struct temporal_worker *worker, bool sti
 	return queue;
 }
 
-/* NULL without a build id, or without memory. */
-static Deployment__WorkerDeploymentOptions *deployment(struct temporal_worker *worker)
-{
-	Deployment__WorkerDeploymentOptions *options;
-
-	if (str_empty(worker->opts.build_id))
-		return NULL;
-	options = arena_alloc(&worker->arena, sizeof(*options));
-	if (!options)
-		return NULL;
-	*options = (Deployment__WorkerDeploymentOptions)DEPLOYMENT__WORKER_DEPLOYMENT_OPTIONS__INIT;
-	options->build_id = worker->opts.build_id;
-	options->worker_versioning_mode =
-		ENUMS__WORKER_VERSIONING_MODE__WORKER_VERSIONING_MODE_UNVERSIONED;
-	return options;
-}
-
 static const Workflowservice__PollWorkflowTaskQueueRequest *workflow_request(
 	struct temporal_worker *worker, bool sticky)
 {
@@ -68,7 +51,7 @@ static const Workflowservice__PollWorkflowTaskQueueRequest *workflow_request(
 	request->identity = worker->opts.identity;
 	request->worker_instance_key = worker->instance_key;
 	request->task_queue = task_queue(worker, sticky);
-	request->deployment_options = deployment(worker);
+	request->deployment_options = worker->version;
 	return request->task_queue ? request : NULL;
 }
 
@@ -102,7 +85,7 @@ static const Workflowservice__PollActivityTaskQueueRequest *activity_request(
 	request->identity = worker->opts.identity;
 	request->worker_instance_key = worker->instance_key;
 	request->task_queue = task_queue(worker, false);
-	request->deployment_options = deployment(worker);
+	request->deployment_options = worker->version;
 	if (!request->task_queue)
 		return NULL;
 	if (worker->opts.max_task_queue_activities_per_second > 0 && !limit_queue(worker, request))

@@ -22,6 +22,7 @@
 #include "worker/limits.h"
 #include "worker/metrics.h"
 #include "worker/options.h"
+#include "worker/registration.h"
 #include "worker/run.h"
 #include "worker/thread.h"
 
@@ -98,6 +99,8 @@ void worker_refused(struct temporal_worker *worker, const struct temporal_error 
 		return;
 	worker->fatal = *err;
 	worker_log(worker, TEMPORAL_LOG_ERROR, "the server refuses the worker: %s", err->message);
+	if (worker->opts.on_fatal_error)
+		worker->opts.on_fatal_error(&worker->fatal, worker->opts.user);
 	stop(worker);
 }
 
@@ -173,8 +176,8 @@ static void configs_init(struct temporal_worker *worker)
 		.sticky_queue = worker->sticky_queue,
 		.sticky_timeout_ms = opts->sticky_schedule_to_start_timeout_ms,
 		.build_id = opts->build_id,
-		.deployment_name = "",
-		.fail_run_on_nondeterminism = opts->fail_run_on_nondeterminism,
+		.deployment_name = opts->deployment ? opts->deployment->name : "",
+		.use_versioning = opts->deployment && opts->deployment->use_versioning,
 		.no_sdk_metadata = capabilities.known && !capabilities.sdk_metadata,
 	};
 	worker->wf = (struct wf_config){
@@ -184,6 +187,13 @@ static void configs_init(struct temporal_worker *worker)
 		.stack_size = (size_t)opts->workflow_stack_size,
 		.log = worker_log_workflow,
 		.log_user = worker,
+		.log_on_replay = opts->log_on_replay,
+		.use_versioning = worker->engine.use_versioning,
+		.default_versioning = opts->deployment ? opts->deployment->default_behavior : 0,
+		.options = opts->workflow_options,
+		.failure_types = opts->workflow_failure_types,
+		.use_patch = opts->use_patch,
+		.user = opts->user,
 	};
 }
 
@@ -234,6 +244,11 @@ static bool parts_init(struct temporal_worker *worker)
 	if (!names_init(worker))
 		return false;
 	configs_init(worker);
+	if (!worker_registration_version(opts, &worker->arena, &worker->version) ||
+		!worker_registration_nondeterminism(opts, &worker->arena,
+			&worker->engine.fail_types_on_nondeterminism,
+			&worker->engine.fail_run_on_nondeterminism))
+		return false;
 	return worker_metrics_init(worker) && worker_pollers_init(worker, NULL) == TEMPORAL_OK &&
 	       worker_cache_init(&worker->cache, (size_t)opts->max_cached_workflows,
 		       opts->max_cached_bytes > 0 ? (size_t)opts->max_cached_bytes : SIZE_MAX) &&

@@ -60,7 +60,8 @@ struct temporal_worker {
 	struct arena arena;               /* all that is constant */
 	struct temporal_worker_opts opts; /* complete: worker/options.h */
 	const char *namespace_, *instance_key;
-	const char *sticky_queue; /* NULL: nothing is cached */
+	const char *sticky_queue;                     /* NULL: nothing is cached */
+	Deployment__WorkerDeploymentOptions *version; /* of its code; NULL: not told */
 	struct engine_config engine;
 	struct wf_config wf;
 	struct rpc_task start_task, shutdown_task, stopped_task;

@@ -42,6 +42,10 @@ static bool encode_options(struct start *start)
 		child->priority = options_priority(arena, opts->priority);
 		fine = fine && child->priority;
 	}
+	if (opts->versioning_override) {
+		child->versioning_override = options_versioning(arena, opts->versioning_override);
+		fine = fine && child->versioning_override;
+	}
 	if (opts->summary) {
 		start->command.user_metadata = options_summary(arena, opts->summary);
 		fine = fine && start->command.user_metadata;
@@ -61,6 +65,20 @@ static void encode_call(void *arg)
 		start->command.start_child.input = start->arguments.out;
 }
 
+static void check_versioning(
+	struct wf *wf, const struct temporal_versioning_override *override, const char *type)
+{
+	if (!override)
+		return;
+	if (!override->deployment != !override->build_id ||
+		override->auto_upgrade == !!override->build_id)
+		run_fault(wf, "InvalidArgument",
+			"child %s: versioning_override: expected either deployment and build_id, "
+			"or "
+			"auto_upgrade",
+			type);
+}
+
 static void check_options(struct wf *wf, struct wf_child_opts *opts, const char *type)
 {
 	bool fine = options_ms(&opts->execution_timeout_ms);
@@ -73,6 +91,7 @@ static void check_options(struct wf *wf, struct wf_child_opts *opts, const char 
 		(unsigned)opts->id_reuse_policy > TEMPORAL_ID_REUSE_REJECT_DUPLICATE ||
 		(unsigned)opts->cancellation > TEMPORAL_REMOTE_ABANDON)
 		run_fault(wf, "InvalidArgument", "child %s: an option is none of its enum", type);
+	check_versioning(wf, opts->versioning_override, type);
 }
 
 /* The numbers of the API's policies are the engine's; its cancellation types are not. */

@@ -49,6 +49,8 @@ static bool encode_options(struct prepare *prepare, struct command_continue_as_n
 	next->run_timeout_ms = opts->run_timeout_ms;
 	next->task_timeout_ms = opts->task_timeout_ms;
 	next->backoff_start_ms = opts->backoff_start_ms;
+	next->initial_versioning_behavior =
+		(Enums__ContinueAsNewVersioningBehavior)opts->versioning;
 	return fine && next->workflow_type && next->task_queue;
 }
 
@@ -86,6 +88,9 @@ static _Noreturn void end_with(struct wf *wf, struct prepare *prepare,
 		!options_ms(&prepare->opts.task_timeout_ms) ||
 		!options_ms(&prepare->opts.backoff_start_ms))
 		run_fault(wf, "InvalidArgument", "wf_continue_as_new: a timeout is negative");
+	if ((unsigned)prepare->opts.versioning > TEMPORAL_NEXT_RAMPING)
+		run_fault(wf, "InvalidArgument", "wf_continue_as_new: versioning is %d",
+			(int)prepare->opts.versioning);
 	prepare->command = ARENA_NEW(&wf->arena, struct command);
 	if (!prepare->command)
 		run_lacks_memory(wf);

@@ -47,6 +47,16 @@ static const struct temporal_workflow *find(const struct wf_config *config, cons
 	return for_all;
 }
 
+static const struct temporal_workflow_opts *options_of(
+	const struct wf_config *config, const struct temporal_workflow *definition)
+{
+	const struct temporal_workflow_opts *each = config->options;
+
+	while (each && each->workflow && each->workflow != definition)
+		each++;
+	return each && each->workflow ? each : NULL;
+}
+
 /*
  * A task's failure and not the run's: another worker may know the type, or this one after its next
  * start. In the words of the Python SDK.
@@ -291,6 +301,7 @@ bool initialize_run(
 		break_unknown(wf, job->workflow_type);
 		return false;
 	}
+	wf->options = options_of(wf->thread->config, wf->definition);
 	random_seed(wf->random, job->randomness_seed);
 	wf->state = arena_zalloc(&wf->arena, wf->definition->state_size);
 	if (!wf->state || !keep_info(wf, job)) {
@@ -330,6 +341,7 @@ void initialize_now(struct wf *wf, const struct activation *activation)
 	info->history_length = activation->history_length;
 	info->history_size_bytes = activation->history_size_bytes;
 	info->continue_as_new_suggested = activation->continue_as_new_suggested;
+	info->target_version_changed = activation->target_deployment_version_changed;
 	info->build_id = keep_now(wf, info->build_id, activation->build_id);
 	info->deployment_name = keep_now(wf, info->deployment_name, activation->deployment_name);
 }

@@ -394,6 +394,8 @@ const struct completion *wf_instance_activate(
 			apply_set(wf, activation, set);
 	}
 	future_keep_results(wf);
+	if (wf->completion.failed)
+		outcome_of_failure(wf);
 	if (wf->finished && !was_finished && wf->handlers_running)
 		wf_log(wf, TEMPORAL_LOG_WARN,
 			"The run ends while %u of its handlers are at work: wf_wait_handlers waits "
@@ -402,6 +404,7 @@ const struct completion *wf_instance_activate(
 	if (!wf->completion.failed) {
 		wf->completion.commands = wf->commands;
 		wf->completion.n_commands = wf->n_commands;
+		wf->completion.versioning_behavior = outcome_versioning(wf);
 	}
 	return &wf->completion;
 }

@@ -26,6 +26,16 @@ struct wf_config {
 	/* Logs of workflow code that is not replaying; on the workflow's thread. NULL: none. */
 	void (*log)(const struct wf_log_record *record, void *user);
 	void *log_user;
+	bool log_on_replay;
+	/* The deployment's behaviour for workflows without one of their own. Without versioning
+	 * none is told. */
+	bool use_versioning;
+	enum temporal_versioning_behavior default_versioning;
+	const struct temporal_workflow_opts *options; /* NULL, or ends with one of no workflow */
+	/* Types of mistakes that fail the run; NULL, or NULL-terminated. */
+	const char *const *failure_types;
+	bool (*use_patch)(const char *patch_id, const struct wf_info *info, void *user);
+	void *user;
 };
 
 struct wf_log_record {

@@ -66,7 +66,8 @@ void wf_log(const struct wf *constant, enum temporal_log_level level, const char
 	struct wf *wf = run_of(constant);
 	struct log_call call = { .wf = wf, .level = level, .format = format };
 
-	if (wf->replaying || wf->evicted || !wf->thread->config->log)
+	if ((wf->replaying && !wf->thread->config->log_on_replay) || wf->evicted ||
+		!wf->thread->config->log)
 		return;
 	va_start(call.args, format);
 	memory_on_thread(wf, log_call, &call);

@@ -14,6 +14,10 @@
 #include "convert/convert.h"
 #include "proto/codec.h"
 
+/* A name of the generator, too long for a line of code. */
+#define BEHAVIOR_PINNED \
+	WORKFLOW__VERSIONING_OVERRIDE__PINNED_OVERRIDE_BEHAVIOR__PINNED_OVERRIDE_BEHAVIOR_PINNED
+
 /*
  * The caller may be older (its struct is shorter: the rest is zero, which is the default) or newer
  * (its struct is longer: what this library does not know is left out).
@@ -82,6 +86,34 @@ Common__RetryPolicy *options_retry(struct arena *arena, const struct temporal_re
 	if (!out->initial_interval || (policy->maximum_interval_ms > 0 && !out->maximum_interval))
 		return NULL;
 	return out;
+}
+
+/* One of the two forms, which child.c has checked. */
+Workflow__VersioningOverride *options_versioning(
+	struct arena *arena, const struct temporal_versioning_override *override)
+{
+	Workflow__VersioningOverride *out =
+		PROTO_NEW(arena, Workflow__VersioningOverride, workflow__versioning_override);
+
+	if (!out)
+		return NULL;
+	if (override->auto_upgrade) {
+		out->override_case = WORKFLOW__VERSIONING_OVERRIDE__OVERRIDE_AUTO_UPGRADE;
+		out->auto_upgrade = true;
+		return out;
+	}
+	out->override_case = WORKFLOW__VERSIONING_OVERRIDE__OVERRIDE_PINNED;
+	out->pinned = PROTO_NEW(arena, Workflow__VersioningOverride__PinnedOverride,
+		workflow__versioning_override__pinned_override);
+	Deployment__WorkerDeploymentVersion *version = PROTO_NEW(
+		arena, Deployment__WorkerDeploymentVersion, deployment__worker_deployment_version);
+	if (!out->pinned || !version)
+		return NULL;
+	version->deployment_name = arena_strdup(arena, override->deployment);
+	version->build_id = arena_strdup(arena, override->build_id);
+	out->pinned->behavior = BEHAVIOR_PINNED;
+	out->pinned->version = version;
+	return version->deployment_name && version->build_id ? out : NULL;
 }
 
 Common__Priority *options_priority(struct arena *arena, const struct temporal_priority *priority)

@@ -52,6 +52,36 @@ void patch_known(struct wf *wf, const char *id)
 		run_out_of_memory(wf);
 }
 
+struct worker_call {
+	struct wf *wf;
+	const char *id;
+	bool answer;
+};
+
+static void worker_call(void *arg)
+{
+	struct worker_call *call = arg;
+	const struct wf_config *config = call->wf->thread->config;
+
+	call->answer = config->use_patch(call->id, &call->wf->info, config->user);
+}
+
+/* New here, and not in history: the worker may not want it yet. The run remembers the answer by its
+ * marker, or by the lack of one. */
+static bool worker_wants(struct wf *wf, const char *id)
+{
+	struct worker_call call = { wf, id, true };
+	struct coroutine *self = wf->current;
+	bool read_only = self->read_only;
+
+	if (!wf->thread->config->use_patch)
+		return true;
+	self->read_only = true;
+	memory_on_thread(wf, worker_call, &call);
+	self->read_only = read_only;
+	return call.answer;
+}
+
 static bool ask(struct wf *wf, const char *id, bool deprecated)
 {
 	struct known_patch *patch = find_or_add(wf, id);
@@ -61,7 +91,8 @@ static bool ask(struct wf *wf, const char *id, bool deprecated)
 		run_lacks_memory(wf);
 	if (!patch->answered) {
 		patch->answered = true;
-		patch->answer = !wf->replaying || patch->in_history;
+		patch->answer = patch->in_history ||
+				(!wf->replaying && (deprecated || worker_wants(wf, patch->id)));
 	}
 	if (!patch->answer)
 		return false;

@@ -218,7 +218,8 @@ struct signal {
 
 struct wf {
 	struct wf_thread *thread;
-	const struct temporal_workflow *definition; /* NULL before the first activation */
+	const struct temporal_workflow *definition;   /* NULL before the first activation */
+	const struct temporal_workflow_opts *options; /* of the definition; NULL: none */
 	void *state;
 	const void *in; /* the arguments: a struct X_in, or struct temporal_payloads */
 	void *out;
@@ -280,6 +281,11 @@ _Noreturn void run_lacks_memory(struct wf *wf);
 
 /* Coroutine: ends it, unless it may act. `verb` is the function's name. */
 void run_acts(struct wf *wf, const char *verb);
+
+/* outcome.c: a task that has failed in a way that the worker wants to end the run with does so. The
+ * thread's stack, when the activation is over. */
+void outcome_of_failure(struct wf *wf);
+Enums__VersioningBehavior outcome_versioning(const struct wf *wf);
 
 /* Where the running code's allocations go. */
 struct arena *run_arena(struct wf *wf);
@@ -387,6 +393,8 @@ bool options_headers(struct arena *arena, const struct temporal_entries *entries
 	struct activation_headers *out);
 bool options_memo(
 	struct arena *arena, const struct temporal_entries *entries, struct command_memo *out);
+Workflow__VersioningOverride *options_versioning(
+	struct arena *arena, const struct temporal_versioning_override *override);
 Sdk__UserMetadata *options_summary(struct arena *arena, const char *summary);
 bool options_payloads(
 	struct arena *arena, const struct temporal_payloads *in, struct activation_payloads *out);
