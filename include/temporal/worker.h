@@ -18,6 +18,7 @@
 
 #include <temporal/activity.h>
 #include <temporal/client.h>
+#include <temporal/tuner.h>
 #include <temporal/types.h>
 #include <temporal/workflow.h>
 
@@ -179,6 +180,13 @@ struct temporal_worker_opts {
 	   On the workflow's thread; it must not act on the run. */
 	bool (*use_patch)(const char *patch_id, const struct wf_info *info, void *user);
 	bool log_on_replay; /* workflow code logs while its history is replayed, too */
+	/* Instead of max_concurrent_*: where slots come from (see <temporal/tuner.h>). Copied;
+	   callbacks and what they work on have to outlive the worker. */
+	const struct temporal_tuner *tuner;
+	/* Of the activities at a time, so many may be such as this worker's own workflow tasks have
+	   just scheduled. */
+	int32_t max_concurrent_eager_activities; /* no limit */
+	double max_local_activities_per_second;  /* attempts that are started; no limit */
 };
 
 /*

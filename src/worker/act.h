@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "rpc/channel.h"
 #include "worker/pool.h"
+#include "worker/supplier.h"
 
 struct temporal_worker;
 struct worker_local;
@@ -53,6 +54,7 @@ struct act {
 
 	/* loop */
 	struct act *next, **link; /* temporal_worker.acts */
+	struct worker_slot slot;
 	struct rpc_timer beat_timer;
 	struct rpc_timer timeout_timer;
 	struct rpc_call *beat_call; /* NULL: none is on its way */
@@ -86,6 +88,9 @@ bool worker_heartbeat_over(struct act *act);
 
 /* Any thread: the first reason stays. `unknown`: the server will not take its answer. */
 void worker_act_cancel(struct act *act, enum act_cancel_reason reason, bool unknown);
+
+/* What its slot is used for. */
+struct temporal_slot_use worker_activity_use(const struct act *act);
 
 /* Loop: frees the attempt if it has been reported and nothing of it is on its way. */
 void worker_activity_try_free(struct act *act);

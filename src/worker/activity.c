@@ -46,12 +46,22 @@ void worker_activity_try_free(struct act *act)
 	worker_advance(worker);
 }
 
+struct temporal_slot_use worker_activity_use(const struct act *act)
+{
+	return (struct temporal_slot_use){ .workflow_type = act->info.workflow_type,
+		.activity_type = act->info.activity_type,
+		.nexus_service = "",
+		.nexus_operation = "" };
+}
+
 static void end(struct act *act)
 {
 	struct temporal_worker *worker = act->worker;
+	const struct temporal_slot_use use = worker_activity_use(act);
 
 	worker_heartbeat_end(act);
-	worker_slots_release(&worker->activity_slots);
+	worker->n_eager -= act->eager;
+	worker_slots_return(&worker->activity_slots, &act->slot, &use);
 	act->ended = true;
 	worker_activity_try_free(act);
 	worker_pollers_pump(worker);
@@ -561,9 +571,14 @@ static struct act *act_new(struct temporal_worker *worker,
 }
 
 /* On the loop, in the pool: it runs from here on. */
-static void begin(struct act *act)
+static void begin(struct act *act, const struct worker_slot *slot)
 {
 	struct temporal_worker *worker = act->worker;
+	const struct temporal_slot_use use = worker_activity_use(act);
+
+	act->slot = *slot;
+	worker_slots_use(
+		act->is_local ? &worker->local_slots : &worker->activity_slots, &act->slot, &use);
 
 	act->next = worker->acts;
 	act->link = &worker->acts;
@@ -592,7 +607,8 @@ static bool run(struct act *act)
 }
 
 void worker_activity_task(struct temporal_worker *worker,
-	const Workflowservice__PollActivityTaskQueueResponse *task, struct arena *arena, bool eager)
+	const Workflowservice__PollActivityTaskQueueResponse *task, struct arena *arena,
+	const struct worker_slot *slot, bool eager)
 {
 	struct act *act = act_new(worker, task, arena);
 
@@ -600,11 +616,12 @@ void worker_activity_task(struct temporal_worker *worker,
 		/* The server gives the task out again when it has timed out. */
 		worker_log(
 			worker, TEMPORAL_LOG_ERROR, "no memory for activity %s", task->activity_id);
-		worker_slots_release(&worker->activity_slots);
+		worker->n_eager -= eager;
+		worker_slots_return_unused(&worker->activity_slots, slot);
 		return;
 	}
 	act->eager = eager;
-	begin(act);
+	begin(act, slot);
 	if (!run(act))
 		report_failed(act, act_failure(act, "RESOURCE_EXHAUSTED",
 					   "the worker can start no thread for the activity"));
@@ -612,7 +629,7 @@ void worker_activity_task(struct temporal_worker *worker,
 
 struct act *worker_activity_local(struct temporal_worker *worker,
 	const Workflowservice__PollActivityTaskQueueResponse *task, struct arena *arena,
-	struct worker_local *local)
+	const struct worker_slot *slot, struct worker_local *local)
 {
 	struct act *act = act_new(worker, task, arena);
 
@@ -620,7 +637,7 @@ struct act *worker_activity_local(struct temporal_worker *worker,
 		return NULL;
 	act->is_local = true;
 	act->local = local;
-	begin(act);
+	begin(act, slot);
 	if (!run(act))
 		worker_local_end(act,
 			local_failure(

@@ -9,19 +9,21 @@
 #include "base/arena.h"
 
 struct temporal_worker;
+struct worker_slot;
 
 /* An activity task, with the slot that was taken for it. The content of `arena`, in which it lies,
  * is taken over. */
 void worker_activity_task(struct temporal_worker *worker,
 	const Workflowservice__PollActivityTaskQueueResponse *task, struct arena *arena,
-	bool eager);
+	const struct worker_slot *slot, bool eager);
 
 /* The same for an attempt of a local activity, which ends by worker_local_end. NULL: no memory. */
 struct act;
 struct worker_local;
 struct act *worker_activity_local(struct temporal_worker *worker,
 	const Workflowservice__PollActivityTaskQueueResponse *task, struct arena *arena,
-	struct worker_local *local) __attribute__((warn_unused_result));
+	const struct worker_slot *slot, struct worker_local *local)
+	__attribute__((warn_unused_result));
 /* Its end was taken notice of. */
 void worker_activity_end_local(struct act *act);
 

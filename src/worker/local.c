@@ -263,8 +263,11 @@ static void end_posted(struct rpc_task *task)
 			done(local);
 		}
 	}
+	const struct worker_slot slot = act->slot;
+	const struct temporal_slot_use use = worker_activity_use(act);
+
+	worker_slots_return(&worker->local_slots, &slot, &use); /* its texts are the act's */
 	worker_activity_end_local(act);
-	worker_slots_release(&worker->local_slots);
 	worker_locals_pump(worker);
 	worker_advance(worker);
 }
@@ -298,7 +301,7 @@ static Workflowservice__PollActivityTaskQueueResponse *task_copy(
 	return task;
 }
 
-static void run_attempt(struct worker_local *local)
+static void run_attempt(struct worker_local *local, const struct worker_slot *slot)
 {
 	int64_t limit_ms = left_ms(local);
 	struct arena arena;
@@ -306,10 +309,10 @@ static void run_attempt(struct worker_local *local)
 
 	arena_init(&arena, WORKER_ARENA_FIRST, ARENA_NO_BUDGET);
 	task = task_copy(local, &arena);
-	local->act = task ? worker_activity_local(local->worker, task, &arena, local) : NULL;
+	local->act = task ? worker_activity_local(local->worker, task, &arena, slot, local) : NULL;
 	arena_finish(&arena);
 	if (!local->act) {
-		worker_slots_release(&local->worker->local_slots);
+		worker_slots_return_unused(&local->worker->local_slots, slot);
 		local->state = LOCAL_QUEUED; /* no memory: the next slot may bring some */
 		return;
 	}
@@ -330,19 +333,44 @@ static bool is_stale(const struct worker_local *local)
 	       (rpc_now_ns() - local->asked_ns) / MS_NS >= local->schedule_to_start_ms;
 }
 
+static void rate_allows(struct rpc_timer *timer)
+{
+	worker_locals_pump(
+		(struct temporal_worker *)((char *)timer -
+					   offsetof(struct temporal_worker, local_again)));
+}
+
+/* max_local_activities_per_second: there will be a look at the queue when the next may start. */
+static bool is_too_early(struct temporal_worker *worker)
+{
+	int64_t now_ns = rpc_now_ns(), early_ns = worker_rate_take(&worker->local_rate, now_ns);
+
+	if (early_ns > 0)
+		rpc_timer_set(worker->loop, &worker->local_again, now_ns + early_ns, rate_allows);
+	return early_ns > 0;
+}
+
 static void start(struct worker_local *local)
 {
-	if (local->state != LOCAL_QUEUED || !worker_slots_take(&local->worker->local_slots))
+	struct temporal_worker *worker = local->worker;
+	struct worker_slot slot = { .is_sticky = false };
+
+	if (local->state != LOCAL_QUEUED || is_too_early(worker))
 		return;
+	if (!worker_slots_reserve(&worker->local_slots, &slot)) {
+		worker_rate_return(&worker->local_rate);
+		return;
+	}
 	if (is_stale(local)) {
-		worker_slots_release(&local->worker->local_slots);
+		worker_rate_return(&worker->local_rate);
+		worker_slots_return_unused(&worker->local_slots, &slot);
 		local->outcome.failure =
 			timeout_of(local, ENUMS__TIMEOUT_TYPE__TIMEOUT_TYPE_SCHEDULE_TO_START);
 		if (local->outcome.failure)
 			done(local);
 		return;
 	}
-	run_attempt(local);
+	run_attempt(local, &slot);
 }
 
 /* A slot is free: the oldest that waits in any run. */

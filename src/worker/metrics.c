@@ -429,8 +429,12 @@ static void set_slots(const struct worker_metrics_set *own, enum series availabl
 	/* The slot that a poll holds has no task yet. */
 	unsigned busy = slots->used > polls ? slots->used - polls : 0;
 
+	int32_t left = slots->supplier ? worker_slots_available(slots)
+				       : (int32_t)(slots->max > busy ? slots->max - busy : 0);
+
 	metrics_set(own->series[used], busy);
-	metrics_set(own->series[available], slots->max > busy ? slots->max - busy : 0);
+	if (left >= 0) /* else nobody knows */
+		metrics_set(own->series[available], left);
 }
 
 void worker_metrics_levels_(struct temporal_worker *worker)

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "worker/limits.h"
 #include "worker/registration.h"
+#include "worker/tuner.h"
 
 enum number_type {
 	INT32,
@@ -58,6 +59,8 @@ static const struct number numbers[] = {
 	NUMBER(max_task_queue_activities_per_second, DOUBLE, true, 0, 0, 1e9),
 	NUMBER(max_eager_activities_per_workflow_task, INT32, true, WORKER_EAGER_ACTIVITIES, 1,
 		WORKER_TASKS_MAX),
+	NUMBER(max_concurrent_eager_activities, INT32, true, 0, 1, WORKER_TASKS_MAX),
+	NUMBER(max_local_activities_per_second, DOUBLE, true, 0, 0, 1e9),
 	NUMBER(workflow_threads, INT32, true, WORKER_WORKFLOW_THREADS, 1,
 		WORKER_WORKFLOW_THREADS_MAX),
 	NUMBER(workflow_stack_size, INT64, false, 0, WORKER_STACK_MIN, WORKER_STACK_MAX),
@@ -269,8 +272,10 @@ enum temporal_code worker_options_complete(struct temporal_worker_opts *opts,
 	const struct temporal_worker_opts *given, size_t size, const char *client_identity,
 	struct arena *arena, struct temporal_error *err)
 {
-	*opts = (struct temporal_worker_opts){ 0 };
-	memcpy(opts, given, size < sizeof(*opts) ? size : sizeof(*opts));
+	struct temporal_worker_opts written = { 0 };
+
+	memcpy(&written, given, size < sizeof(written) ? size : sizeof(written));
+	*opts = written;
 	enum temporal_code code = copy_texts(opts, client_identity, arena, err);
 
 	if (code == TEMPORAL_OK)
@@ -281,6 +286,8 @@ enum temporal_code worker_options_complete(struct temporal_worker_opts *opts,
 		code = check_together(opts, err);
 	if (code == TEMPORAL_OK)
 		code = worker_registration_complete(opts, arena, err);
+	if (code == TEMPORAL_OK)
+		code = worker_tuner_complete(opts, &written, arena, err);
 	return code;
 }
 

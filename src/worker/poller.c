@@ -166,7 +166,7 @@ static unsigned *active_of(struct worker_poll *poll)
 /* The poll has ended, without a task: what it held is free again. */
 static void give_back(struct worker_poll *poll)
 {
-	worker_slots_release(slots_of(poll));
+	worker_slots_return_unused(slots_of(poll), &poll->slot);
 	if (poll->kind == WORKER_POLL_ACTIVITIES)
 		worker_rate_return(&poll->worker->pollers.rate);
 }
@@ -190,11 +190,13 @@ static void workflow_task(struct worker_poll *poll, struct rpc_reply *reply)
 	const Workflowservice__PollWorkflowTaskQueueResponse *response = reply->message;
 
 	worker_metrics_polled(poll->worker, false, response->task_token.len > 0);
+	if (poll->kind == WORKER_POLL_STICKY)
+		poll->worker->pollers.balance.sticky_backlog = response->backlog_count_hint;
 	if (response->task_token.len == 0) {
 		give_back(poll);
 		return;
 	}
-	worker_run_task(poll->worker, response, &reply->arena);
+	worker_run_task(poll->worker, response, &reply->arena, &poll->slot);
 }
 
 static void activity_task(struct worker_poll *poll, struct rpc_reply *reply)
@@ -206,7 +208,7 @@ static void activity_task(struct worker_poll *poll, struct rpc_reply *reply)
 		give_back(poll);
 		return;
 	}
-	worker_activity_task(poll->worker, response, &reply->arena, false);
+	worker_activity_task(poll->worker, response, &reply->arena, &poll->slot, false);
 }
 
 static void poll_done(struct rpc_call *call, struct rpc_reply *reply, void *user)
@@ -239,7 +241,7 @@ static void again(struct rpc_timer *timer)
 						       offsetof(struct temporal_worker, pollers)));
 }
 
-/* The caller has seen that there is a slot and an unused poll. */
+/* The caller has seen that there may be a slot, and an unused poll. */
 static bool start(struct temporal_worker *worker, enum worker_poll_kind kind)
 {
 	struct worker_pollers *pollers = &worker->pollers;
@@ -254,7 +256,12 @@ static bool start(struct temporal_worker *worker, enum worker_poll_kind kind)
 	};
 
 	poll->kind = kind;
-	worker_slots_take(slots_of(poll));
+	poll->slot.is_sticky = kind == WORKER_POLL_STICKY;
+	if (!worker_slots_reserve(slots_of(poll), &poll->slot)) {
+		if (kind == WORKER_POLL_ACTIVITIES)
+			worker_rate_return(&pollers->rate);
+		return false;
+	}
 	poll->call = rpc_start(worker->channel, &request, NULL);
 	if (!poll->call) {
 		give_back(poll);
@@ -284,13 +291,13 @@ static bool activity_may_start(struct temporal_worker *worker)
 
 static void poll_more(struct temporal_worker *worker)
 {
+	struct worker_balance *balance = &worker->pollers.balance;
 	enum worker_queue queue;
 
-	while (worker_balance_next(&worker->pollers.balance, &worker->workflow_slots, &queue)) {
-		if (!start(worker, queue == WORKER_QUEUE_STICKY ? WORKER_POLL_STICKY
-								: WORKER_POLL_WORKFLOWS))
-			break;
-	}
+	balance->refused[0] = balance->refused[1] = false;
+	while (worker_balance_next(balance, &worker->workflow_slots, &queue))
+		balance->refused[queue] = !start(worker,
+			queue == WORKER_QUEUE_STICKY ? WORKER_POLL_STICKY : WORKER_POLL_WORKFLOWS);
 	while (activity_may_start(worker)) {
 		if (!start(worker, WORKER_POLL_ACTIVITIES))
 			break;

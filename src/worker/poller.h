@@ -9,6 +9,7 @@
 
 #include "rpc/channel.h"
 #include "worker/slots.h"
+#include "worker/supplier.h"
 
 struct temporal_worker;
 
@@ -30,6 +31,7 @@ struct worker_poll_request {
 struct worker_poll {
 	struct temporal_worker *worker;
 	enum worker_poll_kind kind;
+	struct worker_slot slot;  /* for what it may bring */
 	struct rpc_call *call;    /* NULL: it does not wait */
 	struct worker_poll *next; /* worker_pollers.unused */
 };

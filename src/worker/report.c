@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "base/mem.h"
 #include "proto/codec.h"
 #include "worker/activity.h"
 #include "worker/event.h"
@@ -53,6 +54,44 @@ static unsigned eager_allowed(const struct temporal_worker *worker)
 	return (unsigned)opts->max_eager_activities_per_workflow_task;
 }
 
+/* A slot for an activity that is asked for, if there is one right now. */
+static bool take_eager(struct worker_run *run)
+{
+	struct temporal_worker *worker = run->worker;
+	int32_t limit = worker->opts.max_concurrent_eager_activities;
+	struct worker_slot slot = { .is_sticky = false };
+
+	if (run->n_eager_slots >= eager_allowed(worker) ||
+		(limit > 0 && worker->n_eager >= (unsigned)limit))
+		return false;
+	/* Those of a fixed number are all the same: nothing has to be remembered of them. */
+	if (worker->activity_slots.supplier && !run->eager_slots)
+		run->eager_slots = mem_zalloc(
+			(size_t)worker->opts.max_eager_activities_per_workflow_task * sizeof(slot));
+	if ((worker->activity_slots.supplier && !run->eager_slots) ||
+		!worker_slots_try(&worker->activity_slots, &slot))
+		return false;
+	if (run->eager_slots)
+		run->eager_slots[run->n_eager_slots] = slot;
+	run->n_eager_slots++;
+	worker->n_eager++;
+	return true;
+}
+
+/* One of those that were taken. */
+static struct worker_slot use_eager(struct worker_run *run)
+{
+	run->n_eager_slots--;
+	return run->eager_slots ? run->eager_slots[run->n_eager_slots]
+				: (struct worker_slot){ .is_sticky = false };
+}
+
+static void return_eager(struct temporal_worker *worker, const struct worker_slot *slot)
+{
+	worker->n_eager--;
+	worker_slots_return_unused(&worker->activity_slots, slot);
+}
+
 static void completing_activity(
 	struct worker_run *run, Command__ScheduleActivityTaskCommandAttributes *attributes)
 {
@@ -65,11 +104,8 @@ static void completing_activity(
 	if (!attributes->request_eager_execution)
 		return;
 	attributes->request_eager_execution =
-		run->eager_slots < eager_allowed(worker) && attributes->task_queue &&
-		str_same(attributes->task_queue->name, worker->opts.task_queue) &&
-		worker_slots_take(&worker->activity_slots);
-	if (attributes->request_eager_execution)
-		run->eager_slots++;
+		attributes->task_queue &&
+		str_same(attributes->task_queue->name, worker->opts.task_queue) && take_eager(run);
 }
 
 void worker_report_completing(struct worker_run *run)
@@ -97,20 +133,20 @@ void worker_report_completing(struct worker_run *run)
  */
 static bool start_eager(struct temporal_worker *worker,
 	const Workflowservice__RespondWorkflowTaskCompletedResponse *response, size_t i,
-	struct arena *owner)
+	struct arena *owner, const struct worker_slot *slot)
 {
 	const Workflowservice__PollActivityTaskQueueResponse *task = response->activity_tasks[i];
 	struct arena arena;
 
 	if (response->n_activity_tasks == 1 && !response->workflow_task) {
-		worker_activity_task(worker, task, owner, true);
+		worker_activity_task(worker, task, owner, slot, true);
 		return true;
 	}
 	arena_init(&arena, WORKER_ARENA_FIRST, ARENA_NO_BUDGET);
 	const Workflowservice__PollActivityTaskQueueResponse *copy = proto_copy(&arena, task);
 
 	if (copy)
-		worker_activity_task(worker, copy, &arena, true);
+		worker_activity_task(worker, copy, &arena, slot, true);
 	else
 		worker_log(worker, TEMPORAL_LOG_ERROR,
 			"no memory for activity %s: it will time out", task->activity_id);
@@ -124,23 +160,30 @@ static void start_activities(struct worker_run *run,
 	struct temporal_worker *worker = run->worker;
 
 	for (size_t i = 0; i < response->n_activity_tasks; i++) {
+		struct worker_slot slot = { .is_sticky = false };
+
 		/* Should the server ever send more than were asked for, they are run all the same.
 		 */
-		if (run->eager_slots > 0)
-			run->eager_slots--;
-		else
-			worker->activity_slots.used++;
-		if (!start_eager(worker, response, i, arena))
-			worker_slots_release(&worker->activity_slots);
+		if (run->n_eager_slots > 0) {
+			slot = use_eager(run);
+		} else {
+			worker_slots_force(&worker->activity_slots);
+			worker->n_eager++;
+		}
+		if (!start_eager(worker, response, i, arena, &slot))
+			return_eager(worker, &slot);
 	}
 }
 
 static void return_slots(struct worker_run *run)
 {
-	if (run->eager_slots == 0)
+	if (run->n_eager_slots == 0)
 		return;
-	for (; run->eager_slots > 0; run->eager_slots--)
-		worker_slots_release(&run->worker->activity_slots);
+	while (run->n_eager_slots > 0) {
+		const struct worker_slot slot = use_eager(run);
+
+		return_eager(run->worker, &slot);
+	}
 	worker_pollers_pump(run->worker);
 }
 

@@ -169,18 +169,30 @@ static void post_quietly(struct worker_run *run, enum worker_run_job job)
 	worker_workflow_thread_post(run->thread, run, quiet);
 }
 
+static struct temporal_slot_use use_of(const char *workflow_type)
+{
+	return (struct temporal_slot_use){ .workflow_type = workflow_type ? workflow_type : "",
+		.activity_type = "",
+		.nexus_service = "",
+		.nexus_operation = "" };
+}
+
 static void release_slot(struct worker_run *run)
 {
 	if (!run->holds_slot)
 		return;
+	const struct temporal_slot_use use = use_of(engine_run_workflow_type(run->engine));
+
 	run->holds_slot = false;
-	worker_slots_release(&run->worker->workflow_slots);
+	worker_slots_return(&run->worker->workflow_slots, &run->slot, &use);
 }
 
-static void begin(struct worker_run *run, struct worker_run_message task)
+static void begin(
+	struct worker_run *run, struct worker_run_message task, const struct worker_slot *slot)
 {
 	worker_cache_use(&run->worker->cache, &run->entry);
 	run->holds_slot = true;
+	run->slot = *slot;
 	run->begun_ns = rpc_now_ns();
 	worker_metrics_begins(run, task.message);
 	run->input = task;
@@ -208,18 +220,20 @@ static void rest(struct worker_run *run)
 	worker_cache_rest(&worker->cache, &run->entry, run->memory);
 	run->next = (struct worker_run_message){ 0 };
 	if (next.message)
-		begin(run, next);
+		begin(run, next, &run->next_slot);
 	trim(worker);
 	worker_pollers_pump(worker);
 	worker_advance(worker);
 }
 
-static void start_run(struct temporal_worker *worker, struct worker_run_message task);
+static void start_run(struct temporal_worker *worker, struct worker_run_message task,
+	const struct worker_slot *slot);
 
 static void gone(struct worker_run *run)
 {
 	struct temporal_worker *worker = run->worker;
 	struct worker_run_message next = run->next;
+	const struct worker_slot slot = run->next_slot;
 
 	worker_event(
 		worker, (struct temporal_worker_event){ .kind = TEMPORAL_EVENT_WORKFLOW_EVICTED,
@@ -233,9 +247,10 @@ static void gone(struct worker_run *run)
 	run->thread->runs--;
 	engine_run_free(run->engine);
 	message_finish(&run->input);
+	mem_free(run->eager_slots);
 	mem_free(run);
 	if (next.message)
-		start_run(worker, next);
+		start_run(worker, next, &slot);
 	worker_pollers_pump(worker);
 	worker_advance(worker);
 }
@@ -513,7 +528,8 @@ static struct worker_run *run_new(struct temporal_worker *worker, const char *ru
 }
 
 /* A task for a run that is not in memory. */
-static void start_run(struct temporal_worker *worker, struct worker_run_message task)
+static void start_run(struct temporal_worker *worker, struct worker_run_message task,
+	const struct worker_slot *slot)
 {
 	const Workflowservice__PollWorkflowTaskQueueResponse *response = task.message;
 	struct worker_run *run = run_new(worker, response->workflow_execution->run_id);
@@ -524,38 +540,45 @@ static void start_run(struct temporal_worker *worker, struct worker_run_message 
 			"no memory or thread for a task of workflow %s",
 			response->workflow_execution->workflow_id);
 		message_finish(&task);
-		worker_slots_release(&worker->workflow_slots);
+		worker_slots_return_unused(&worker->workflow_slots, slot);
 		return;
 	}
 	run->thread->runs++;
 	worker_cache_add(&worker->cache, &run->entry);
 	run->is_work = true;
 	rpc_channel_work(worker->channel, 1);
-	begin(run, task);
+	begin(run, task, slot);
 	trim(worker);
 }
 
-static void keep_back(struct worker_run *run, struct worker_run_message task)
+static void keep_back(
+	struct worker_run *run, struct worker_run_message task, const struct worker_slot *slot)
 {
 	if (run->next.message) {
 		/* A newer task makes the older one void. */
 		message_finish(&run->next);
-		worker_slots_release(&run->worker->workflow_slots);
+		worker_slots_return_unused(&run->worker->workflow_slots, &run->next_slot);
 	}
 	run->next = task;
+	run->next_slot = *slot;
 	/* If it is on its way out, quietly, it should hurry. */
 	worker_workflow_thread_wake(run->thread);
 }
 
 void worker_run_task(struct temporal_worker *worker,
-	const Workflowservice__PollWorkflowTaskQueueResponse *response, struct arena *arena)
+	const Workflowservice__PollWorkflowTaskQueueResponse *response, struct arena *arena,
+	struct worker_slot *slot)
 {
 	if (!response->workflow_execution || str_empty(response->workflow_execution->run_id)) {
 		worker_log(worker, TEMPORAL_LOG_ERROR,
 			"the server sent a workflow task that names no run");
-		worker_slots_release(&worker->workflow_slots);
+		worker_slots_return_unused(&worker->workflow_slots, slot);
 		return;
 	}
+	const struct temporal_slot_use use =
+		use_of(response->workflow_type ? response->workflow_type->name : "");
+
+	worker_slots_use(&worker->workflow_slots, slot, &use);
 	worker_report_received(worker, response);
 	struct worker_cache_entry *entry =
 		worker_cache_find(&worker->cache, response->workflow_execution->run_id);
@@ -563,11 +586,11 @@ void worker_run_task(struct temporal_worker *worker,
 	struct worker_run_message task = take_over(response, arena);
 
 	if (!entry)
-		start_run(worker, task);
+		start_run(worker, task, slot);
 	else if (entry->rests)
-		begin(run_of(entry), task);
+		begin(run_of(entry), task, slot);
 	else
-		keep_back(run_of(entry), task);
+		keep_back(run_of(entry), task, slot);
 }
 
 void worker_runs_evict_all(struct temporal_worker *worker)

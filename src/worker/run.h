@@ -11,6 +11,7 @@
 #include "rpc/channel.h"
 #include "rpc/loop.h"
 #include "worker/cache.h"
+#include "worker/supplier.h"
 
 struct temporal_worker;
 struct worker_local;
@@ -41,8 +42,9 @@ struct worker_run {
 	/* loop */
 	struct temporal_worker *worker;
 	struct worker_workflow_thread *thread;
-	bool holds_slot;                /* a task is being worked on */
-	bool is_work;                   /* counted by rpc_channel_work */
+	bool holds_slot;                    /* a task is being worked on */
+	struct worker_slot slot, next_slot; /* for it; for the one in `next` */
+	bool is_work;                       /* counted by rpc_channel_work */
 	struct worker_run_message next; /* a task that has come meanwhile (it holds a slot too) */
 	struct worker_local *locals, *taken;         /* local.c: asked for; given to the thread */
 	struct worker_run *next_local, **link_local; /* worker's local_runs; NULL: not in it */
@@ -54,7 +56,9 @@ struct worker_run {
 	/* pages.c: of the answer that is being sent */
 	uint32_t page, page_losses;
 	size_t page_begin, page_end; /* the commands of the page whose turn it is */
-	unsigned eager_slots;        /* of activities, taken for those that the answer asks for */
+	/* Of activities, taken for those that the answer asks for. */
+	struct worker_slot *eager_slots; /* allocated once it is needed */
+	unsigned n_eager_slots;
 
 	/* turns: the thread's between worker_workflow_thread_post and the return of `back`, else
 	 * the loop's */
@@ -80,7 +84,8 @@ struct worker_run {
  * response lies, is taken over.
  */
 void worker_run_task(struct temporal_worker *worker,
-	const Workflowservice__PollWorkflowTaskQueueResponse *response, struct arena *arena);
+	const Workflowservice__PollWorkflowTaskQueueResponse *response, struct arena *arena,
+	struct worker_slot *slot);
 
 /* The run's thread: does its job up to the point where the network is needed, and gives it back to
  * the loop. */

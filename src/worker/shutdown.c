@@ -82,6 +82,7 @@ void worker_shutdown_begin(struct temporal_worker *worker)
 	if (worker->describing) /* a server that does not answer must not hold us up */
 		rpc_cancel(worker->describing);
 	tell_server(worker);
+	worker_suppliers_stop(worker);
 	if (worker->polls_end_alone)
 		rpc_timer_set(worker->loop, &worker->polls_end,
 			rpc_now_ns() + WORKER_POLL_END_MS * MS_NS, polls_overdue);

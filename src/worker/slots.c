@@ -40,13 +40,24 @@ void worker_balance_init(
 	balance->wanted[WORKER_QUEUE_STICKY] = pollers > normal ? pollers - normal : 1;
 }
 
+/* There is more to do in the sticky queue than polls wait for, and more of these may. */
+static bool wants_sticky(const struct worker_balance *balance)
+{
+	unsigned active = balance->active[WORKER_QUEUE_STICKY];
+
+	return balance->sticky_backlog > 1 && balance->sticky_backlog > active &&
+	       active < balance->wanted[WORKER_QUEUE_STICKY];
+}
+
 static bool may_poll(const struct worker_balance *balance, const struct worker_slots *slots,
 	enum worker_queue queue)
 {
 	enum worker_queue other =
 		queue == WORKER_QUEUE_NORMAL ? WORKER_QUEUE_STICKY : WORKER_QUEUE_NORMAL;
 
-	if (balance->active[queue] >= balance->wanted[queue])
+	if (balance->active[queue] >= balance->wanted[queue] || balance->refused[queue])
+		return false;
+	if (queue == WORKER_QUEUE_NORMAL && balance->active[queue] > 0 && wants_sticky(balance))
 		return false;
 	if (balance->active[other] > 0 || balance->wanted[other] == 0)
 		return worker_slots_free(slots) >= 1;

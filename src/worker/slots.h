@@ -8,23 +8,28 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct worker_supplier;
+
 /* Each poll holds a slot for the task that it may bring, each task one until its answer has been
  * taken. */
 struct worker_slots {
 	unsigned max, used;
+	struct worker_supplier *supplier; /* supplier.h; NULL: `max` is all that counts */
 };
 
+/* More than these are never given out; a supplier may give out fewer. */
 static inline unsigned worker_slots_free(const struct worker_slots *slots)
 {
-	return slots->max - slots->used;
+	return slots->used < slots->max ? slots->max - slots->used : 0;
 }
 
 /* So many are free that the end of a task may be heard of a little later. */
 static inline bool worker_slots_plenty(const struct worker_slots *slots)
 {
-	return worker_slots_free(slots) >= slots->max / 2 && slots->max >= 2;
+	return worker_slots_free(slots) >= slots->max / 2 && slots->max >= 2 && !slots->supplier;
 }
 
+/* Of a fixed number, as the others are through supplier.h. */
 bool worker_slots_take(struct worker_slots *slots);    /* false: there is none */
 void worker_slots_release(struct worker_slots *slots); /* one that was taken */
 
@@ -38,6 +43,8 @@ enum worker_queue {
 /* The polls of workflow tasks. */
 struct worker_balance {
 	unsigned wanted[2], active[2]; /* by enum worker_queue */
+	bool refused[2];               /* there is no slot for it just now */
+	int64_t sticky_backlog;        /* tasks that wait in the sticky queue, as the server told */
 };
 
 /* `pollers` polls, of which `ratio` go to the common queue, but at least one to each; all of them
@@ -47,7 +54,8 @@ void worker_balance_init(
 
 /*
  * Which queue should be polled next: true, and `queue`. The last free slot goes to no queue while
- * the other one, which is in use too, is not polled at all: neither can starve the other.
+ * the other one, which is in use too, is not polled at all: neither can starve the other. With a
+ * backlog in the sticky queue, what is more than the first poll goes there.
  */
 bool worker_balance_next(const struct worker_balance *balance, const struct worker_slots *slots,
 	enum worker_queue *queue);

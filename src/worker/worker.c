@@ -25,6 +25,7 @@
 #include "worker/registration.h"
 #include "worker/run.h"
 #include "worker/thread.h"
+#include "worker/tuner.h"
 
 /* ---- the loop ---- */
 
@@ -46,10 +47,11 @@ static void stopped(struct rpc_task *task)
 	pthread_mutex_unlock(&worker->lock);
 }
 
-static bool is_drained(const struct temporal_worker *worker)
+static bool is_drained(struct temporal_worker *worker)
 {
 	return worker->workflow_slots.used == 0 && worker->activity_slots.used == 0 &&
-	       worker->local_slots.used == 0 && !worker->acts && worker->open_calls == 0;
+	       !worker->acts && worker->open_calls == 0 && worker_suppliers_idle(worker) &&
+	       worker->local_slots.used == 0;
 }
 
 /*
@@ -75,6 +77,7 @@ void worker_advance(struct temporal_worker *worker)
 	if (worker->phase == WORKER_DRAINING && is_drained(worker)) {
 		worker->phase = WORKER_EVICTING;
 		rpc_timer_stop(&worker->grace);
+		rpc_timer_stop(&worker->local_again);
 		worker_runs_evict_all(worker);
 		worker_workflow_threads_wake(&worker->workflow_threads);
 	}
@@ -238,10 +241,7 @@ static bool parts_init(struct temporal_worker *worker)
 {
 	const struct temporal_worker_opts *opts = &worker->opts;
 
-	worker->workflow_slots.max = (unsigned)opts->max_concurrent_workflow_tasks;
-	worker->activity_slots.max = (unsigned)opts->max_concurrent_activities;
-	worker->local_slots.max = (unsigned)opts->max_concurrent_local_activities;
-	if (!names_init(worker))
+	if (!names_init(worker) || !worker_tuner_init(worker))
 		return false;
 	configs_init(worker);
 	if (!worker_registration_version(opts, &worker->arena, &worker->version) ||

@@ -22,6 +22,7 @@
 #include "worker/poller.h"
 #include "worker/pool.h"
 #include "worker/slots.h"
+#include "worker/supplier.h"
 #include "worker/workflow_thread.h"
 #include "workflow/instance.h"
 
@@ -73,6 +74,11 @@ struct temporal_worker {
 	enum worker_phase phase;
 	struct worker_pollers pollers;
 	struct worker_slots workflow_slots, activity_slots, local_slots;
+	struct worker_supplier *suppliers[TEMPORAL_SLOT_KINDS]; /* NULL: a fixed number */
+	struct worker_resources resources;                      /* of the suppliers */
+	unsigned n_eager;              /* activity slots that were taken for eager activities */
+	struct worker_rate local_rate; /* of local activities */
+	struct rpc_timer local_again;  /* until the next may start */
 	struct worker_run *local_runs; /* that wait for local activities */
 	struct worker_cache cache;
 	unsigned open_calls;         /* of the worker itself: ShutdownWorker, DescribeNamespace */

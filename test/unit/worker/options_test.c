@@ -88,6 +88,87 @@ static void what_is_left_out_has_its_default(void **state)
 	assert_null(opts.activities[0]);
 }
 
+#define TUNER(...) \
+	.tuner = &(const struct temporal_tuner) \
+	{ \
+		__VA_ARGS__ \
+	}
+
+static bool no_slot(const struct temporal_slot_request *request, void **permit, void *user)
+{
+	return false;
+}
+
+static void no_release(const struct temporal_slot_use *use, void *user)
+{
+}
+
+static void no_reservation(const struct temporal_slot_request *request,
+	struct temporal_slot_reservation *reservation, void *user)
+{
+}
+
+static void a_tuner_has_its_defaults(void **state)
+{
+	const struct temporal_tuner tuner = { .activity = { .source = TEMPORAL_SLOTS_BY_RESOURCES },
+		.local_activity = { .source = TEMPORAL_SLOTS_BY_RESOURCES,
+			.ramp_throttle_ms = TEMPORAL_OFF },
+		.nexus = { .source = TEMPORAL_SLOTS_BY_RESOURCES },
+		.resources = {
+			.target_memory = 0.5, .target_cpu = 0.6, .cpu_d_gain = TEMPORAL_OFF } };
+	struct temporal_worker_opts given = good(), opts;
+	struct temporal_error err;
+
+	given.tuner = &tuner;
+	assert_int_equal(complete(&opts, given, &err), TEMPORAL_OK);
+	assert_ptr_not_equal(opts.tuner, &tuner);
+	assert_int_equal(opts.tuner->workflow.fixed_slots, 100);
+	assert_int_equal(opts.tuner->activity.min_slots, 1);
+	assert_int_equal(opts.tuner->activity.max_slots, 10000);
+	assert_int_equal(opts.tuner->activity.ramp_throttle_ms, 50);
+	assert_int_equal(opts.tuner->local_activity.ramp_throttle_ms, 0);
+	assert_int_equal(opts.tuner->nexus.ramp_throttle_ms, 0);
+	assert_true(opts.tuner->resources.memory_p_gain == 5);
+	assert_true(opts.tuner->resources.memory_i_gain == 0);
+	assert_true(opts.tuner->resources.memory_d_gain == 1);
+	assert_true(opts.tuner->resources.memory_threshold == 0.25);
+	assert_true(opts.tuner->resources.cpu_p_gain == 5);
+	assert_true(opts.tuner->resources.cpu_d_gain == 0);
+	assert_true(opts.tuner->resources.cpu_threshold == 0.05);
+}
+
+static void a_tuner_that_does_not_fit_is_refused(void **state)
+{
+	static const struct temporal_slot_callbacks none = { .name = "none" }, endless = {
+		.try_reserve = no_slot, .release = no_release, .reserve = no_reservation
+	};
+
+	REFUSED("max_concurrent_*", .max_concurrent_activities = 5, TUNER(.nexus = { 0 }));
+	REFUSED(".tuner.workflow.fixed_slots", TUNER(.workflow = { .fixed_slots = 1 }));
+	REFUSED(".tuner.activity.fixed_slots", TUNER(.activity = { .fixed_slots = -1 }));
+	REFUSED("target_memory", TUNER(.nexus = { .source = TEMPORAL_SLOTS_BY_RESOURCES }));
+	REFUSED("target_cpu", TUNER(.nexus = { .source = TEMPORAL_SLOTS_BY_RESOURCES },
+				      .resources = { .target_memory = 1, .target_cpu = 1.5 }));
+	REFUSED(".tuner.activity.min_slots",
+		TUNER(.activity = { .source = TEMPORAL_SLOTS_BY_RESOURCES,
+			      .min_slots = 5,
+			      .max_slots = 4 }));
+	REFUSED(".tuner.workflow.max_slots",
+		TUNER(.workflow = { .source = TEMPORAL_SLOTS_BY_RESOURCES,
+			      .min_slots = 1,
+			      .max_slots = 1 }));
+	REFUSED(".tuner.activity.ramp_throttle_ms",
+		TUNER(.activity = {
+			      .source = TEMPORAL_SLOTS_BY_RESOURCES, .ramp_throttle_ms = -2 }));
+	REFUSED(".tuner.activity.callbacks",
+		TUNER(.activity = { .source = TEMPORAL_SLOTS_BY_CALLBACKS }));
+	REFUSED("try_reserve and release",
+		TUNER(.activity = { .source = TEMPORAL_SLOTS_BY_CALLBACKS, .callbacks = &none }));
+	REFUSED("cancel with reserve",
+		TUNER(.nexus = { .source = TEMPORAL_SLOTS_BY_CALLBACKS, .callbacks = &endless }));
+	REFUSED(".tuner.nexus.source", TUNER(.nexus = { .source = (enum temporal_slot_source)9 }));
+}
+
 static void everything_is_copied(void **state)
 {
 	char queue[] = "orders", identity[] = "myself";
@@ -257,6 +338,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_left_out_has_its_default),
+		cmocka_unit_test(a_tuner_has_its_defaults),
+		cmocka_unit_test(a_tuner_that_does_not_fit_is_refused),
 		cmocka_unit_test(everything_is_copied),
 		cmocka_unit_test(an_older_caller_is_understood),
 		cmocka_unit_test(off_means_none),

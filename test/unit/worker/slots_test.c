@@ -110,6 +110,33 @@ static void the_last_slot_is_kept_for_the_other_queue(void **state)
 	assert_int_equal(queue, WORKER_QUEUE_STICKY);
 }
 
+/* A backlog in the sticky queue draws the polls there, up to its share; one stays. */
+static void a_sticky_backlog_comes_first(void **state)
+{
+	struct worker_slots slots = { .max = 100 };
+	struct worker_balance balance;
+	enum worker_queue queue;
+
+	worker_balance_init(&balance, 6, 0.5, true);
+	balance.active[WORKER_QUEUE_NORMAL] = balance.active[WORKER_QUEUE_STICKY] = 1;
+	balance.sticky_backlog = 5;
+	assert_true(worker_balance_next(&balance, &slots, &queue));
+	assert_int_equal(queue, WORKER_QUEUE_STICKY);
+	balance.active[WORKER_QUEUE_NORMAL] = 0;
+	assert_true(worker_balance_next(&balance, &slots, &queue));
+	assert_int_equal(queue, WORKER_QUEUE_NORMAL);
+	balance.active[WORKER_QUEUE_NORMAL] = 1;
+	balance.active[WORKER_QUEUE_STICKY] = 3;
+	assert_true(worker_balance_next(&balance, &slots, &queue));
+	assert_int_equal(queue, WORKER_QUEUE_NORMAL);
+	/* A queue that has just been refused a slot does not keep the other one from it. */
+	balance.active[WORKER_QUEUE_STICKY] = 1;
+	balance.sticky_backlog = 0;
+	balance.refused[WORKER_QUEUE_NORMAL] = true;
+	assert_true(worker_balance_next(&balance, &slots, &queue));
+	assert_int_equal(queue, WORKER_QUEUE_STICKY);
+}
+
 static void starts_are_spaced_evenly(void **state)
 {
 	struct worker_rate rate;
@@ -158,6 +185,7 @@ int main(void)
 		cmocka_unit_test(without_a_cache_all_polls_are_normal),
 		cmocka_unit_test(neither_queue_starves),
 		cmocka_unit_test(the_last_slot_is_kept_for_the_other_queue),
+		cmocka_unit_test(a_sticky_backlog_comes_first),
 		cmocka_unit_test(starts_are_spaced_evenly),
 		cmocka_unit_test(no_rate_is_no_limit),
 		cmocka_unit_test(heartbeats_are_throttled_by_their_timeout),
