@@ -52,6 +52,7 @@ static const struct config_key keys[] = {
 	KEY("history.maximumSignalsPerExecution", KIND_COUNT, signals_max, SERVER_SIGNALS_MAX),
 	KEY("history.maximumBufferedEventsBatch", KIND_COUNT, buffered_max, SERVER_BUFFERED_MAX),
 	KEY("frontend.historyMaxPageSize", KIND_COUNT, history_page_max, SERVER_HISTORY_PAGE_MAX),
+	KEY("matching.numTaskqueueReadPartitions", KIND_COUNT, partitions, SERVER_PARTITIONS),
 	KEY("matching.longPollExpirationInterval", KIND_DURATION, poll_ms, SERVER_POLL_MS),
 	KEY("history.longPollExpirationInterval", KIND_DURATION, history_poll_ms,
 		SERVER_HISTORY_POLL_MS),

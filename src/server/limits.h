@@ -60,14 +60,16 @@
 #define SERVER_WORKER_HEARTBEAT_MAX (64 * 1024)
 #define SERVER_WORKER_NS            (INT64_C(300) * 1000000000) /* silent for so long: gone */
 
-/* Pages. */
+/* Pages and lists. */
 #define SERVER_HISTORY_PAGE_MAX  256
 #define SERVER_NAMESPACE_PAGE    100
 #define SERVER_LIST_PAGE_MAX     1000
+#define SERVER_PARTITIONS        4 /* of a task queue, as they are listed */
 #define SERVER_ARCHIVED_PAGE_MAX 10000
 
 /* Durations. */
 #define SERVER_POLL_MS             60000 /* of a task poll that finds nothing */
+#define SERVER_POLL_LEAST_MS       2000  /* a task poll that waits for less is refused */
 #define SERVER_POLL_SLACK_MS       1000  /* such a poll is answered before its caller gives up */
 #define SERVER_HISTORY_POLL_MS     20000
 #define SERVER_UPDATE_POLL_MS      20000

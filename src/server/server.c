@@ -261,6 +261,8 @@ static void register_all(struct server *server, const struct temporal_server_opt
 {
 	if (!state_namespace(server, "default"))
 		namespace_register(server, "default", "", "", 0);
+	if (!state_namespace(server, SYSTEM_NAMESPACE))
+		namespace_register_system(server);
 	for (size_t i = 0; opts->namespaces && opts->namespaces[i]; i++) {
 		if (!state_namespace(server, opts->namespaces[i]))
 			namespace_register(server, opts->namespaces[i], "", "", 0);

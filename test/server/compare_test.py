@@ -9,6 +9,7 @@ import json
 import os
 import re
 import unittest
+from datetime import timedelta
 
 from google.protobuf.json_format import MessageToDict
 from temporalio.api.enums.v1 import EventType
@@ -16,6 +17,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 import harness
+import refusals
 import scenarios
 
 WAIT_S = 60
@@ -165,6 +167,63 @@ class CompareTest(unittest.IsolatedAsyncioTestCase):
         found = differences(real, ours)
         if found:
             self.fail("\n" + "\n".join(found))
+
+
+async def prepare(address):
+    """A client, and the names of a run that is open, with an activity, and of one that has ended."""
+    queue = harness.unique("queue")
+    client = await Client.connect(address, identity="compare")
+    stage = Stage(client, queue, harness.unique("run"))
+    async with Worker(client, task_queue=queue, workflows=scenarios.WORKFLOWS, activities=scenarios.ACTIVITIES,
+                      workflow_runner=UnsandboxedWorkflowRunner(), debug_mode=True):
+        opened, done = await stage.start("Activity", "sleep_long"), await stage.start("Echo", "x")
+        await done.result()
+        await stage.wait_for_activity(opened)
+    return stage, {"$OPEN": opened.id, "$DONE": done.id, "$DONE_RUN": done.result_run_id, "$QUEUE": queue}
+
+
+# Who finds first that the time is up, client or server, is chance.
+IN_VAIN = ("CANCELLED: Timeout expired []", "DEADLINE_EXCEEDED: context deadline exceeded []")
+
+
+async def answers_of(address, requests):
+    stage, names = await prepare(address)
+    normal, out = Normal(stage), []
+    for method, content in requests:
+        said = await refusals.answer(stage.client, method, content, names, timedelta(seconds=3))
+        said = re.sub(r"retry \([0-9a-f]+\)", "retry (<hash>)", normal.text(said))
+        out.append("no answer in time" if said in IN_VAIN else said)
+    return out
+
+
+class RefusalsTest(unittest.IsolatedAsyncioTestCase):
+    """Has a test for each group of requests, see below. On servers of its own, since some make namespaces."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.maxDiff = None
+        cls.real = harness.Server(real=True)
+        cls.addClassCleanup(cls.real.kill)
+        cls.ours = harness.Server(real=False)
+        cls.addClassCleanup(cls.ours.kill)
+
+    async def compare(self, requests):
+        real, ours = await asyncio.gather(*[answers_of(s.address, requests) for s in (self.real, self.ours)])
+        found = [f"{refusals.label(*request)}\nreal: {a[:600]}\nours: {b[:600]}"
+                 for request, a, b in zip(requests, real, ours) if a != b]
+        if found:
+            self.fail("\n" + "\n".join(found))
+
+
+def test_of_requests(requests):
+    async def test(self):
+        await self.compare(requests)
+
+    return test
+
+
+for name, group in refusals.GROUPS.items():
+    setattr(RefusalsTest, f"test_{name}", test_of_requests(group))
 
 
 def test_of(scenario):

@@ -13,6 +13,7 @@
 /* Which activities a request is about. */
 struct target {
 	const char *id, *type; /* neither: all */
+	const char *refused;   /* why the request is refused, if its run is there */
 	struct activity **found;
 	size_t n;
 };
@@ -60,7 +61,9 @@ static bool find(struct request *request, const char *name,
 			"Either Activity.Id or Activity.Type should be set on request."))
 		return false;
 	execution = frontend_operated(request, space, workflow);
-	return execution && find_activities(request, execution, target);
+	if (execution && target->refused)
+		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s", target->refused);
+	return execution && !target->refused && find_activities(request, execution, target);
 }
 
 static bool jitter_of(struct request *request, const Google__Duration *jitter, int64_t *ms)
@@ -297,9 +300,7 @@ static bool check_update(struct request *request)
 		return false;
 	}
 	return in->restore_original ||
-	       (frontend_present(
-			request, in->activity_options, "ActivityOptions are not provided") &&
-		       frontend_present(request, in->update_mask, "UpdateMask is not provided"));
+	       frontend_present(request, in->update_mask, "UpdateMask is not provided");
 }
 
 static void reply_options(struct request *request, const struct activity *last)
@@ -327,6 +328,8 @@ void frontend_update_activity_options(struct request *request)
 	else if (in->activity_case ==
 		 WORKFLOWSERVICE__UPDATE_ACTIVITY_OPTIONS_REQUEST__ACTIVITY_TYPE)
 		target.type = in->type;
+	if (!in->restore_original && !in->activity_options)
+		target.refused = "ActivityOptions are not provided";
 	if (!frontend_priority(
 		    request, in->activity_options ? in->activity_options->priority : NULL) ||
 		!find(request, in->namespace_, in->execution,

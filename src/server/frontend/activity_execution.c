@@ -4,14 +4,22 @@
  * The answers have the older ones' shape on the wire. Loop's thread.
  */
 #include "proto/codec.h"
-#include "server/frontend/frontend.h"
+#include "server/frontend/namespace.h"
 
 /* The workflow that is meant; NULL, and the request is answered, if none is. */
-static Common__WorkflowExecution *workflow_of(
-	struct request *request, const char *workflow_id, const char *run_id)
+static Common__WorkflowExecution *workflow_of(struct request *request, const char *namespace_,
+	const char *workflow_id, const char *run_id, const char *activity_id)
 {
 	Common__WorkflowExecution *out;
 
+	if (!frontend_namespace(request, namespace_) ||
+		!frontend_text(request, activity_id, "activity ID is required"))
+		return NULL;
+	if (!str_empty(run_id) && !namespace_is_uuid(run_id)) {
+		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL,
+			"invalid run id: must be a valid UUID");
+		return NULL;
+	}
 	if (str_empty(workflow_id)) {
 		request_fail(request, TEMPORAL_UNIMPLEMENTED, NULL,
 			"Standalone activities are not served");
@@ -26,7 +34,8 @@ static Common__WorkflowExecution *workflow_of(
 void frontend_pause_activity_execution(struct request *request)
 {
 	const Workflowservice__PauseActivityExecutionRequest *in = request->message;
-	Common__WorkflowExecution *workflow = workflow_of(request, in->workflow_id, in->run_id);
+	Common__WorkflowExecution *workflow =
+		workflow_of(request, in->namespace_, in->workflow_id, in->run_id, in->activity_id);
 
 	if (!workflow)
 		return;
@@ -46,7 +55,8 @@ void frontend_pause_activity_execution(struct request *request)
 void frontend_unpause_activity_execution(struct request *request)
 {
 	const Workflowservice__UnpauseActivityExecutionRequest *in = request->message;
-	Common__WorkflowExecution *workflow = workflow_of(request, in->workflow_id, in->run_id);
+	Common__WorkflowExecution *workflow =
+		workflow_of(request, in->namespace_, in->workflow_id, in->run_id, in->activity_id);
 
 	if (!workflow)
 		return;
@@ -65,7 +75,8 @@ void frontend_unpause_activity_execution(struct request *request)
 void frontend_reset_activity_execution(struct request *request)
 {
 	const Workflowservice__ResetActivityExecutionRequest *in = request->message;
-	Common__WorkflowExecution *workflow = workflow_of(request, in->workflow_id, in->run_id);
+	Common__WorkflowExecution *workflow =
+		workflow_of(request, in->namespace_, in->workflow_id, in->run_id, in->activity_id);
 
 	if (!workflow)
 		return;
@@ -87,7 +98,8 @@ void frontend_reset_activity_execution(struct request *request)
 void frontend_update_activity_execution_options(struct request *request)
 {
 	const Workflowservice__UpdateActivityExecutionOptionsRequest *in = request->message;
-	Common__WorkflowExecution *workflow = workflow_of(request, in->workflow_id, in->run_id);
+	Common__WorkflowExecution *workflow =
+		workflow_of(request, in->namespace_, in->workflow_id, in->run_id, in->activity_id);
 
 	if (!workflow)
 		return;

@@ -12,11 +12,8 @@ void frontend_poll_activity(struct request *request)
 	const Workflowservice__PollActivityTaskQueueRequest *in = request->message;
 	struct server_namespace *space = frontend_namespace(request, in->namespace_);
 
-	if (!space ||
-		!frontend_text(request, in->task_queue ? in->task_queue->name : NULL,
-			"taskQueue is not set") ||
-		!frontend_length(request, in->task_queue->name, "taskQueue length exceeds limit") ||
-		!frontend_length(request, in->identity, "Identity length exceeds limit."))
+	if (!space || !task_queue_patient(request) || !task_queue_named(request, in->task_queue) ||
+		!frontend_identity(request, in->identity))
 		return;
 	struct task_queue *queue = matching_queue(
 		request->server, space, in->task_queue->name, MATCHING_QUEUE_ACTIVITY);
@@ -53,20 +50,21 @@ static struct activity *look_up(
 
 /* The activity that this token stands for, or NULL: answered. */
 static struct activity *by_token(
-	struct request *request, const char *name, ProtobufCBinaryData data)
+	struct request *request, const char *name, ProtobufCBinaryData data, const char *identity)
 {
 	struct execution *execution;
 	struct activity *activity = NULL;
 	struct task_token token;
 
-	if (frontend_token(request, name, data, &token, &execution))
+	if (frontend_token(request, name, data, &token, &execution) &&
+		frontend_identity(request, identity))
 		activity = look_up(request, &token, execution);
 	token_finish(&token);
 	return activity;
 }
 
 static struct activity *by_id(struct request *request, const char *name, const char *workflow_id,
-	const char *run_id, const char *activity_id)
+	const char *run_id, const char *activity_id, const char *identity)
 {
 	Common__WorkflowExecution wanted = COMMON__WORKFLOW_EXECUTION__INIT;
 	Errordetails__NotFoundFailure detail = ERRORDETAILS__NOT_FOUND_FAILURE__INIT;
@@ -74,7 +72,8 @@ static struct activity *by_id(struct request *request, const char *name, const c
 	struct execution *execution;
 	struct activity *activity;
 
-	if (!space || !frontend_text(request, activity_id, "ActivityId is not set on request."))
+	if (!space || !frontend_text(request, activity_id, "ActivityId is not set on request.") ||
+		!frontend_identity(request, identity))
 		return NULL;
 	if (!str_empty(run_id) && strlen(run_id) != SERVER_UUID_SIZE - 1) {
 		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "RunId is not valid UUID.");
@@ -145,7 +144,7 @@ static void fail(struct activity *activity, const Failure__Failure *failure,
 void frontend_activity_completed(struct request *request)
 {
 	const Workflowservice__RespondActivityTaskCompletedRequest *in = request->message;
-	struct activity *activity = by_token(request, in->namespace_, in->task_token);
+	struct activity *activity = by_token(request, in->namespace_, in->task_token, in->identity);
 
 	if (!activity)
 		return;
@@ -158,8 +157,8 @@ void frontend_activity_completed(struct request *request)
 void frontend_activity_completed_by_id(struct request *request)
 {
 	const Workflowservice__RespondActivityTaskCompletedByIdRequest *in = request->message;
-	struct activity *activity =
-		by_id(request, in->namespace_, in->workflow_id, in->run_id, in->activity_id);
+	struct activity *activity = by_id(request, in->namespace_, in->workflow_id, in->run_id,
+		in->activity_id, in->identity);
 
 	if (!activity)
 		return;
@@ -172,7 +171,7 @@ void frontend_activity_completed_by_id(struct request *request)
 void frontend_activity_failed(struct request *request)
 {
 	const Workflowservice__RespondActivityTaskFailedRequest *in = request->message;
-	struct activity *activity = by_token(request, in->namespace_, in->task_token);
+	struct activity *activity = by_token(request, in->namespace_, in->task_token, in->identity);
 
 	if (!activity)
 		return;
@@ -185,8 +184,8 @@ void frontend_activity_failed(struct request *request)
 void frontend_activity_failed_by_id(struct request *request)
 {
 	const Workflowservice__RespondActivityTaskFailedByIdRequest *in = request->message;
-	struct activity *activity =
-		by_id(request, in->namespace_, in->workflow_id, in->run_id, in->activity_id);
+	struct activity *activity = by_id(request, in->namespace_, in->workflow_id, in->run_id,
+		in->activity_id, in->identity);
 
 	if (!activity)
 		return;
@@ -199,7 +198,7 @@ void frontend_activity_failed_by_id(struct request *request)
 void frontend_activity_canceled(struct request *request)
 {
 	const Workflowservice__RespondActivityTaskCanceledRequest *in = request->message;
-	struct activity *activity = by_token(request, in->namespace_, in->task_token);
+	struct activity *activity = by_token(request, in->namespace_, in->task_token, in->identity);
 
 	if (!activity)
 		return;
@@ -212,8 +211,8 @@ void frontend_activity_canceled(struct request *request)
 void frontend_activity_canceled_by_id(struct request *request)
 {
 	const Workflowservice__RespondActivityTaskCanceledByIdRequest *in = request->message;
-	struct activity *activity =
-		by_id(request, in->namespace_, in->workflow_id, in->run_id, in->activity_id);
+	struct activity *activity = by_id(request, in->namespace_, in->workflow_id, in->run_id,
+		in->activity_id, in->identity);
 
 	if (!activity)
 		return;
@@ -239,7 +238,7 @@ static bool beat(struct activity *activity, const Common__Payloads *details, con
 void frontend_activity_heartbeat(struct request *request)
 {
 	const Workflowservice__RecordActivityTaskHeartbeatRequest *in = request->message;
-	struct activity *activity = by_token(request, in->namespace_, in->task_token);
+	struct activity *activity = by_token(request, in->namespace_, in->task_token, NULL);
 	Workflowservice__RecordActivityTaskHeartbeatResponse *response;
 
 	if (!activity)
@@ -256,7 +255,7 @@ void frontend_activity_heartbeat_by_id(struct request *request)
 {
 	const Workflowservice__RecordActivityTaskHeartbeatByIdRequest *in = request->message;
 	struct activity *activity =
-		by_id(request, in->namespace_, in->workflow_id, in->run_id, in->activity_id);
+		by_id(request, in->namespace_, in->workflow_id, in->run_id, in->activity_id, NULL);
 	Workflowservice__RecordActivityTaskHeartbeatByIdResponse *response;
 
 	if (!activity)

@@ -7,6 +7,25 @@
 #include "server/limits.h"
 #include "temporal/api/errordetails/v1/message.pb-c.h"
 
+bool frontend_may_signal(struct request *request, const struct execution *execution)
+{
+	Errordetails__ResourceExhaustedFailure busy =
+		ERRORDETAILS__RESOURCE_EXHAUSTED_FAILURE__INIT;
+
+	if (execution->signals >= request->server->config.signals_max) {
+		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL,
+			"exceeded workflow execution limit for signal events");
+		return false;
+	}
+	if (!execution->close_attempted || !execution->task_started_id)
+		return true;
+	busy.cause = ENUMS__RESOURCE_EXHAUSTED_CAUSE__RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW;
+	busy.scope = ENUMS__RESOURCE_EXHAUSTED_SCOPE__RESOURCE_EXHAUSTED_SCOPE_NAMESPACE;
+	request_fail(request, TEMPORAL_RESOURCE_EXHAUSTED, &busy,
+		"workflow operation can not be applied because workflow is closing");
+	return false;
+}
+
 void frontend_signal(struct request *request)
 {
 	const Workflowservice__SignalWorkflowExecutionRequest *in = request->message;
@@ -29,14 +48,12 @@ void frontend_signal(struct request *request)
 	execution = frontend_execution(request, space, in->workflow_execution);
 	if (!execution)
 		return;
-	bool repeated = execution_signal_seen(execution, in->request_id);
-	if (!repeated && !frontend_running(request, space, in->workflow_execution))
+	/* One that is refused is not remembered: else it were taken for done when it comes again.
+	 */
+	bool repeated = execution_signal_known(execution, in->request_id);
+	if (!repeated && (!frontend_running(request, space, in->workflow_execution) ||
+				 !frontend_may_signal(request, execution)))
 		return;
-	if (!repeated && execution->signals >= request->server->config.signals_max) {
-		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL,
-			"exceeded workflow execution limit for signal events");
-		return;
-	}
 	const char *over = repeated ? NULL : execution_over_limit(execution);
 	if (over) {
 		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s", over);
@@ -47,7 +64,7 @@ void frontend_signal(struct request *request)
 	signal.identity = in->identity;
 	signal.header = in->header;
 	signal.request_id = in->request_id;
-	if (!repeated)
+	if (!execution_signal_seen(execution, in->request_id))
 		execution_signal(execution, &signal, &extras);
 	request_reply(
 		request, REQUEST_NEW(request, Workflowservice__SignalWorkflowExecutionResponse,

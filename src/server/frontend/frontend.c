@@ -245,6 +245,11 @@ bool frontend_length(struct request *request, const char *value, const char *tex
 	return false;
 }
 
+bool frontend_identity(struct request *request, const char *identity)
+{
+	return frontend_length(request, identity, "Identity length exceeds limit.");
+}
+
 bool frontend_duration(
 	struct request *request, const Google__Duration *duration, int64_t *ms, const char *what)
 {

@@ -45,6 +45,9 @@ bool frontend_known_if_named(struct request *request, const char *name);
  * False: the request has been answered. */
 bool frontend_token(struct request *request, const char *name, ProtobufCBinaryData data,
 	struct task_token *token, struct execution **execution);
+/* The running run takes another signal. False: its limit is reached, or it is about to end and
+ * would never come to it; the request has been answered. */
+bool frontend_may_signal(struct request *request, const struct execution *execution);
 /* The events of a closed run are there. False: damaged, the request has been answered. */
 bool frontend_history(struct request *request, const struct execution *execution);
 
@@ -53,6 +56,8 @@ bool frontend_priority(struct request *request, const Common__Priority *priority
 bool frontend_present(struct request *request, const void *value, const char *text);
 bool frontend_text(struct request *request, const char *value, const char *text);
 bool frontend_length(struct request *request, const char *value, const char *text);
+/* ... of who sends it; it may be missing. */
+bool frontend_identity(struct request *request, const char *identity);
 
 /* Duration of a message in ms, 0 for none. False: answered; `what` names the field. */
 bool frontend_duration(

@@ -25,6 +25,9 @@
 	WORKFLOWSERVICE__LIST_CLOSED_WORKFLOW_EXECUTIONS_REQUEST__FILTERS_##name_##_FILTER
 #define RUNNING ENUMS__WORKFLOW_EXECUTION_STATUS__WORKFLOW_EXECUTION_STATUS_RUNNING
 
+/* The official server hides what it cannot decode behind this text and a hash of the cause. */
+#define BAD_TOKEN "something went wrong, please retry (620ff7e0)"
+
 #define WAIT_MS 3600000 /* the caller's deadline ends it before */
 
 /* Where a page ended, as the caller carries it. */
@@ -369,7 +372,7 @@ static void begin(struct request *request, struct server_namespace *space, const
 	listing->filter =
 		text ? filter_parse(&listing->arena, str_from(text), &resolver, &err) : NULL;
 	if (!read_token(listing, token)) {
-		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "Invalid NextPageToken.");
+		request_fail(request, TEMPORAL_UNKNOWN, NULL, BAD_TOKEN);
 	} else if (!listing->filter || !listing->infos) {
 		request_fail(request, text ? err.code : TEMPORAL_RESOURCE_EXHAUSTED, NULL, "%s",
 			text ? err.message : "out of memory");
@@ -456,6 +459,8 @@ static bool add_times(struct request *request, const Filter__StartTimeFilter *fi
 	return true;
 }
 
+/* As the official server does, without a look at quotes in the value: whoever has some escapes
+ * them. */
 static const char *add_name(
 	struct request *request, const char *text, const char *column, const char *value)
 {

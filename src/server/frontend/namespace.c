@@ -183,6 +183,12 @@ void frontend_list_namespaces(struct request *request)
 	const struct server_namespace *at;
 	int64_t number = 0;
 
+	if (in->page_size < 0) {
+		request_fail(request, TEMPORAL_UNAVAILABLE, NULL,
+			"ListNamespaces operation failed. Failed to get namespace rows. Error: "
+			"missing one or more args for API");
+		return;
+	}
 	if (in->next_page_token.len == sizeof(number))
 		memcpy(&number, in->next_page_token.data, sizeof(number));
 	response->namespaces = request_array(request, limit, sizeof(*response->namespaces));
@@ -298,20 +304,34 @@ void frontend_register_namespace(struct request *request)
 				       workflowservice__register_namespace_response));
 }
 
-void namespace_register(struct server *server, const char *name, const char *description,
+static void add(struct server *server, const char *name, const char *id, const char *description,
 	const char *owner_email, int64_t retention_ms)
 {
 	struct server_namespace *space = state_namespace_new(server, name);
-	char id[SERVER_UUID_SIZE];
 
 	if (!space)
 		return;
-	server_uuid(&server->io, id);
 	state_set_text(server, &space->id, id);
 	state_set_text(server, &space->description, description);
 	state_set_text(server, &space->owner_email, owner_email);
 	space->retention_ms = retention_ms ? retention_ms : SERVER_RETENTION_MS;
 	journal_namespace(server, space);
+}
+
+void namespace_register(struct server *server, const char *name, const char *description,
+	const char *owner_email, int64_t retention_ms)
+{
+	char id[SERVER_UUID_SIZE];
+
+	server_uuid(&server->io, id);
+	add(server, name, id, description, owner_email, retention_ms);
+}
+
+void namespace_register_system(struct server *server)
+{
+	add(server, SYSTEM_NAMESPACE, "32049b68-7872-4094-8e63-d0dd59896a83",
+		"Temporal internal system namespace", "temporal-core@temporal.io",
+		7 * SERVER_RETENTION_MS);
 }
 
 /* ---- Updating ---- */

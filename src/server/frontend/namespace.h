@@ -6,7 +6,11 @@
 
 #include "server/frontend/frontend.h"
 
-#define SYSTEM_NAMESPACE "temporal-system" /* the official server's own; a name nobody may take */
+/* The official server's own, where it runs workflows for itself; here nothing runs in it, but it is
+ * there to be described, and nobody may take its name. */
+#define SYSTEM_NAMESPACE "temporal-system"
+/* ... as it is there, in the journal. */
+void namespace_register_system(struct server *server);
 
 /* system.c: all of a namespace, as it is told. */
 Workflowservice__DescribeNamespaceResponse *namespace_describe(

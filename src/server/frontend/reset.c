@@ -142,6 +142,9 @@ static struct reset_opts opts_of(const Workflowservice__ResetWorkflowExecutionRe
 	return opts;
 }
 
+/* As the official server prints what is in the variant. */
+#define SIGNAL_OPERATION "*workflow.PostResetOperation_SignalWorkflow_"
+
 /* False: answered. */
 static bool check_after(struct request *request, const struct execution *base,
 	const Workflowservice__ResetWorkflowExecutionRequest *in)
@@ -154,8 +157,8 @@ static bool check_after(struct request *request, const struct execution *base,
 		if (operation->variant_case !=
 			WORKFLOW__POST_RESET_OPERATION__VARIANT_UPDATE_WORKFLOW_OPTIONS) {
 			request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL,
-				"unsupported post reset operation: "
-				"*workflow.PostResetOperation_SignalWorkflow_");
+				"unsupported post reset operation: %s",
+				operation->variant_case ? SIGNAL_OPERATION : "<nil>");
 			return false;
 		}
 		if (update->workflow_execution_options &&

@@ -323,7 +323,8 @@ void frontend_signal_with_start(struct request *request)
 		conflict = CONFLICT(USE_EXISTING);
 	current = state_execution(request->server, space, in->workflow_id, NULL);
 	enum verdict verdict = judge(request, current, as, conflict);
-	if (verdict == VERDICT_REFUSED)
+	if (verdict == VERDICT_REFUSED ||
+		(verdict == VERDICT_USE && !frontend_may_signal(request, current)))
 		return;
 	if (verdict == VERDICT_TERMINATE || verdict == VERDICT_START) {
 		struct execution *old = current;

@@ -248,6 +248,14 @@ bool start_request_check(struct request *request, const start_message *in)
 	       check_links(request, in) && check_sizes(request, in) && check_override(request, in);
 }
 
+static bool check_signal_size(
+	struct request *request, const Workflowservice__SignalWithStartWorkflowExecutionRequest *in)
+{
+	return !in->signal_input ||
+	       !server_over(proto_size(in->signal_input), request->server->config.blob_max) ||
+	       refuse(request, "Blob data size exceeds limit.");
+}
+
 bool start_request_check_signal(struct request *request,
 	const Workflowservice__SignalWithStartWorkflowExecutionRequest *in, const start_message *as)
 {
@@ -276,5 +284,6 @@ bool start_request_check_signal(struct request *request,
 			"supported for this operation.");
 	return check_attributes(request, as) &&
 	       check_part(request, start_check_priority(in->priority)) &&
-	       check_links(request, as) && check_sizes(request, as) && check_override(request, as);
+	       check_links(request, as) && check_sizes(request, as) &&
+	       check_signal_size(request, in) && check_override(request, as);
 }

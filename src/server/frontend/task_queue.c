@@ -4,6 +4,9 @@
  */
 #include "server/frontend/task_queue.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "proto/codec.h"
 #include "proto/time.h"
 #include "server/limits.h"
@@ -15,14 +18,47 @@
 #define PRIORITY_ENTRY Workflowservice__DescribeTaskQueueResponse__StatsByPriorityKeyEntry
 #define PRIORITY_ENTRY_TYPE \
 	&workflowservice__describe_task_queue_response__stats_by_priority_key_entry__descriptor
-#define NO_RATE 100000.0              /* what a poller without a limit is told to have */
-#define NO_TIME INT64_C(-62135596800) /* seconds; the year 1: never */
+#define ENHANCED     ENUMS__DESCRIBE_TASK_QUEUE_MODE__DESCRIBE_TASK_QUEUE_MODE_ENHANCED
+#define STICKY       ENUMS__TASK_QUEUE_KIND__TASK_QUEUE_KIND_STICKY
+#define TOO_LONG     "taskQueue length exceeds limit"
+#define NO_RATE      100000.0 /* what a queue or a poller without a limit is told to have */
+#define N_TYPES      4        /* of enum TaskQueueType, with its zero */
+#define VERSIONS_MAX 1000     /* of a request */
+#define REACH_MAX    5        /* ... that asks whether they are reachable */
+#define NO_TIME      INT64_C(-62135596800) /* seconds; the year 1: never */
 
-bool task_queue_named(struct request *request, const Taskqueue__TaskQueue *queue)
+static bool is_partition(const char *name)
+{
+	return strncmp(name, TASK_QUEUE_RESERVED, strlen(TASK_QUEUE_RESERVED)) == 0;
+}
+
+bool task_queue_named_any(struct request *request, const Taskqueue__TaskQueue *queue)
 {
 	return frontend_present(request, queue, "taskQueue is not set") &&
 	       frontend_text(request, queue->name, "missing task queue name") &&
-	       frontend_length(request, queue->name, "taskQueue length exceeds limit");
+	       frontend_length(request, queue->name, TOO_LONG) &&
+	       (queue->kind != STICKY || frontend_length(request, queue->normal_name, TOO_LONG));
+}
+
+bool task_queue_named(struct request *request, const Taskqueue__TaskQueue *queue)
+{
+	if (!task_queue_named_any(request, queue))
+		return false;
+	if (is_partition(queue->name))
+		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL,
+			"task queue name cannot start with reserved prefix " TASK_QUEUE_RESERVED);
+	return !is_partition(queue->name);
+}
+
+bool task_queue_patient(struct request *request)
+{
+	struct server *server = request->server;
+	int64_t left_ns = request->deadline_ns - server->io.steady_ns(server->io.user);
+
+	if (left_ns >= SERVER_POLL_LEAST_MS * INT64_C(1000000))
+		return true;
+	request_fail(request, TEMPORAL_FAILED_PRECONDITION, NULL, "Context timeout is too short.");
+	return false;
 }
 
 enum matching_queue_kind task_queue_kind(Enums__TaskQueueType type)
@@ -122,16 +158,18 @@ static void add_stats(struct request *request, struct task_queue *queue,
 static void add_rate(struct request *request, struct task_queue *queue,
 	Workflowservice__DescribeTaskQueueResponse *response)
 {
-	double set = 0;
-
-	if (!queue || !queue->rate.limited)
-		return;
-	response->effective_rate_limit =
+	Workflowservice__DescribeTaskQueueResponse__EffectiveRateLimit *out =
 		REQUEST_NEW(request, Workflowservice__DescribeTaskQueueResponse__EffectiveRateLimit,
 			workflowservice__describe_task_queue_response__effective_rate_limit);
-	response->effective_rate_limit->requests_per_second = (float)queue->rate.per_second;
-	response->effective_rate_limit->rate_limit_source =
-		matching_config_rate(queue, &set) ? SOURCE(API) : SOURCE(WORKER);
+	bool limited = queue && queue->rate.limited && queue->rate.per_second < NO_RATE;
+	double set = 0;
+
+	out->requests_per_second = (float)(limited ? queue->rate.per_second : NO_RATE);
+	out->rate_limit_source = SOURCE(SYSTEM);
+	if (limited)
+		out->rate_limit_source =
+			matching_config_rate(queue, &set) ? SOURCE(API) : SOURCE(WORKER);
+	response->effective_rate_limit = out;
 }
 
 static void add_status(struct request *request, struct task_queue *queue,
@@ -178,6 +216,32 @@ static void describe(struct request *request, struct task_queue *queue)
 	request_reply(request, response);
 }
 
+/* "/_sys/NAME/NUMBER" is the name of a partition. */
+static bool is_partition_of_something(const char *name)
+{
+	const char *base = name + strlen(TASK_QUEUE_RESERVED), *slash = strrchr(base, '/');
+	char *end;
+
+	return slash && slash > base && strtol(slash + 1, &end, 10) > 0 && !*end;
+}
+
+/* A queue has one partition, which has the queue's name: the others have neither tasks nor polls.
+ */
+static void describe_one(struct request *request, struct server_namespace *space)
+{
+	const Workflowservice__DescribeTaskQueueRequest *in = request->message;
+	const char *name = in->task_queue->name;
+
+	if (!is_partition(name))
+		describe(request, matching_queue(request->server, space, name,
+					  task_queue_kind(in->task_queue_type)));
+	else if (is_partition_of_something(name))
+		describe(request, NULL);
+	else
+		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL,
+			"invalid task queue partition name %s", name);
+}
+
 /* ---- The enhanced form ---- */
 
 static Taskqueue__TaskQueueVersionInfo__TypesInfoEntry *type_entry(struct request *request,
@@ -210,14 +274,20 @@ static Taskqueue__TaskQueueVersionInfo *version_info(
 	const Workflowservice__DescribeTaskQueueRequest *in = request->message;
 	const Enums__TaskQueueType *types = in->n_task_queue_types ? in->task_queue_types : both;
 	size_t n = in->n_task_queue_types ? in->n_task_queue_types : 2;
+	unsigned seen = 0; /* each type once: its bit */
 	bool unversioned = str_empty(build_id);
 	Taskqueue__TaskQueueVersionInfo *info = REQUEST_NEW(
 		request, Taskqueue__TaskQueueVersionInfo, taskqueue__task_queue_version_info);
 
-	info->types_info = request_array(request, n, sizeof(*info->types_info));
-	for (size_t i = 0; info->types_info && i < n; i++)
-		info->types_info[info->n_types_info++] =
-			type_entry(request, space, types[i], unversioned);
+	info->types_info = request_array(request, N_TYPES, sizeof(*info->types_info));
+	for (size_t i = 0; info->types_info && i < n; i++) {
+		unsigned bit = (unsigned)types[i] < N_TYPES ? 1u << types[i] : 0;
+
+		if (bit & ~seen)
+			info->types_info[info->n_types_info++] =
+				type_entry(request, space, types[i], unversioned);
+		seen |= bit;
+	}
 	if (in->report_task_reachability)
 		info->task_reachability = unversioned ? REACH(REACHABLE) : REACH(UNREACHABLE);
 	return info;
@@ -247,19 +317,41 @@ static void describe_versions(struct request *request, struct server_namespace *
 	request_reply(request, response);
 }
 
+/* False: answered. */
+static bool check_versions(
+	struct request *request, const Workflowservice__DescribeTaskQueueRequest *in)
+{
+	size_t n = in->versions ? in->versions->n_build_ids : 0;
+
+	if (in->report_task_reachability && n > REACH_MAX)
+		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL,
+			"Too many build ids queried at once with ReportTaskReachability==true, "
+			"limit: %d",
+			REACH_MAX);
+	else if (n > VERSIONS_MAX)
+		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL,
+			"Too many build ids queried at once, limit: %d", VERSIONS_MAX);
+	else
+		return true;
+	return false;
+}
+
 void frontend_describe_task_queue(struct request *request)
 {
 	const Workflowservice__DescribeTaskQueueRequest *in = request->message;
 	struct server_namespace *space = frontend_namespace(request, in->namespace_);
+	bool enhanced = in->api_mode == ENHANCED;
 
-	if (!space || !task_queue_named(request, in->task_queue))
+	if (!space || !(enhanced ? task_queue_named(request, in->task_queue)
+				 : task_queue_named_any(request, in->task_queue)))
 		return;
-	if (in->api_mode != ENUMS__DESCRIBE_TASK_QUEUE_MODE__DESCRIBE_TASK_QUEUE_MODE_ENHANCED) {
-		describe(request, matching_queue(request->server, space, in->task_queue->name,
-					  task_queue_kind(in->task_queue_type)));
+	if (!enhanced) {
+		describe_one(request, space);
 		return;
 	}
-	if (in->task_queue->kind == ENUMS__TASK_QUEUE_KIND__TASK_QUEUE_KIND_STICKY)
+	if (!check_versions(request, in))
+		return;
+	if (in->task_queue->kind == STICKY)
 		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL,
 			"Enhanced DescribeTaskQueue is not valid for a sticky queue, use "
 			"api_mode=UNSPECIFIED or a normal queue.");

@@ -6,8 +6,14 @@
 
 #include "server/frontend/frontend.h"
 
-/* False: answered, the queue has no name, or one that is too long. */
+#define TASK_QUEUE_RESERVED "/_sys/" /* how names of partitions begin */
+
+/* False: answered, the queue has no name, one that is too long, or one of a partition. */
 bool task_queue_named(struct request *request, const Taskqueue__TaskQueue *queue);
+/* ... which may be one of a partition. */
+bool task_queue_named_any(struct request *request, const Taskqueue__TaskQueue *queue);
+/* False: answered, the caller of a long poll is gone before there could be an answer. */
+bool task_queue_patient(struct request *request);
 
 enum matching_queue_kind task_queue_kind(Enums__TaskQueueType type);
 

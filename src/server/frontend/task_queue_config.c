@@ -1,7 +1,7 @@
 /*
- * task_queue_config.c: UpdateTaskQueueConfig, the list of partitions (each queue is one here), and
- * the older ways to tell which versions of workers may take tasks, which the official server has
- * switched off. Loop's thread.
+ * task_queue_config.c: UpdateTaskQueueConfig, the list of partitions (as many as the official
+ * server has, though all of a queue is in its first one here), and the older ways to tell which
+ * versions of workers may take tasks, which the official server has switched off. Loop's thread.
  */
 #include "proto/codec.h"
 #include "proto/map.h"
@@ -10,6 +10,8 @@
 #include "server/limits.h"
 #include "server/matching/config.h"
 #include "temporal/api/errordetails/v1/message.pb-c.h"
+
+#define REASON_MAX 1000
 
 static bool refuse(struct request *request, const char *format, const char *what)
 {
@@ -24,12 +26,15 @@ static bool check_rate(struct request *request,
 {
 	if (!update)
 		return true;
-	if (!activity)
+	if (!activity && update->rate_limit)
 		return refuse(request, "Setting %s on workflow task queues is not allowed.", what);
-	if (update->rate_limit && !(update->rate_limit->requests_per_second >= 0))
+	if (!update->rate_limit)
+		return true;
+	if (!(update->rate_limit->requests_per_second >= 0))
 		return refuse(
 			request, "RequestsPerSecond for %s rate limit must be non-negative.", name);
-	return true;
+	return strlen(update->reason) <= REASON_MAX ||
+	       refuse(request, "%s.Reason field too long (max 1000 characters).", name);
 }
 
 static bool refuse_many(struct request *request)
@@ -121,6 +126,25 @@ static bool merge_weights(struct request *request, Taskqueue__TaskQueueConfig *c
 	return n <= SERVER_FAIRNESS_WEIGHTS_MAX || refuse_many(request);
 }
 
+static bool check_identity(struct request *request, const char *identity)
+{
+	int64_t most = request->server->config.id_max;
+
+	if (!server_over(strlen(identity), most))
+		return true;
+	request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL,
+		"Identity field too long (max %lld characters).", (long long)most);
+	return false;
+}
+
+/* The name's length is limited as everywhere, which the official server forgets here. */
+static bool check_name(struct request *request, const char *name)
+{
+	if (strncmp(name, TASK_QUEUE_RESERVED, strlen(TASK_QUEUE_RESERVED)) == 0)
+		return refuse(request, "task queue family name cannot have prefix /_sys/ %s", name);
+	return frontend_length(request, name, "taskQueue length exceeds limit");
+}
+
 void frontend_update_task_queue_config(struct request *request)
 {
 	const Workflowservice__UpdateTaskQueueConfigRequest *in = request->message;
@@ -134,8 +158,8 @@ void frontend_update_task_queue_config(struct request *request)
 			"rate limit") ||
 		!check_rate(request, in->update_fairness_key_rate_limit_default, activity,
 			"UpdateFairnessKeyRateLimitDefault", "fairness key rate limit") ||
-		!check_weights(request) ||
-		!frontend_length(request, in->task_queue, "taskQueue length exceeds limit"))
+		!check_identity(request, in->identity) || !check_weights(request) ||
+		!check_name(request, in->task_queue))
 		return;
 	struct task_queue *queue = matching_queue(request->server, space, in->task_queue, kind);
 	Taskqueue__TaskQueueConfig *config = queue ? matching_config(queue, request->arena) : NULL;
@@ -158,19 +182,22 @@ void frontend_update_task_queue_config(struct request *request)
 	request_reply(request, response);
 }
 
-static Taskqueue__TaskQueuePartitionMetadata **one_partition(
-	struct request *request, const char *name)
+/* The names of so many partitions; the first has the queue's own. */
+static Taskqueue__TaskQueuePartitionMetadata **partitions(
+	struct request *request, const char *name, size_t n)
 {
-	Taskqueue__TaskQueuePartitionMetadata **list = arena_alloc(request->arena, sizeof(*list));
+	Taskqueue__TaskQueuePartitionMetadata **list = request_array(request, n, sizeof(*list));
 
-	if (!list) {
-		server_no_memory(request->server);
-		return NULL;
+	for (size_t i = 0; list && i < n; i++) {
+		list[i] = REQUEST_NEW(request, Taskqueue__TaskQueuePartitionMetadata,
+			taskqueue__task_queue_partition_metadata);
+		list[i]->key =
+			i ? arena_printf(request->arena, TASK_QUEUE_RESERVED "%s/%zu", name, i)
+			  : name;
+		list[i]->owner_host_name = "localhost";
+		if (!list[i]->key)
+			server_no_memory(request->server);
 	}
-	list[0] = REQUEST_NEW(request, Taskqueue__TaskQueuePartitionMetadata,
-		taskqueue__task_queue_partition_metadata);
-	list[0]->key = name;
-	list[0]->owner_host_name = "localhost";
 	return list;
 }
 
@@ -182,12 +209,14 @@ void frontend_list_partitions(struct request *request)
 
 	if (!space || !task_queue_named(request, in->task_queue))
 		return;
+	const char *name = in->task_queue->name;
+	size_t n = (size_t)request->server->config.partitions;
 	out = REQUEST_NEW(request, Workflowservice__ListTaskQueuePartitionsResponse,
 		workflowservice__list_task_queue_partitions_response);
-	out->activity_task_queue_partitions = one_partition(request, in->task_queue->name);
-	out->workflow_task_queue_partitions = one_partition(request, in->task_queue->name);
-	out->n_activity_task_queue_partitions = out->activity_task_queue_partitions ? 1 : 0;
-	out->n_workflow_task_queue_partitions = out->workflow_task_queue_partitions ? 1 : 0;
+	out->activity_task_queue_partitions = partitions(request, name, n);
+	out->workflow_task_queue_partitions = partitions(request, name, n);
+	out->n_activity_task_queue_partitions = out->activity_task_queue_partitions ? n : 0;
+	out->n_workflow_task_queue_partitions = out->workflow_task_queue_partitions ? n : 0;
 	request_reply(request, out);
 }
 

@@ -238,6 +238,9 @@ void frontend_poll_update(struct request *request)
 		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "RunId is not valid UUID.");
 		return;
 	}
+	if (!frontend_text(request, run ? run->workflow_id : NULL,
+		    "Can't load workflow execution.  WorkflowId not set."))
+		return;
 	execution = frontend_execution(request, space, run);
 	if (!execution)
 		return;

@@ -17,11 +17,8 @@ void frontend_poll_workflow(struct request *request)
 	const Workflowservice__PollWorkflowTaskQueueRequest *in = request->message;
 	struct server_namespace *space = frontend_namespace(request, in->namespace_);
 
-	if (!space ||
-		!frontend_text(request, in->task_queue ? in->task_queue->name : NULL,
-			"taskQueue is not set") ||
-		!frontend_length(request, in->task_queue->name, "taskQueue length exceeds limit") ||
-		!frontend_length(request, in->identity, "Identity length exceeds limit."))
+	if (!space || !task_queue_patient(request) || !frontend_identity(request, in->identity) ||
+		!task_queue_named(request, in->task_queue))
 		return;
 	struct task_queue *queue = matching_queue(
 		request->server, space, in->task_queue->name, MATCHING_QUEUE_WORKFLOW);

@@ -288,7 +288,9 @@ void timer_arm(struct user_timer *timer);
 void execution_signal(struct execution *execution,
 	const History__WorkflowExecutionSignaledEventAttributes *attributes,
 	const struct event_extras *extras);
-/* Has this signal come before? Remembers it otherwise. */
+/* Has this signal come before? */
+bool execution_signal_known(const struct execution *execution, const char *request_id);
+/* ... Remembers it otherwise. */
 bool execution_signal_seen(struct execution *execution, const char *request_id);
 bool execution_restore_request_id(struct execution *execution, const char *text, size_t len);
 

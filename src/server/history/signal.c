@@ -41,18 +41,24 @@ bool execution_restore_request_id(struct execution *execution, const char *text,
 	return false;
 }
 
-bool execution_signal_seen(struct execution *execution, const char *request_id)
+bool execution_signal_known(const struct execution *execution, const char *request_id)
 {
-	struct server *server = execution->server;
 	const char *known;
 
 	if (str_empty(request_id))
 		return false;
 	known = map_get(&execution->request_ids,
-		state_hash(server, (int64_t)execution->number, request_id));
-	if (known && str_same(known, request_id))
+		state_hash(execution->server, (int64_t)execution->number, request_id));
+	return known && str_same(known, request_id);
+}
+
+bool execution_signal_seen(struct execution *execution, const char *request_id)
+{
+	struct server *server = execution->server;
+
+	if (execution_signal_known(execution, request_id))
 		return true;
-	if (!state_running(execution))
+	if (str_empty(request_id) || !state_running(execution))
 		return false;
 	if (!execution_restore_request_id(execution, request_id, strlen(request_id))) {
 		server_no_memory(server);

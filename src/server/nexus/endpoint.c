@@ -13,6 +13,7 @@
 #include "server/journal.h"
 #include "server/limits.h"
 #include "server/nexus/nexus.h"
+#include "temporal/api/errordetails/v1/message.pb-c.h"
 #include "temporal/api/operatorservice/v1/request_response.pb-c.h"
 
 static const struct record_field endpoint_fields[] = {
@@ -221,6 +222,13 @@ void nexus_create_endpoint(struct request *request)
 	request_reply(request, response);
 }
 
+static void not_found(struct request *request, const char *format, const char *id)
+{
+	Errordetails__NotFoundFailure detail = ERRORDETAILS__NOT_FOUND_FAILURE__INIT;
+
+	request_fail(request, TEMPORAL_NOT_FOUND, &detail, format, id);
+}
+
 void nexus_update_endpoint(struct request *request)
 {
 	const Operatorservice__UpdateNexusEndpointRequest *in = request->message;
@@ -232,8 +240,8 @@ void nexus_update_endpoint(struct request *request)
 		return;
 	struct nexus_endpoint *endpoint = nexus_endpoint_by_id(request->server, in->id);
 	if (!endpoint) {
-		request_fail(request, TEMPORAL_NOT_FOUND, NULL,
-			"error updating Nexus endpoint. endpoint ID %s not found", in->id);
+		not_found(
+			request, "error updating Nexus endpoint. endpoint ID %s not found", in->id);
 		return;
 	}
 	if (in->version != endpoint->version) {
@@ -262,8 +270,7 @@ void nexus_delete_endpoint(struct request *request)
 		at = &(*at)->next;
 	struct nexus_endpoint *endpoint = *at;
 	if (!endpoint) {
-		request_fail(request, TEMPORAL_NOT_FOUND, NULL,
-			"error deleting nexus endpoint with ID: %s", in->id);
+		not_found(request, "error deleting nexus endpoint with ID: %s", in->id);
 		return;
 	}
 	*at = endpoint->next;
@@ -284,8 +291,7 @@ void nexus_get_endpoint(struct request *request)
 		return;
 	const struct nexus_endpoint *endpoint = nexus_endpoint_by_id(request->server, in->id);
 	if (!endpoint) {
-		request_fail(request, TEMPORAL_NOT_FOUND, NULL,
-			"Nexus endpoint with ID `%s` not found", in->id);
+		not_found(request, "Nexus endpoint with ID `%s` not found", in->id);
 		return;
 	}
 	response->endpoint = describe(request, endpoint);

@@ -17,12 +17,15 @@ void nexus_poll(struct request *request)
 	const Workflowservice__PollNexusTaskQueueRequest *in = request->message;
 	struct server_namespace *space = frontend_namespace(request, in->namespace_);
 
-	if (!space || !task_queue_named(request, in->task_queue) ||
-		!frontend_length(request, in->identity, "Identity length exceeds limit."))
+	if (!space || !task_queue_patient(request) || !task_queue_named(request, in->task_queue) ||
+		!frontend_identity(request, in->identity))
 		return;
-	matching_poll(
-		matching_queue(request->server, space, in->task_queue->name, MATCHING_QUEUE_NEXUS),
-		request, in->identity);
+	struct task_queue *queue =
+		matching_queue(request->server, space, in->task_queue->name, MATCHING_QUEUE_NEXUS);
+	struct stats_poll poll = task_queue_poll(
+		in->identity, in->worker_version_capabilities, in->deployment_options, NULL);
+	matching_seen(queue, &poll);
+	matching_poll(queue, request, in->identity);
 }
 
 static void refuse(struct request *request, const char *text)

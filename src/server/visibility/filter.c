@@ -344,6 +344,12 @@ const struct filter *filter_parse(struct arena *arena, struct str query,
 	out->postfix = builder.postfix;
 	out->n_infix = builder.n_infix;
 	out->n_postfix = builder.n_postfix;
+	if (ok && out->n_postfix > FILTER_STEPS_MAX) {
+		error_set(err, TEMPORAL_INVALID_ARGUMENT,
+			"invalid query: %zu conditions and operators are more than the limit of %d",
+			out->n_postfix, FILTER_STEPS_MAX);
+		return NULL;
+	}
 	return ok ? out : NULL;
 }
 

@@ -15,9 +15,10 @@
 #include "base/arena.h"
 #include "server/visibility/column.h"
 
-#define FILTER_QUERY_MAX 4096 /* bytes of a query */
-#define FILTER_DEPTH_MAX 50   /* of parentheses and NOTs in each other */
-#define FILTER_STACK_MAX 256  /* values that wait for an AND or OR: follows from the depth */
+#define FILTER_QUERY_MAX 65536 /* bytes of a query: an IN with a thousand ids */
+#define FILTER_STEPS_MAX 700   /* conditions and what joins them: SQL as deep has its own limit */
+#define FILTER_DEPTH_MAX 50    /* of parentheses and NOTs in each other */
+#define FILTER_STACK_MAX 256   /* values that wait for an AND or OR: follows from the depth */
 
 enum filter_operator {
 	FILTER_EQUAL,

@@ -55,8 +55,8 @@ static void length_is_limited(void **state)
 	query[FILTER_QUERY_MAX + 1] = 0;
 	assert_null(parse(fixture, query));
 	assert_int_equal(fixture->err.code, TEMPORAL_INVALID_ARGUMENT);
-	assert_string_equal(
-		fixture->err.message, "invalid query: 4097 bytes are more than the limit of 4096");
+	assert_string_equal(fixture->err.message,
+		"invalid query: 65537 bytes are more than the limit of 65536");
 }
 
 /* `depth` times `open`, then a condition, then `depth` times `close`. */
@@ -96,12 +96,16 @@ static void long_chains_are_no_depth(void **state)
 	static struct test_row nulls;
 	struct match_row row = { test_row_get, &nulls };
 
-	for (; n + 24 < sizeof(query); n += strlen(query + n))
-		(void)snprintf(query + n, sizeof(query) - n, "CInt = 1 OR ");
+	for (int i = 2; i < FILTER_STEPS_MAX / 2; i++)
+		n += (size_t)snprintf(query + n, sizeof(query) - n, "CInt = 1 OR ");
 	(void)snprintf(query + n, sizeof(query) - n, "CInt IS NULL");
 	const struct filter *filter = parse(fixture, query);
 	assert_non_null(filter);
 	assert_true(filter_match(filter, &row));
+	(void)snprintf(query + n, sizeof(query) - n, "CInt = 1 OR CInt = 2 OR CInt IS NULL");
+	assert_null(parse(fixture, query));
+	assert_string_equal(fixture->err.message,
+		"invalid query: 703 conditions and operators are more than the limit of 700");
 }
 
 static void the_division_is_hidden(void **state)
