@@ -109,6 +109,10 @@ struct temporal_client_opts {
 
 	/* Counts what the client and its workers do; kept. NULL: nothing is counted. */
 	struct temporal_metrics *metrics;
+
+	/* No thread of its own: the program's loop drives the client, and its workers, by
+	 * temporal_client_step. A name of a host (not an address) is still resolved on threads. */
+	bool no_thread;
 };
 
 /*
@@ -141,6 +145,21 @@ TEMPORAL_API enum temporal_code temporal_client_set_api_key(struct temporal_clie
 /* Replaces or adds a header of every call; value NULL removes it. New calls use it. */
 TEMPORAL_API enum temporal_code temporal_client_set_header(struct temporal_client *client,
 	const char *name, const char *value, struct temporal_error *err) TEMPORAL_MUST_USE;
+
+/*
+ * Of a client with .no_thread: a descriptor that is readable (poll, epoll, ...) when there is
+ * something to do, the time in ms after which temporal_client_step has to be called even so (-1: no
+ * limit), and the step itself, which does what is ready and does not wait. Callbacks run within it.
+ * A client with a thread has the descriptor -1, and a step does nothing.
+ *
+ * One thread steps a client, the one that connected it or, from its first step on, another one.
+ * There a call that blocks is refused with FAILED_PRECONDITION, as nobody would be left to serve
+ * it; the forms ..._async work, as do blocking calls of other threads. In a forked child ask for
+ * the descriptor again.
+ */
+TEMPORAL_API int temporal_client_fd(struct temporal_client *client);
+TEMPORAL_API int temporal_client_timeout_ms(struct temporal_client *client);
+TEMPORAL_API void temporal_client_step(struct temporal_client *client);
 
 /* Valid as long as the client. */
 TEMPORAL_API const char *temporal_client_namespace(const struct temporal_client *client);

@@ -220,6 +220,26 @@ TEMPORAL_API enum temporal_code temporal_worker_wait(
 	struct temporal_worker *worker, struct temporal_error *err) TEMPORAL_MUST_USE;
 
 /*
+ * A worker on the program's own loop: that of a client with .no_thread (client.h says when to step).
+ * Between temporal_worker_start and the end:
+ *
+ *	while (temporal_worker_step(worker))
+ *		poll(&(struct pollfd){ temporal_worker_fd(worker), POLLIN, 0 }, 1,
+ *			temporal_worker_timeout_ms(worker));
+ *	code = temporal_worker_wait(worker, &err);
+ *
+ * A step drives the client and so all of its workers; it says whether this one still has something
+ * to do. temporal_worker_wait then gives its end and does not wait; before, on the thread that
+ * steps, it is refused. With workflow_threads = TEMPORAL_OFF and short_activities there is no other
+ * thread at all, and workflows and activities run within the step. temporal_worker_run and
+ * temporal_worker_unref turn the loop themselves. A client with a thread: the descriptor is -1, and
+ * a step only says whether the worker runs.
+ */
+TEMPORAL_API int temporal_worker_fd(struct temporal_worker *worker);
+TEMPORAL_API int temporal_worker_timeout_ms(struct temporal_worker *worker);
+TEMPORAL_API bool temporal_worker_step(struct temporal_worker *worker);
+
+/*
  * Asks the worker to stop: it polls no more, finishes its tasks (see graceful_shutdown_timeout_ms)
  * and lets temporal_worker_run return. Returns at once. Any thread, also activities and callbacks;
  * any number of times; before the start too. Not in a signal handler (see shutdown_on_signals).

@@ -188,13 +188,48 @@ void temporal_client_unref(struct temporal_client *client)
 		return;
 	atomic_store(&client->closing, true);
 	link = current_link(client);
-	if (link->pid != getpid() || !rpc_loop_here(link->loop)) {
+	if (link->pid != getpid() || !rpc_loop_inside(link->loop)) {
 		client_free(client);
 		return;
 	}
 	/* Without a thread for it the client stays: a leak, but nothing that crashes. */
 	if (pthread_create(&thread, NULL, free_elsewhere, client) == 0)
 		pthread_detach(thread);
+}
+
+/* ---- a client without a thread ---- */
+
+static struct rpc_loop *adopted_loop(struct temporal_client *client)
+{
+	struct client_link *link = client->opts.no_thread ? client_enter(client, NULL) : NULL;
+
+	return link ? link->loop : NULL;
+}
+
+int temporal_client_fd(struct temporal_client *client)
+{
+	struct rpc_loop *loop = adopted_loop(client);
+
+	return loop ? rpc_loop_fd(loop) : -1;
+}
+
+int temporal_client_timeout_ms(struct temporal_client *client)
+{
+	struct rpc_loop *loop = adopted_loop(client);
+
+	return loop ? rpc_loop_timeout_ms(loop) : -1;
+}
+
+/* A callback may give up what it thinks is the last reference. */
+void temporal_client_step(struct temporal_client *client)
+{
+	struct rpc_loop *loop = adopted_loop(client);
+
+	if (!loop || rpc_loop_inside(loop))
+		return;
+	temporal_client_ref(client);
+	rpc_loop_step(loop);
+	temporal_client_unref(client);
 }
 
 /* ---- headers of a live client ---- */

@@ -172,7 +172,8 @@ struct client_link *client_link_new(struct temporal_client *client, struct tempo
 	link->loop = rpc_loop_new(err);
 	if (!link->loop)
 		goto fail;
-	if (rpc_loop_start(link->loop, THREAD_NAME, err))
+	if (client->opts.no_thread ? rpc_loop_adopt(link->loop, err)
+				   : rpc_loop_start(link->loop, THREAD_NAME, err))
 		goto fail;
 	link->channel = open_channel(client, link->loop, err);
 	if (!link->channel || set_headers(link->channel, client->headers, err) ||

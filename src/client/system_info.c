@@ -57,6 +57,40 @@ void client_capabilities(
 	pthread_mutex_unlock(&link->lock);
 }
 
+struct asked {
+	struct rpc_reply *reply;
+	bool done;
+};
+
+static void answered(struct rpc_call *call, struct rpc_reply *reply, void *user)
+{
+	struct asked *asked = user;
+
+	*asked->reply = *reply;
+	reply->arena = (struct arena){ 0 };
+	asked->done = true;
+}
+
+/* Of a client without a thread, nobody steps the loop yet: it is turned here, for this one call. */
+static enum temporal_code ask(const struct client_link *link, struct rpc_request *request,
+	struct rpc_reply *reply, struct temporal_error *err)
+{
+	struct asked asked = { reply, false };
+
+	if (!rpc_loop_is_adopted(link->loop) || !rpc_loop_here(link->loop) ||
+		rpc_loop_inside(link->loop))
+		return rpc_wait(link->channel, request, reply, err);
+	request->done = answered;
+	request->user = &asked;
+	if (!rpc_start(link->channel, request, &reply->error))
+		reply->code = reply->error.code;
+	while (!reply->code && !asked.done)
+		rpc_loop_turn(link->loop);
+	if (reply->code && err)
+		*err = reply->error;
+	return reply->code;
+}
+
 /* Two threads may ask at once: both get the same answer. The lock is not held over the call. */
 enum temporal_code client_ensure_connected(
 	struct temporal_client *client, struct temporal_error *err)
@@ -83,7 +117,7 @@ enum temporal_code client_ensure_connected(
 	client_capabilities(client, &capabilities);
 	if (capabilities.known)
 		return TEMPORAL_OK;
-	code = rpc_wait(link->channel, &request, &reply, err);
+	code = ask(link, &request, &reply, err);
 	if (code == TEMPORAL_OK)
 		take(&capabilities, reply.message);
 	if (code == TEMPORAL_UNIMPLEMENTED) {

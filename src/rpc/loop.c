@@ -56,6 +56,7 @@ struct rpc_loop {
 	/* once */
 	pthread_t thread;
 	bool has_thread;
+	locale_t locale; /* of one without a thread: while it is stepped; 0: none */
 	int wake_fd;
 	/* any thread */
 	_Atomic(uintptr_t) owner; /* pthread_t of the thread that runs or steps it */
@@ -402,9 +403,42 @@ int rpc_loop_fd(const struct rpc_loop *loop)
 	return uv_backend_fd(&loop->uv);
 }
 
+/* libuv's clock stands still between steps. */
 int rpc_loop_timeout_ms(const struct rpc_loop *loop)
 {
-	return loop->local.head || loop->late.head ? 0 : uv_backend_timeout(&loop->uv);
+	if (loop->local.head || loop->late.head)
+		return 0;
+	uv_update_time((uv_loop_t *)(uintptr_t)&loop->uv);
+	return uv_backend_timeout(&loop->uv);
+}
+
+/* Text is written by the C locale's rules, whatever the caller has chosen. */
+enum temporal_code rpc_loop_adopt(struct rpc_loop *loop, struct temporal_error *err)
+{
+	loop->locale = newlocale(LC_ALL_MASK, "C", NULL);
+	if (!loop->locale)
+		return error_no_memory(err, "event loop");
+	own(loop);
+	return TEMPORAL_OK;
+}
+
+bool rpc_loop_is_adopted(const struct rpc_loop *loop)
+{
+	return !loop->has_thread;
+}
+
+static locale_t enter(struct rpc_loop *loop)
+{
+	own(loop);
+	loop->running = true;
+	return loop->locale ? uselocale(loop->locale) : (locale_t)0;
+}
+
+static void leave(struct rpc_loop *loop, locale_t before)
+{
+	loop->running = false;
+	if (before)
+		uselocale(before);
 }
 
 /*
@@ -413,17 +447,24 @@ int rpc_loop_timeout_ms(const struct rpc_loop *loop)
  */
 void rpc_loop_step(struct rpc_loop *loop)
 {
+	locale_t locale = enter(loop);
 	unsigned long before;
 
-	own(loop);
-	loop->running = true;
 	for (int round = 0; round < 16; round++) {
 		before = loop->work;
 		uv_run(&loop->uv, UV_RUN_NOWAIT);
 		if (loop->work == before)
 			break;
 	}
-	loop->running = false;
+	leave(loop, locale);
+}
+
+void rpc_loop_turn(struct rpc_loop *loop)
+{
+	locale_t locale = enter(loop);
+
+	uv_run(&loop->uv, UV_RUN_ONCE);
+	leave(loop, locale);
 }
 
 static void close_own(struct rpc_loop *loop)
@@ -455,6 +496,8 @@ void rpc_loop_free(struct rpc_loop *loop)
 	while (atomic_load_explicit(&loop->wakers, memory_order_acquire))
 		sched_yield();
 	close_own(loop);
+	if (loop->locale)
+		freelocale(loop->locale);
 	pthread_mutex_destroy(&loop->lock);
 	rpc_gzip_finish(&loop->gzip);
 	mem_free(loop->in);
@@ -490,6 +533,12 @@ bool rpc_loop_here(const struct rpc_loop *loop)
 {
 	return atomic_load_explicit(&loop->owner, memory_order_relaxed) ==
 	       (uintptr_t)pthread_self();
+}
+
+/* `running` belongs to the thread that is there. */
+bool rpc_loop_inside(const struct rpc_loop *loop)
+{
+	return rpc_loop_here(loop) && loop->running;
 }
 
 uv_loop_t *rpc_loop_uv(struct rpc_loop *loop)

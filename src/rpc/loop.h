@@ -42,13 +42,26 @@ enum temporal_code rpc_loop_start(struct rpc_loop *loop, const char *name,
 	struct temporal_error *err) __attribute__((warn_unused_result));
 
 /*
- * For a caller's own loop instead of a thread: a descriptor that is readable when there is
+ * For a caller's own loop instead of a thread: makes the caller's thread the loop's, until another
+ * one steps it.
+ */
+enum temporal_code rpc_loop_adopt(struct rpc_loop *loop, struct temporal_error *err)
+	__attribute__((warn_unused_result));
+
+/* Has it no thread of its own? */
+bool rpc_loop_is_adopted(const struct rpc_loop *loop);
+
+/*
+ * Of such a one: a descriptor that is readable when there is
  * something to do, the time in ms after which rpc_loop_step has to be called at the latest (-1:
  * none), and one step, which never blocks.
  */
 int rpc_loop_fd(const struct rpc_loop *loop);
 int rpc_loop_timeout_ms(const struct rpc_loop *loop);
 void rpc_loop_step(struct rpc_loop *loop);
+
+/* As rpc_loop_step, but it waits until there is something to do. */
+void rpc_loop_turn(struct rpc_loop *loop);
 
 /* Stops and joins the thread; all that was posted has run, all that was opened on it must be
  * closed. NULL is fine. */
@@ -60,6 +73,8 @@ void rpc_loop_post(struct rpc_loop *loop, struct rpc_task *task);
 
 /* Is the caller the loop's thread? */
 bool rpc_loop_here(const struct rpc_loop *loop);
+/* And is the loop running: are we in one of its callbacks? */
+bool rpc_loop_inside(const struct rpc_loop *loop);
 
 /* CLOCK_MONOTONIC in ns. */
 int64_t rpc_now_ns(void);

@@ -332,7 +332,7 @@ static void join(struct temporal_worker *worker)
 
 enum temporal_code temporal_worker_wait(struct temporal_worker *worker, struct temporal_error *err)
 {
-	if (rpc_loop_here(worker->loop) || worker_thread_is_ours())
+	if (!worker_may_wait(worker, false))
 		return error_set(err, TEMPORAL_FAILED_PRECONDITION,
 			"worker: waiting for it on a thread of the client or of a worker");
 	pthread_mutex_lock(&worker->lock);
@@ -349,7 +349,7 @@ enum temporal_code temporal_worker_wait(struct temporal_worker *worker, struct t
 	return worker->fatal.code;
 }
 
-static bool is_stopped(struct temporal_worker *worker)
+bool worker_is_stopped(struct temporal_worker *worker)
 {
 	pthread_mutex_lock(&worker->lock);
 	bool stopped = worker->stopped;
@@ -368,13 +368,15 @@ static void set_wake_fd(struct temporal_worker *worker, int fd)
 /* Waits until the worker has stopped; each signal before that shuts it down. */
 static void wait_with_signals(struct temporal_worker *worker, int fd)
 {
-	while (!is_stopped(worker)) {
+	if (worker_turn_until_signal(worker, fd))
+		return;
+	while (!worker_is_stopped(worker)) {
 		struct pollfd wait = { .fd = fd, .events = POLLIN };
 		uint64_t count;
 
 		if (poll(&wait, 1, -1) < 0 || read(fd, &count, sizeof(count)) < 0)
 			continue; /* interrupted */
-		if (!is_stopped(worker))
+		if (!worker_is_stopped(worker))
 			temporal_worker_shutdown(worker);
 	}
 }
@@ -383,7 +385,7 @@ enum temporal_code temporal_worker_run(struct temporal_worker *worker, struct te
 {
 	int fd = -1;
 
-	if (rpc_loop_here(worker->loop) || worker_thread_is_ours())
+	if (!worker_may_wait(worker, true))
 		return error_set(err, TEMPORAL_FAILED_PRECONDITION,
 			"worker: running it on a thread of the client or of a worker");
 	if (worker->opts.shutdown_on_signals) {
@@ -397,8 +399,10 @@ enum temporal_code temporal_worker_run(struct temporal_worker *worker, struct te
 
 	if (code == TEMPORAL_OK && fd >= 0)
 		wait_with_signals(worker, fd);
-	if (code == TEMPORAL_OK)
+	if (code == TEMPORAL_OK) {
+		worker_turn(worker);
 		code = temporal_worker_wait(worker, err);
+	}
 	set_wake_fd(worker, -1);
 	if (fd >= 0)
 		worker_signals_unregister(fd);
@@ -417,8 +421,9 @@ void temporal_worker_unref(struct temporal_worker *worker)
 		struct temporal_error ignored;
 
 		temporal_worker_shutdown(worker);
+		worker_turn(worker);
 		if (temporal_worker_wait(worker, &ignored) == TEMPORAL_FAILED_PRECONDITION &&
-			!is_stopped(worker))
+			!worker_is_stopped(worker))
 			return; /* on a thread that it would wait for: documented as not allowed */
 	}
 	worker_free(worker);

@@ -109,6 +109,15 @@ void worker_advance(struct temporal_worker *worker);
 /* Loop: the server refuses the worker for good. */
 void worker_refused(struct temporal_worker *worker, const struct temporal_error *err);
 
+bool worker_is_stopped(struct temporal_worker *worker); /* any thread */
+
+/* step.c: may the caller's thread wait for the worker's end (`turns`: by turning its loop)? */
+bool worker_may_wait(struct temporal_worker *worker, bool turns);
+/* If the loop is the caller's: turns it until the worker has stopped. */
+void worker_turn(struct temporal_worker *worker);
+/* The same; when the descriptor becomes readable the worker is shut down. False: it is not. */
+bool worker_turn_until_signal(struct temporal_worker *worker, int fd);
+
 /* shutdown.c, loop: tells the server, ends the polls, and starts the grace of the activities. */
 void worker_shutdown_begin(struct temporal_worker *worker);
 /* loop: asks what the namespace can do; nothing waits for the answer. */
