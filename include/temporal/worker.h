@@ -220,8 +220,8 @@ TEMPORAL_API enum temporal_code temporal_worker_wait(
 	struct temporal_worker *worker, struct temporal_error *err) TEMPORAL_MUST_USE;
 
 /*
- * A worker on the program's own loop: that of a client with .no_thread (client.h says when to step).
- * Between temporal_worker_start and the end:
+ * A worker on the program's own loop: that of a client with .no_thread (client.h says when to
+ * step). Between temporal_worker_start and the end:
  *
  *	while (temporal_worker_step(worker))
  *		poll(&(struct pollfd){ temporal_worker_fd(worker), POLLIN, 0 }, 1,
@@ -245,6 +245,16 @@ TEMPORAL_API bool temporal_worker_step(struct temporal_worker *worker);
  * any number of times; before the start too. Not in a signal handler (see shutdown_on_signals).
  */
 TEMPORAL_API void temporal_worker_shutdown(struct temporal_worker *worker);
+
+/*
+ * Has the worker work with another client of the same namespace from now on (new credentials,
+ * another address): polls go there as those that wait at the old one's server end, what is being
+ * worked on is answered there. The old client is kept as long as the worker, whose network stays on
+ * its thread. INVALID_ARGUMENT for another namespace; FAILED_PRECONDITION if the worker has
+ * stopped. Any thread, also in callbacks; returns at once.
+ */
+TEMPORAL_API enum temporal_code temporal_worker_set_client(struct temporal_worker *worker,
+	struct temporal_client *client, struct temporal_error *err) TEMPORAL_MUST_USE;
 
 /* Gives the worker up; one that still runs is shut down and waited for. NULL is fine. Not on a
  * thread of the worker. */

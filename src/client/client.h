@@ -28,6 +28,15 @@ struct temporal_client *client_connect_through(const struct rpc_transport *trans
 struct temporal_client *client_ref(struct temporal_client *client);
 
 struct rpc_channel *client_channel(const struct temporal_client *client); /* borrowed */
+/*
+ * Another channel of the client, on the loop of `home`, a client too: for a worker of that one
+ * which moves to this one. It gets the headers that are set on this client, and counts for `home`.
+ * The caller holds references to both; closed again before these are given up. Any thread.
+ */
+struct rpc_channel *client_channel_open(
+	struct temporal_client *client, struct temporal_client *home, struct temporal_error *err)
+	__attribute__((warn_unused_result));
+void client_channel_close(struct temporal_client *client, struct rpc_channel *channel);
 struct rpc_loop *client_loop(
 	const struct temporal_client *client); /* borrowed; its thread runs all callbacks */
 const char *client_namespace(const struct temporal_client *client);

@@ -273,6 +273,8 @@ static enum temporal_code set_header(struct temporal_client *client, struct clie
 		code = error_no_memory(err, "a header");
 	else
 		code = rpc_channel_set_header(link->channel, &header, err);
+	for (struct client_branch *each = client->branches; each && !code; each = each->next)
+		code = rpc_channel_set_header(each->channel, &header, err);
 	if (code) {
 		mem_free(copy);
 		return code;
@@ -320,6 +322,49 @@ enum temporal_code temporal_client_set_api_key(
 		code = temporal_client_set_header(client, "authorization", value, err);
 	arena_finish(&scratch);
 	return code;
+}
+
+/* ---- channels on other loops ---- */
+
+/* Counts go to the series of `home`, whose loop's thread is the one that touches them. */
+struct rpc_channel *client_channel_open(
+	struct temporal_client *client, struct temporal_client *home, struct temporal_error *err)
+{
+	struct client_link *link = current_link(home);
+	struct client_branch *branch = mem_zalloc(sizeof(*branch));
+
+	if (!branch) {
+		error_no_memory(err, "a client's connection");
+		return NULL;
+	}
+	lock_links();
+	branch->channel = client_link_channel(client, link->loop, err);
+	if (branch->channel) {
+		branch->next = client->branches;
+		client->branches = branch;
+	}
+	unlock_links();
+	if (!branch->channel) {
+		mem_free(branch);
+		return NULL;
+	}
+	if (link->metrics)
+		rpc_channel_observe(branch->channel, client_metrics_observer(link->metrics));
+	return branch->channel;
+}
+
+void client_channel_close(struct temporal_client *client, struct rpc_channel *channel)
+{
+	struct client_branch **link = &client->branches, *branch;
+
+	lock_links();
+	while ((*link)->channel != channel)
+		link = &(*link)->next;
+	branch = *link;
+	*link = branch->next;
+	unlock_links();
+	mem_free(branch);
+	rpc_channel_unref(channel);
 }
 
 /* ---- what others ask ---- */

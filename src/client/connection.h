@@ -26,6 +26,12 @@ struct client_link {
 	struct client_link *older; /* of the process that forked this one; its loop is dead here */
 };
 
+/* A channel of a client on the loop of another one. */
+struct client_branch {
+	struct rpc_channel *channel;
+	struct client_branch *next;
+};
+
 /* A header that was set on a live client, for links to come; value NULL: removed. */
 struct client_header {
 	char *name, *value;
@@ -42,7 +48,8 @@ struct temporal_client {
 	atomic_uint refs;
 	atomic_bool closing;
 	_Atomic(struct client_link *) link; /* replaced under the lock of all links */
-	struct client_header *headers;      /* under the same lock */
+	struct client_header *headers;      /* under the same lock, as the next */
+	struct client_branch *branches;
 };
 
 /*
@@ -64,6 +71,9 @@ enum temporal_code client_take_options(struct temporal_client *client,
 /* Opens loop, thread and channel of this process. link.c */
 struct client_link *client_link_new(struct temporal_client *client, struct temporal_error *err)
 	__attribute__((warn_unused_result));
+/* Opens a channel with all headers that the client has by now. link.c */
+struct rpc_channel *client_link_channel(struct temporal_client *client, struct rpc_loop *loop,
+	struct temporal_error *err) __attribute__((warn_unused_result));
 /* Closes them if they are this process's; older links are freed with it. NULL is fine. */
 void client_link_free(struct client_link *link);
 

@@ -157,6 +157,17 @@ static bool count_requests(
 	return true;
 }
 
+struct rpc_channel *client_link_channel(
+	struct temporal_client *client, struct rpc_loop *loop, struct temporal_error *err)
+{
+	struct rpc_channel *channel = open_channel(client, loop, err);
+
+	if (!channel || !set_headers(channel, client->headers, err))
+		return channel;
+	rpc_channel_unref(channel);
+	return NULL;
+}
+
 /* The thread is started before the channel, which is the loop's from its first moment. */
 struct client_link *client_link_new(struct temporal_client *client, struct temporal_error *err)
 {
@@ -175,9 +186,8 @@ struct client_link *client_link_new(struct temporal_client *client, struct tempo
 	if (client->opts.no_thread ? rpc_loop_adopt(link->loop, err)
 				   : rpc_loop_start(link->loop, THREAD_NAME, err))
 		goto fail;
-	link->channel = open_channel(client, link->loop, err);
-	if (!link->channel || set_headers(link->channel, client->headers, err) ||
-		!count_requests(client, link, err))
+	link->channel = client_link_channel(client, link->loop, err);
+	if (!link->channel || !count_requests(client, link, err))
 		goto fail;
 	return link;
 fail:

@@ -192,6 +192,13 @@ bool rpc_is_out(const struct rpc_call *call)
 	       (call->channel->ops->in_process || call->http2.link);
 }
 
+void rpc_give_up(struct rpc_call *call)
+{
+	call->retry.policy = RPC_RETRY_NONE;
+	if (!rpc_is_out(call))
+		rpc_cancel(call);
+}
+
 struct rpc_channel *rpc_channel_ref(struct rpc_channel *channel)
 {
 	atomic_fetch_add_explicit(&channel->refs, 1, memory_order_relaxed);
@@ -285,10 +292,23 @@ static void try_start(struct rpc_call *call)
 	call->channel->ops->start(call->channel, call);
 }
 
+/* An API key may have been replaced since the last try, perhaps because that was refused. */
+static void renew_headers(struct rpc_call *call)
+{
+	struct rpc_channel *channel = call->channel;
+	struct rpc_headers *old = call->headers;
+
+	pthread_mutex_lock(&channel->lock);
+	call->headers = rpc_headers_ref(channel->headers);
+	pthread_mutex_unlock(&channel->lock);
+	rpc_headers_unref(old);
+}
+
 static void on_wait_over(struct rpc_timer *timer)
 {
 	struct rpc_call *call = call_of_timer(timer);
 
+	renew_headers(call);
 	try_start(call);
 }
 

@@ -39,7 +39,7 @@ struct rpc_call {
 	const void *message; /* in process: the message, in `arena` */
 	struct rpc_header *fields; /* the call's own, as on the wire */
 	size_t n_fields;
-	struct rpc_headers *headers; /* the channel's; a reference */
+	struct rpc_headers *headers; /* the channel's at its last try; a reference */
 	int64_t timeout_ns;
 	enum rpc_retry policy;
 	bool no_status_details, lazy;

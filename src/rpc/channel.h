@@ -117,6 +117,10 @@ void rpc_channel_observe(struct rpc_channel *channel, struct rpc_observer *obser
  * thread. */
 bool rpc_is_out(const struct rpc_call *call);
 
+/* No other try is made: a call that is at the server now may still end well, another one is
+ * cancelled. Where rpc_cancel may be called. */
+void rpc_give_up(struct rpc_call *call);
+
 /* So many pieces of work more (or fewer) are open that its replies drive; for
  * rpc_connect_opts.read_interval_ms. Loop's thread. */
 void rpc_channel_work(struct rpc_channel *channel, int change);

@@ -176,7 +176,7 @@ static void failed(struct worker_poll *poll, const struct temporal_error *error)
 	struct temporal_worker *worker = poll->worker;
 
 	give_back(poll);
-	if (worker->phase != WORKER_RUNNING)
+	if (worker->phase != WORKER_RUNNING || poll->given_up)
 		return;
 	struct temporal_error refused = *error;
 
@@ -256,6 +256,7 @@ static bool start(struct temporal_worker *worker, enum worker_poll_kind kind)
 	};
 
 	poll->kind = kind;
+	poll->given_up = false;
 	poll->slot.is_sticky = kind == WORKER_POLL_STICKY;
 	if (!worker_slots_reserve(slots_of(poll), &poll->slot)) {
 		if (kind == WORKER_POLL_ACTIVITIES)
@@ -309,6 +310,18 @@ void worker_pollers_pump(struct temporal_worker *worker)
 	if (worker->phase == WORKER_RUNNING)
 		poll_more(worker);
 	worker_metrics_levels(worker);
+}
+
+void worker_pollers_move(struct temporal_worker *worker)
+{
+	for (size_t i = 0; i < worker->pollers.n_polls; i++) {
+		struct worker_poll *poll = &worker->pollers.polls[i];
+
+		if (!poll->call || poll->given_up)
+			continue;
+		poll->given_up = true;
+		rpc_give_up(poll->call);
+	}
 }
 
 void worker_pollers_cancel(struct temporal_worker *worker)

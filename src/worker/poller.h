@@ -33,6 +33,7 @@ struct worker_poll {
 	enum worker_poll_kind kind;
 	struct worker_slot slot;  /* for what it may bring */
 	struct rpc_call *call;    /* NULL: it does not wait */
+	bool given_up;            /* with a client that was replaced: it may fail */
 	struct worker_poll *next; /* worker_pollers.unused */
 };
 
@@ -55,6 +56,9 @@ void worker_pollers_finish(struct worker_pollers *pollers);
 /* Makes all the polls that there is room for, while the worker is RUNNING. Called whenever a slot
  * has become free. */
 void worker_pollers_pump(struct temporal_worker *worker);
+
+/* The worker has another client: no poll is tried again with the old one. */
+void worker_pollers_move(struct temporal_worker *worker);
 
 /* Ends the polls that wait; each still gives its answer, and what it brings after all is worked on.
  */

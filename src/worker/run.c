@@ -151,9 +151,9 @@ static void post(struct worker_run *run, enum worker_run_job job)
 /* Tells the channel that no reply drives this run any more. */
 static void close_work(struct worker_run *run)
 {
-	if (run->is_work)
-		rpc_channel_work(run->worker->channel, -1);
-	run->is_work = false;
+	if (run->work)
+		rpc_channel_work(run->work, -1);
+	run->work = NULL;
 }
 
 /*
@@ -545,8 +545,8 @@ static void start_run(struct temporal_worker *worker, struct worker_run_message 
 	}
 	run->thread->runs++;
 	worker_cache_add(&worker->cache, &run->entry);
-	run->is_work = true;
-	rpc_channel_work(worker->channel, 1);
+	run->work = worker->channel;
+	rpc_channel_work(run->work, 1);
 	begin(run, task, slot);
 	trim(worker);
 }

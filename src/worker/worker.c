@@ -61,7 +61,7 @@ static bool is_drained(struct temporal_worker *worker)
 static bool close_to_shutdowns(struct temporal_worker *worker)
 {
 	pthread_mutex_lock(&worker->lock);
-	bool closed = !worker->shutdown_posted;
+	bool closed = !worker->shutdown_posted && !worker->client_posted;
 
 	worker->closed = closed;
 	pthread_mutex_unlock(&worker->lock);
@@ -211,6 +211,7 @@ static void worker_free(struct temporal_worker *worker)
 	worker_metrics_finish(worker);
 	pthread_cond_destroy(&worker->changed);
 	pthread_mutex_destroy(&worker->lock);
+	worker_clients_finish(worker);
 	temporal_client_unref(worker->client);
 	arena_finish(&worker->arena);
 	mem_free(worker);
@@ -223,13 +224,14 @@ static struct temporal_worker *worker_alloc(struct temporal_client *client)
 	if (!worker)
 		return NULL;
 	worker->client = client_ref(client);
-	worker->channel = client_channel(client);
+	atomic_init(&worker->channel, client_channel(client));
 	worker->loop = client_loop(client);
 	worker->pid = getpid();
 	worker->wake_fd = -1;
 	worker->start_task.run = start_posted;
 	worker->shutdown_task.run = shutdown_posted;
 	worker->stopped_task.run = stopped;
+	worker->client_task.run = worker_client_posted;
 	arena_init(&worker->arena, 1024, ARENA_NO_BUDGET);
 	pthread_mutex_init(&worker->lock, NULL);
 	pthread_cond_init(&worker->changed, NULL);
@@ -294,6 +296,8 @@ enum temporal_code temporal_worker_start(struct temporal_worker *worker, struct 
 
 	worker->started = true;
 	if (!was_started) {
+		if (worker->client_posted)
+			rpc_loop_post(worker->loop, &worker->client_task);
 		rpc_loop_post(worker->loop, &worker->start_task);
 		if (worker->shutdown_posted) /* it was asked for before */
 			rpc_loop_post(worker->loop, &worker->shutdown_task);

@@ -10,6 +10,7 @@
 #define WORKER_WORKER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #include <temporal/api/workflowservice/v1/request_response.pb-c.h>
@@ -27,6 +28,7 @@
 #include "workflow/instance.h"
 
 struct act;
+struct worker_client;
 struct worker_metrics;
 
 /*
@@ -55,9 +57,8 @@ enum worker_phase {
 
 struct temporal_worker {
 	/* constant once it is made */
-	struct temporal_client *client;
-	struct rpc_channel *channel;      /* the client's */
-	struct rpc_loop *loop;            /* the client's */
+	struct temporal_client *client; /* that it was made with, and its loop */
+	struct rpc_loop *loop;
 	struct arena arena;               /* all that is constant */
 	struct temporal_worker_opts opts; /* complete: worker/options.h */
 	const char *namespace_, *instance_key;
@@ -65,7 +66,7 @@ struct temporal_worker {
 	Deployment__WorkerDeploymentOptions *version; /* of its code; NULL: not told */
 	struct engine_config engine;
 	struct wf_config wf;
-	struct rpc_task start_task, shutdown_task, stopped_task;
+	struct rpc_task start_task, shutdown_task, stopped_task, client_task;
 	pid_t pid; /* of the process that made it */
 	/* NULL: nothing is counted; metrics.c says whose its parts are. */
 	struct worker_metrics *metrics;
@@ -91,6 +92,9 @@ struct temporal_worker {
 	struct rpc_timer polls_end;  /* until polls that should end alone are cancelled */
 	struct temporal_error fatal; /* why the server refused the worker */
 
+	/* any thread; written by the loop's: of the client that it works with */
+	_Atomic(struct rpc_channel *) channel;
+
 	/* with locks of their own */
 	struct worker_workflow_threads workflow_threads;
 	struct worker_pool pool;
@@ -99,9 +103,11 @@ struct temporal_worker {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool started, stopped, joined;
-	bool shutdown_posted; /* shutdown_task is queued */
-	bool closed;          /* no shutdown is posted any more */
-	int wake_fd;          /* to be made readable when it has stopped; -1: none */
+	bool shutdown_posted;          /* shutdown_task is queued */
+	bool client_posted;            /* client_task is queued */
+	struct worker_client *clients; /* that it was given later, the newest first */
+	bool closed;                   /* no shutdown is posted any more */
+	int wake_fd;                   /* to be made readable when it has stopped; -1: none */
 };
 
 /* Loop: something has ended; goes on with the shutdown if that was what it waited for. */
@@ -122,6 +128,11 @@ bool worker_turn_until_signal(struct temporal_worker *worker, int fd);
 void worker_shutdown_begin(struct temporal_worker *worker);
 /* loop: asks what the namespace can do; nothing waits for the answer. */
 void worker_describe_namespace(struct temporal_worker *worker);
+
+/* replace.c, loop: takes the newest client. */
+void worker_client_posted(struct rpc_task *task);
+/* Gives up all clients but the first; no call is on its way any more. */
+void worker_clients_finish(struct temporal_worker *worker);
 
 /* signals.c: while registered, SIGINT and SIGTERM make the descriptor readable. -1: not possible.
  */

@@ -1,0 +1,184 @@
+/*
+ * Several workers in a process, on one client and on two, and their ends. Goal: each gets its own
+ * queue's tasks, those of one queue share them and run each once, one's shutdown leaves the others,
+ * a refusal is told before the shutdown that follows, a new client takes over from the old one.
+ *
+ * Method: activities that say which worker has run them.
+ */
+#include <stdatomic.h>
+
+#include "worker_fixture.h"
+
+#define WORKERS 3
+
+struct who_in {
+	int n;
+};
+typedef const char *who_out;
+TEMPORAL_ACTIVITY_CONTRACT(who, "who", n);
+struct ask_in {
+	int n;
+};
+typedef const char *ask_out;
+TEMPORAL_WORKFLOW_CONTRACT(ask, "Ask", n);
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int runs[256]; /* of each activity */
+
+static const struct temporal_failure *who_run(
+	struct act *act, const struct who_in *in, who_out *out)
+{
+	pthread_mutex_lock(&lock);
+	runs[in->n]++;
+	pthread_mutex_unlock(&lock);
+	*out = act_printf(act, "%s", act_info(act)->task_queue);
+	return NULL;
+}
+TEMPORAL_ACTIVITY(who);
+
+static ask_out ask_run(struct wf *wf, const struct ask_in *in)
+{
+	return wf_activity(
+		wf, who, WF_ACTIVITY_OPTS(.start_to_close_ms = 1000, .no_eager = true), .n = in->n);
+}
+TEMPORAL_WORKFLOW(ask);
+
+static struct temporal_worker *worker_on(struct temporal_client *client, const char *queue)
+{
+	struct temporal_error err = { .code = TEMPORAL_OK };
+	struct temporal_worker *worker = temporal_worker_new(client, &err, .task_queue = queue,
+		.workflows = WORKFLOWS(&ask_workflow), .activities = ACTIVITIES(&who_activity),
+		.on_log = on_log);
+
+	assert_non_null(worker);
+	assert_int_equal(temporal_worker_start(worker, &err), TEMPORAL_OK);
+	return worker;
+}
+
+static struct temporal_run *ask_on(struct temporal_client *client, const char *queue, int n)
+{
+	struct temporal_start_opts opts = { .task_queue = queue, .execution_timeout_ms = 60000 };
+	struct temporal_error err;
+	struct temporal_run *run = temporal_start(client, ask, &opts, &err, .n = n);
+
+	if (!run)
+		print_message("%s\n", err.message);
+	assert_non_null(run);
+	return run;
+}
+
+static void end(struct temporal_worker *worker)
+{
+	struct temporal_error err;
+
+	temporal_worker_shutdown(worker);
+	assert_int_equal(temporal_worker_wait(worker, &err), TEMPORAL_OK);
+	temporal_worker_unref(worker);
+}
+
+/* Half of the workers on one queue, the others each on its own; one after the other ends. */
+static void workers_share_a_client(void **state)
+{
+	struct temporal_worker *same[WORKERS], *apart[WORKERS];
+	char queues[WORKERS][sizeof(fixture.queue) + 2];
+	struct temporal_run *asked[32];
+
+	for (int i = 0; i < WORKERS; i++) {
+		snprintf(queues[i], sizeof(queues[i]), "%s-%d", fixture.queue, i);
+		same[i] = worker_on(fixture.client, fixture.queue);
+		apart[i] = worker_on(fixture.client, queues[i]);
+	}
+	for (int i = 0; i < WORKERS; i++) {
+		memset(runs, 0, sizeof(runs));
+		for (int n = 0; n < 32; n++)
+			asked[n] = ask_on(fixture.client,
+				n % 2 ? fixture.queue : queues[i + n / 2 % (WORKERS - i)], n);
+		for (int n = 0; n < 32; n++)
+			assert_result(asked[n], &ask,
+				n % 2 ? fixture.queue : queues[i + n / 2 % (WORKERS - i)]);
+		for (int n = 0; n < 32; n++)
+			assert_int_equal(runs[n], 1);
+		end(same[i]);
+		end(apart[i]);
+	}
+}
+
+/* Namespaces are clients: a worker of the one sees nothing of the other. */
+static void workers_of_two_clients(void **state)
+{
+	struct temporal_error err;
+	struct temporal_client *other =
+		temporal_client_connect(&err, .target = test_server_shared());
+
+	assert_non_null(other);
+	struct temporal_worker *first = worker_on(fixture.client, fixture.queue),
+			       *second = worker_on(other, fixture.queue);
+
+	temporal_client_unref(other); /* its worker holds it */
+	assert_result(ask_on(fixture.client, fixture.queue, 1), &ask, fixture.queue);
+	end(first);
+	assert_result(ask_on(fixture.client, fixture.queue, 2), &ask, fixture.queue);
+	end(second);
+}
+
+static void a_live_worker_gets_another_client(void **state)
+{
+	struct temporal_error err;
+	struct temporal_client *old = temporal_client_connect(&err, .target = test_server_shared()),
+			       *new = temporal_client_connect(&err, .target = test_server_shared());
+
+	assert_non_null(old);
+	assert_non_null(new);
+	struct temporal_worker *worker = worker_on(old, fixture.queue);
+
+	temporal_client_unref(old);
+	for (int i = 0; i < 3; i++) {
+		assert_result(ask_on(fixture.client, fixture.queue, i), &ask, fixture.queue);
+		assert_int_equal(
+			temporal_worker_set_client(worker, i % 2 ? fixture.client : new, &err),
+			TEMPORAL_OK);
+	}
+	temporal_client_unref(new);
+	assert_result(ask_on(fixture.client, fixture.queue, 3), &ask, fixture.queue);
+	end(worker);
+}
+
+static atomic_int told;
+
+static void on_fatal(const struct temporal_error *err, void *user)
+{
+	assert_int_equal(err->code, TEMPORAL_NOT_FOUND);
+	told += event_count(TEMPORAL_EVENT_WORKER_STOPPED) == 0;
+	told += strstr(err->message, "nowhere-at-all") != NULL;
+}
+
+static void a_refusal_is_told_first(void **state)
+{
+	struct temporal_error err;
+	struct temporal_client *client = temporal_client_connect(
+		&err, .target = test_server_shared(), .namespace_ = "nowhere-at-all");
+
+	assert_non_null(client);
+	struct temporal_worker *worker = temporal_worker_new(client, &err,
+		.task_queue = fixture.queue, .workflows = WORKFLOWS(&ask_workflow),
+		.on_event = on_event, .on_fatal_error = on_fatal);
+
+	assert_non_null(worker);
+	assert_int_equal(temporal_worker_run(worker, &err), TEMPORAL_NOT_FOUND);
+	assert_int_equal(told, 2);
+	assert_int_equal(event_count(TEMPORAL_EVENT_WORKER_STOPPED), 1);
+	temporal_worker_unref(worker);
+	temporal_client_unref(client);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(workers_share_a_client, begin_test),
+		cmocka_unit_test_setup(workers_of_two_clients, begin_test),
+		cmocka_unit_test_setup(a_live_worker_gets_another_client, begin_test),
+		cmocka_unit_test_setup(a_refusal_is_told_first, begin_test),
+	};
+
+	return cmocka_run_group_tests(tests, begin_all, end_all);
+}
