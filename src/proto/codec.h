@@ -60,6 +60,15 @@ enum temporal_code proto_encode(struct arena *arena, const void *message, size_t
  */
 void *proto_copy(struct arena *arena, const void *message) __attribute__((warn_unused_result));
 
+/*
+ * A copy of the message in another arena, checked and as its reader would get it by wire (that is
+ * decode(encode(message))), without the detour over its bytes. NULL: what is wrong with it the way
+ * over the wire has to tell, or memory is out, or it is so large (its encoding above `size_max`),
+ * or becomes so much larger than its encoding, that only that way knows whether it passes.
+ */
+void *proto_transfer(struct arena *arena, const void *message, size_t size_max)
+	__attribute__((warn_unused_result));
+
 /* An empty message of the type with protobuf's defaults ("" strings). NULL when memory is out. */
 void *proto_new(struct arena *arena, const ProtobufCMessageDescriptor *type)
 	__attribute__((warn_unused_result));

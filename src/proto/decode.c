@@ -531,17 +531,15 @@ static const uint8_t *decode_odd(
 }
 
 /*
- * One field at `at`; the place behind it, or behind a submessage's length when that was entered.
- * The guess for the next one stays at a repeated field, whose elements follow each other.
+ * The value at `value` of a field with this tag; the place behind it, or behind a submessage's
+ * length when that was entered. The guess for the next one stays at a repeated field, whose
+ * elements follow each other.
  */
-static inline const uint8_t *decode_field(struct decoder *d, struct frame *frame, const uint8_t *at)
+static inline const uint8_t *decode_value(
+	struct decoder *d, struct frame *frame, uint32_t tag, const uint8_t *value)
 {
 	const struct proto_field *field = frame->next;
-	uint32_t tag;
-	const uint8_t *value = wire_read_short(at, frame->end, &tag);
 
-	if (!value)
-		return malformed(d, NULL, at, "not a field's tag");
 	if (field->tag != tag)
 		field = proto_table_find(frame->table, tag >> 3);
 	if (!field || field->tag != tag)
@@ -560,6 +558,15 @@ static inline const uint8_t *decode_field(struct decoder *d, struct frame *frame
 		return field->packed ? decode_packed(d, frame, field, value)
 				     : decode_scalar(d, frame, field, value);
 	}
+}
+
+static inline const uint8_t *decode_field(struct decoder *d, struct frame *frame, const uint8_t *at)
+{
+	uint32_t tag;
+	const uint8_t *value = wire_read_short(at, frame->end, &tag);
+
+	return value ? decode_value(d, frame, tag, value)
+		     : malformed(d, NULL, at, "not a field's tag");
 }
 
 /* The stack of frames stands for the recursion: enter, go on, leave. */
@@ -627,4 +634,27 @@ void *proto_decode(struct arena *arena, const ProtobufCMessageDescriptor *type, 
 	if (!d.frames[0].message || !decode_all(&d, start))
 		return NULL;
 	return d.frames[0].message;
+}
+
+bool proto_decode_more(struct arena *arena, const struct proto_table *table, void *message,
+	const ProtobufCMessageUnknownField *field, unsigned depth, size_t *memory)
+{
+	static const uint8_t nothing[1];
+	const uint8_t *start = field->len ? field->data : nothing;
+	struct decoder d;
+
+	d.arena = arena;
+	d.start = start;
+	d.err = NULL;
+	d.depth = 0;
+	set_limits(&d, NULL, field->len);
+	d.depth_max -= depth;
+	size_t allowed = d.memory_left;
+	d.frames[0] = (struct frame){ message, table, start + field->len, table->fields };
+	const uint8_t *at = decode_value(
+		&d, &d.frames[0], wire_tag(field->tag, (enum wire_type)field->wire_type), start);
+	if (!at || !decode_all(&d, at))
+		return false;
+	*memory = allowed - d.memory_left;
+	return true;
 }

@@ -21,10 +21,8 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "proto/table.h"
+#include "proto/walk.h"
 #include "proto/wire.h"
-
-#define ALWAYS_INLINE inline __attribute__((always_inline))
 
 /* One message that is being written, from its end towards its start. */
 struct frame {
@@ -196,71 +194,6 @@ static ALWAYS_INLINE void put_unknown(struct cursor *c, bool write, const Protob
 }
 
 /*
- * The member of the oneof that is set, if it is in the row that ends with `last` and has a value;
- * else NULL.
- */
-static const struct proto_field *oneof_member(
-	const struct frame *frame, const struct proto_field *last)
-{
-	uint32_t set = *(const uint32_t *)proto_at(frame->message, last->quantifier);
-
-	if (set < last[-(ptrdiff_t)last->row].tag >> 3 || set > last->tag >> 3)
-		return NULL;
-	const struct proto_field *member = proto_table_find(frame->table, set);
-	if (member && member->kind == PROTO_MESSAGE &&
-		!*(void *const *)proto_at(frame->message, member->offset))
-		return NULL;
-	return member;
-}
-
-/*
- * The field to write, of one whose probe says that it may be there. A probe sees zeros only: a
- * string's pointer to "" and a oneof's case need a closer look.
- */
-static ALWAYS_INLINE const struct proto_field *probed_field(
-	const struct frame *frame, const struct proto_field *field)
-{
-	if (field->mode == PROTO_ONEOF)
-		return oneof_member(frame, field);
-	if (field->kind == PROTO_STRING && field->mode == PROTO_PLAIN &&
-		!**(const char *const *)proto_at(frame->message, field->offset))
-		return NULL;
-	return field;
-}
-
-/* A required field is written whatever its value; only a message that is not there cannot be. */
-static bool is_required(const struct proto_field *field)
-{
-	return field->mode == PROTO_REQUIRED && field->kind != PROTO_MESSAGE;
-}
-
-/*
- * The present field with the highest number before frame->at; NULL when none is left. Moves
- * frame->at to it, or to the first member of its oneof's row. One load and one comparison for each
- * absent field: messages of the API have many fields and few values.
- */
-static ALWAYS_INLINE const struct proto_field *previous_field(struct frame *frame)
-{
-	const struct proto_field *first = frame->table->fields;
-	const char *message = frame->message;
-
-	for (const struct proto_field *at = frame->at; at > first; at -= at[-1].row + 1) {
-		const struct proto_field *field = at - 1;
-		uint64_t word;
-
-		memcpy(&word, message + field->probe, sizeof(word));
-		if (!(word & field->mask) && !is_required(field))
-			continue;
-		const struct proto_field *found = probed_field(frame, field);
-		if (found) {
-			frame->at = field - field->row;
-			return found;
-		}
-	}
-	return NULL;
-}
-
-/*
  * Starts a message from its end: what comes last are the unknown fields. NULL as an element of a
  * list is an empty message: it has no fields to walk.
  */
@@ -352,7 +285,7 @@ static ALWAYS_INLINE bool walk(struct encoder *e, struct cursor *c, bool write, 
 			if (!open_submessage(
 				    e, c, write, frame, frame->open, previous_element(frame)))
 				return false;
-		} else if ((field = previous_field(frame))) {
+		} else if ((field = walk_previous(frame->table, frame->message, &frame->at))) {
 			if (!put_field(e, c, write, frame, field))
 				return false;
 		} else if (e->depth == 0) {

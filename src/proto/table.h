@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "proto/wire.h"
 
 /* How a value lies in the struct and on the wire. */
@@ -126,6 +127,16 @@ static inline bool proto_kind_is_scalar(enum proto_kind kind)
 {
 	return kind < PROTO_STRING;
 }
+
+/*
+ * Decodes what an unknown field holds into a message, whose arrays have room for a power of two, as
+ * behind all that the message has: its bytes may be a field that the type knows, and more fields
+ * behind it. The message lies `depth` levels deep; `memory` is what it took. False for bytes that
+ * are no such fields, or when memory is out.
+ */
+bool proto_decode_more(struct arena *arena, const struct proto_table *table, void *message,
+	const ProtobufCMessageUnknownField *field, unsigned depth, size_t *memory)
+	__attribute__((warn_unused_result));
 
 /* A member by its offset. */
 static inline void *proto_at(const void *message, uint32_t offset)

@@ -122,6 +122,7 @@ static void call_recycle(struct rpc_call *call)
 	struct rpc_channel *channel = call->channel;
 
 	rpc_headers_unref(call->headers);
+	rpc_parcel_unref(call->parcel);
 	arena_recycle(&call->arena);
 	arena_recycle(&call->reply.arena);
 	call_clear(call);
@@ -426,6 +427,20 @@ static void on_deadline(struct rpc_timer *timer)
 				       .message = late(call, text) });
 }
 
+static void on_no_memory(struct rpc_timer *timer)
+{
+	struct rpc_call *call = call_of_timer(timer);
+	struct temporal_error err;
+
+	error_no_memory(&err, "call");
+	rpc_call_end_try(call, &(struct rpc_end){ .code = err.code, .message = err.message });
+}
+
+void rpc_call_no_memory(struct rpc_call *call)
+{
+	rpc_timer_set(call->channel->loop, &call->timer, rpc_now_ns(), on_no_memory);
+}
+
 void rpc_call_message(struct rpc_call *call, const uint8_t *data, size_t len, size_t wire_len)
 {
 	struct rpc_reply *reply = &call->reply;
@@ -540,28 +555,19 @@ enum temporal_code rpc_encode(
 	return TEMPORAL_OK;
 }
 
+/* In process only what is wrong with a message makes it go by wire, and memory that is out. */
 static enum temporal_code take_message(
 	struct rpc_call *call, const struct rpc_request *request, struct temporal_error *err)
 {
 	if (call->channel->ops->in_process) {
-		call->message = request->arena ? request->message
-					       : proto_copy(&call->arena, request->message);
-		return call->message ? TEMPORAL_OK : error_no_memory(err, "request");
+		call->parcel = rpc_parcel_new(request->message);
+		if (call->parcel)
+			return TEMPORAL_OK;
 	}
 	if (!request->encoded.ptr)
 		return rpc_encode(&call->arena, request->message, &call->wire, err);
 	call->wire = request->encoded;
 	return TEMPORAL_OK;
-}
-
-/* In process the request's arena becomes the call's; over a wire only the encoding is kept. */
-static void adopt_arena(struct rpc_call *call, const struct rpc_request *request)
-{
-	if (!request->arena || !call->channel->ops->in_process)
-		return;
-	arena_finish(&call->arena);
-	call->arena = *request->arena;
-	*request->arena = (struct arena){ 0 };
 }
 
 static enum temporal_code call_fill(
@@ -582,7 +588,6 @@ static enum temporal_code call_fill(
 	call->done = request->done;
 	call->user = request->user;
 	call->n_fields = request->n_headers;
-	adopt_arena(call, request);
 	enum temporal_code code = take_message(call, request, err);
 	if (code == TEMPORAL_OK)
 		code = rpc_headers_copy(

@@ -11,6 +11,7 @@
 
 #include "rpc/channel.h"
 #include "rpc/client_session.h"
+#include "rpc/parcel.h"
 #include "rpc/retry.h"
 #include "rpc/text.h"
 
@@ -34,9 +35,9 @@ struct rpc_call {
 	/* set by rpc_start, then constant */
 	struct rpc_channel *channel;
 	const struct rpc_method *method;
-	struct arena arena;  /* the request: the message or its encoding, headers of the call */
-	struct bytes wire;   /* prefix and encoded message; empty in process */
-	const void *message; /* in process: the message, in `arena` */
+	struct arena arena;        /* the request's encoding, headers of the call */
+	struct bytes wire;         /* prefix and encoded message; empty if there is a parcel */
+	struct rpc_parcel *parcel; /* in process, but for messages that have to go by wire */
 	struct rpc_header *fields; /* the call's own, as on the wire */
 	size_t n_fields;
 	struct rpc_headers *headers; /* the channel's at its last try; a reference */
@@ -115,6 +116,9 @@ void rpc_call_message_in(struct rpc_call *call, const void *message, struct aren
  * at once (refused) or later; else `done` is called and the call is gone.
  */
 void rpc_call_end_try(struct rpc_call *call, const struct rpc_end *end);
+
+/* The end of a try that could not begin, for want of memory; from ops->start. */
+void rpc_call_no_memory(struct rpc_call *call);
 
 /* 32 random bits for jitter. */
 uint32_t rpc_channel_chance(struct rpc_channel *channel);

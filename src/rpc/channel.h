@@ -55,9 +55,8 @@ struct rpc_reply {
 
 struct rpc_request {
 	const struct rpc_method *method;
-	const void *message; /* borrowed until rpc_start returns, unless `arena` is set */
-	struct arena *arena; /* if set: it holds the message and its content is taken over, also on
-				failure */
+	const void *message; /* borrowed until rpc_start returns */
+	struct arena *arena; /* if set: finished by rpc_start, also on failure; of the message */
 	/* The same message from rpc_encode, if it is sent often; borrowed until `done`. */
 	struct bytes encoded;
 	int64_t timeout_ms; /* of the whole call with its retries (LONG_POLL: of one try); 0: 30 s
@@ -141,7 +140,8 @@ struct rpc_channel_ops {
 	void (*start)(struct rpc_channel *channel, struct rpc_call *call);
 	void (*cancel)(struct rpc_channel *channel, struct rpc_call *call);
 	void (*destroy)(struct rpc_channel *channel);
-	bool in_process; /* calls keep the message itself (in their arena), not its encoding */
+	bool in_process; /* calls have a copy of the message (rpc/parcel.h) instead of its encoding,
+			    but for one that has to go by wire */
 };
 
 /* Options of a channel over HTTP/2; everything is copied. Durations: 0 is the default, negative is

@@ -46,9 +46,8 @@ static enum temporal_code take_prefix(struct rpc_deframer *deframer, const uint8
 			"grpc: received message with unexpected flag byte %u", p[0]);
 	deframer->want = (uint32_t)p[1] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 8 | p[4];
 	if (deframer->want > deframer->max)
-		return error_set(err, TEMPORAL_RESOURCE_EXHAUSTED,
-			"grpc: received message larger than max (%u vs. %zu)", deframer->want,
-			deframer->max);
+		return error_set(err, TEMPORAL_RESOURCE_EXHAUSTED, RPC_RECEIVED_TOO_LARGE,
+			deframer->want, deframer->max);
 	return TEMPORAL_OK;
 }
 
@@ -136,4 +135,10 @@ void rpc_deframer_finish(struct rpc_deframer *deframer)
 	deframer->buffer = NULL;
 	deframer->have = deframer->cap = 0;
 	deframer->prefix_have = 0;
+}
+
+enum temporal_code rpc_too_large(struct temporal_error *err, size_t len, size_t max)
+{
+	return error_set(err, TEMPORAL_RESOURCE_EXHAUSTED,
+		"grpc: trying to send message larger than max (%zu vs. %zu)", len, max);
 }

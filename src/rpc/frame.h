@@ -51,4 +51,12 @@ void rpc_deframer_finish(struct rpc_deframer *deframer);
 /* Writes the prefix of a message of `len` bytes. */
 void rpc_prefix_write(uint8_t *out, bool compressed, size_t len);
 
+/* The texts of grpc-go for a message that is larger than its receiver takes (uint32_t, size_t), and
+ * for one that cannot be decoded. */
+#define RPC_RECEIVED_TOO_LARGE "grpc: received message larger than max (%u vs. %zu)"
+#define RPC_UNDECODED          "grpc: error unmarshalling request: %s"
+
+/* RESOURCE_EXHAUSTED, for a message that is not sent for its size. */
+enum temporal_code rpc_too_large(struct temporal_error *err, size_t len, size_t max);
+
 #endif

@@ -7,7 +7,6 @@
  *
  * Loop's thread.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -109,15 +108,9 @@ static struct rpc_server_stream *on_open(void *owner)
 
 static void unimplemented(struct rpc_server_call *call)
 {
-	const char *path = call->stream.path ? call->stream.path : "";
-	const char *method = strrchr(path, '/');
-	char text[300];
+	char text[RPC_UNKNOWN_METHOD_SIZE];
 
-	if (method)
-		snprintf(text, sizeof(text), "unknown method %s for service %.*s", method + 1,
-			(int)(method > path ? method - path - 1 : 0), path + 1);
-	else
-		snprintf(text, sizeof(text), "malformed method name: \"%s\"", path);
+	rpc_unknown_method(call->stream.path ? call->stream.path : "", text);
 	rpc_server_finish(&call->stream, TEMPORAL_UNIMPLEMENTED, text, NULL, 0);
 }
 
@@ -173,8 +166,7 @@ static const void *decode(struct rpc_server_call *call, const uint8_t *data, siz
 	const void *message =
 		proto_decode(&call->arena, call->method->method->request, data, len, NULL, &err);
 	if (!message) {
-		const char *text = arena_printf(
-			&call->arena, "grpc: error unmarshalling request: %s", err.message);
+		const char *text = arena_printf(&call->arena, RPC_UNDECODED, err.message);
 
 		rpc_server_finish(&call->stream, err.code, text ? text : err.message, NULL, 0);
 	}
@@ -295,8 +287,7 @@ static enum temporal_code encode(struct rpc_server_call *call, const void *messa
 		return code;
 	size_t len = wire->len - RPC_PREFIX_SIZE;
 	if (len > max)
-		return error_set(err, TEMPORAL_RESOURCE_EXHAUSTED,
-			"grpc: trying to send message larger than max (%zu vs. %zu)", len, max);
+		return rpc_too_large(err, len, max);
 	rpc_prefix_write(wire->ptr, false, len);
 	return TEMPORAL_OK;
 }

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "rpc/limits.h"
 #include "rpc/server_session_internal.h"
+#include "rpc/status.h"
 #include "rpc/text.h"
 
 #define REPLY_FIELDS_MAX 32U
@@ -167,10 +168,7 @@ static void set_status(struct rpc_server_stream *stream, enum temporal_code code
 				? arena_alloc(&stream->arena, RPC_BASE64_SIZE(details_len) + 1)
 				: NULL;
 
-	/* our own codes beyond gRPC's: a peer could not read them */
-	stream->status = numbers[code <= 16                   ? code
-				 : code == TEMPORAL_NO_MEMORY ? TEMPORAL_RESOURCE_EXHAUSTED
-							      : TEMPORAL_UNKNOWN];
+	stream->status = numbers[rpc_status_code(code)];
 	if (text) {
 		text[rpc_percent_encode(message, len, text)] = '\0';
 		stream->message = text;

@@ -66,6 +66,13 @@ static void take_run_id(
 		snprintf(err->run_id, sizeof(err->run_id), "%s", started->run_id);
 }
 
+enum temporal_code rpc_status_code(enum temporal_code code)
+{
+	if (code <= TEMPORAL_UNAUTHENTICATED)
+		return code;
+	return code == TEMPORAL_NO_MEMORY ? TEMPORAL_RESOURCE_EXHAUSTED : TEMPORAL_UNKNOWN;
+}
+
 const void *rpc_status_decode(
 	struct arena *arena, const uint8_t *data, size_t len, struct temporal_error *err)
 {

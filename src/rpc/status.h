@@ -12,6 +12,9 @@
 
 #include "base/arena.h"
 
+/* The code as a peer gets it: one of our own beyond gRPC's it could not read. */
+enum temporal_code rpc_status_code(enum temporal_code code);
+
 /*
  * Decodes the bytes as google.rpc.Status into the arena and fills in detail and run_id of `err`.
  * The decoded Common__GrpcStatus, or NULL (and `err` unchanged) for bytes that are none: a bad

@@ -208,3 +208,14 @@ bool rpc_header_value_ok(const char *value, size_t len)
 	}
 	return true;
 }
+
+void rpc_unknown_method(const char *path, char text[RPC_UNKNOWN_METHOD_SIZE])
+{
+	const char *method = strrchr(path, '/');
+
+	if (method)
+		snprintf(text, RPC_UNKNOWN_METHOD_SIZE, "unknown method %s for service %.*s",
+			method + 1, (int)(method > path ? method - path - 1 : 0), path + 1);
+	else
+		snprintf(text, RPC_UNKNOWN_METHOD_SIZE, "malformed method name: \"%s\"", path);
+}

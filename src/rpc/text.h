@@ -36,4 +36,8 @@ bool rpc_number_parse(const char *text, size_t len, unsigned *number);
 bool rpc_header_name_ok(const char *name);
 bool rpc_header_value_ok(const char *value, size_t len);
 
+/* What is told of a path that is not served. */
+#define RPC_UNKNOWN_METHOD_SIZE 300
+void rpc_unknown_method(const char *path, char text[RPC_UNKNOWN_METHOD_SIZE]);
+
 #endif

@@ -1,7 +1,9 @@
 /*
  * channel.c: clients of this process: calls go from the client's loop to the server's and back,
- * with no socket. A message crosses as its encoding and is decoded on the other side, so that it is
- * checked at entry like one from the network, and neither side holds memory of the other.
+ * with no socket. Messages cross as checked copies (proto_transfer): neither side holds memory of
+ * the other, and what they get is what the wire would have given them. A message that is too large
+ * or that something is wrong with crosses as its encoding, so that what is told of it is what a
+ * client with a socket is told.
  *
  *     client's loop: start ---> server's loop: serve ... answer ---> client's loop: end
  *                    cancel --> server's loop: cancelled
@@ -12,15 +14,21 @@
  */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/mem.h"
 #include "proto/codec.h"
 #include "rpc/call.h"
 #include "rpc/frame.h"
+#include "rpc/limits.h"
+#include "rpc/status.h"
+#include "rpc/text.h"
 #include "server/server.h"
 
-#define ARENA_FIRST 1024
+#define ARENA_FIRST    4096 /* of a call; most need no more */
+#define ANSWER_FIRST   2048
+#define DECODED_FACTOR 24U /* memory of a decoded request against its size on the wire */
 
 struct local_channel {
 	struct rpc_channel base; /* first: the ops cast */
@@ -33,8 +41,11 @@ struct local_call {
 	struct rpc_task serve, cancel, answer;
 	struct temporal_server *server;
 	const struct rpc_method *method;
-	struct arena arena; /* request and answer */
-	struct bytes wire;  /* the request's message; then the answer's */
+	struct rpc_parcel *parcel; /* the request's message; NULL: `wire` has it */
+	struct arena arena;        /* the server's, for request and answer; this lies in it */
+	struct bytes wire;         /* the request's message; then the answer's, if it has one */
+	struct arena out;          /* the answer's message: the client's */
+	const void *message;
 	struct rpc_end end;
 	/* under local_lock */
 	struct rpc_call *call; /* NULL: nobody waits for it any more */
@@ -48,8 +59,11 @@ static void unref(struct local_call *local)
 {
 	if (atomic_fetch_sub_explicit(&local->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	arena_finish(&local->arena);
-	mem_free(local);
+	struct arena arena = local->arena;
+
+	rpc_parcel_unref(local->parcel);
+	arena_finish(&local->out);
+	arena_finish(&arena);
 }
 
 /* ---- On the server's loop ---- */
@@ -69,14 +83,30 @@ static void send(struct local_call *local)
 		unref(local);
 }
 
+static void fail_with(struct local_call *local, enum temporal_code code, const char *text)
+{
+	const char *copy = arena_strdup(&local->arena, text);
+
+	local->end.code = rpc_status_code(code);
+	local->end.message = copy ? copy : "";
+}
+
 static void local_reply(struct request *request, const void *message)
 {
 	struct local_call *local = (struct local_call *)(void *)request;
 	struct temporal_error err;
 
-	local->end.code = proto_encode(&local->arena, message, 0, &local->wire, &err);
-	if (local->end.code != TEMPORAL_OK)
-		local->end.message = "the answer could not be encoded";
+	arena_init(&local->out, ANSWER_FIRST, ARENA_NO_BUDGET);
+	local->message = proto_transfer(&local->out, message, RPC_SERVER_SEND_MAX);
+	if (!local->message) {
+		enum temporal_code code =
+			proto_encode(&local->arena, message, 0, &local->wire, &err);
+
+		if (code == TEMPORAL_OK && local->wire.len > RPC_SERVER_SEND_MAX)
+			code = rpc_too_large(&err, local->wire.len, RPC_SERVER_SEND_MAX);
+		if (code != TEMPORAL_OK)
+			fail_with(local, code, err.message);
+	}
 	send(local);
 }
 
@@ -84,11 +114,9 @@ static void local_fail(
 	struct request *request, enum temporal_code code, const char *text, const void *status)
 {
 	struct local_call *local = (struct local_call *)(void *)request;
-	const char *copy = arena_strdup(&local->arena, text);
 	struct bytes details = { 0 };
 
-	local->end.code = code;
-	local->end.message = copy ? copy : "";
+	fail_with(local, code, text);
 	if (status && proto_encode(&local->arena, status, 0, &details, NULL) == TEMPORAL_OK) {
 		local->end.details = details.ptr;
 		local->end.details_len = details.len;
@@ -113,25 +141,47 @@ static const struct frontend_method *find(const struct rpc_method *method)
 	return NULL;
 }
 
+/* The message of a request that came as its encoding; NULL: answered. */
+static const void *decode(struct local_call *local)
+{
+	struct request *request = &local->request;
+	struct bytes wire = local->wire;
+	struct temporal_error err;
+
+	local->wire = (struct bytes){ 0 };
+	if (wire.len > RPC_SERVER_RECEIVE_MAX) {
+		error_set(&err, TEMPORAL_RESOURCE_EXHAUSTED, RPC_RECEIVED_TOO_LARGE,
+			(uint32_t)wire.len, (size_t)RPC_SERVER_RECEIVE_MAX);
+		local_fail(request, err.code, err.message, NULL);
+		return NULL;
+	}
+	local->arena.budget = local->arena.held + wire.len * DECODED_FACTOR + 64U * RPC_KIB;
+	const void *message =
+		proto_decode(&local->arena, local->method->request, wire.ptr, wire.len, NULL, &err);
+	local->arena.budget = ARENA_NO_BUDGET;
+	if (!message) {
+		const char *text = arena_printf(&local->arena, RPC_UNDECODED, err.message);
+
+		local_fail(request, err.code, text ? text : err.message, NULL);
+	}
+	return message;
+}
+
 static void on_serve(struct rpc_task *task)
 {
 	struct local_call *local =
 		(struct local_call *)(void *)((char *)task - offsetof(struct local_call, serve));
 	const struct frontend_method *method = find(local->method);
 	struct request *request = &local->request;
-	struct temporal_error err;
+	char unknown[RPC_UNKNOWN_METHOD_SIZE];
 
 	if (!method) {
-		local_fail(request, TEMPORAL_UNIMPLEMENTED, "this server does not serve the method",
-			NULL);
+		rpc_unknown_method(local->method->path, unknown);
+		local_fail(request, TEMPORAL_UNIMPLEMENTED, unknown, NULL);
 		return;
 	}
-	request->message = proto_decode(&local->arena, local->method->request, local->wire.ptr,
-		local->wire.len, NULL, &err);
-	local->wire = (struct bytes){ 0 };
-	if (!request->message)
-		local_fail(request, err.code, err.message, NULL);
-	else
+	request->message = local->parcel ? rpc_parcel_message(local->parcel) : decode(local);
+	if (request->message)
 		frontend_serve(request, method->handle);
 }
 
@@ -159,23 +209,39 @@ static void on_answer(struct rpc_task *task)
 
 	if (call) {
 		call->peer = NULL;
-		if (local->end.code == TEMPORAL_OK)
+		if (local->message)
+			rpc_call_message_in(call, local->message, &local->out);
+		else if (local->end.code == TEMPORAL_OK)
 			rpc_call_message(call, local->wire.ptr, local->wire.len, 0);
 		rpc_call_end_try(call, &local->end);
 	}
 	unref(local);
 }
 
-static void channel_start(struct rpc_channel *channel, struct rpc_call *call)
+/* The request's message: a reference, or a copy of its encoding. */
+static bool take_message(struct local_call *local, const struct rpc_call *call)
+{
+	if (call->parcel) {
+		local->parcel = rpc_parcel_ref(call->parcel);
+		return true;
+	}
+	local->wire.len = call->wire.len - RPC_PREFIX_SIZE;
+	local->wire.ptr =
+		arena_memdup(&local->arena, call->wire.ptr + RPC_PREFIX_SIZE, local->wire.len);
+	return local->wire.ptr;
+}
+
+static struct local_call *call_new(struct rpc_channel *channel, struct rpc_call *call)
 {
 	struct temporal_server *server = ((struct local_channel *)(void *)channel)->server;
-	struct local_call *local = mem_zalloc(sizeof(*local));
+	struct arena arena;
 
-	call->peer = local;
-	if (!local) /* it runs into its deadline, as one that was lost on the way */
-		return;
+	arena_init(&arena, ARENA_FIRST, ARENA_NO_BUDGET);
+	struct local_call *local = ARENA_NEW(&arena, struct local_call);
+	if (!local)
+		return NULL;
+	local->arena = arena;
 	atomic_init(&local->refs, 1);
-	arena_init(&local->arena, ARENA_FIRST, ARENA_NO_BUDGET);
 	local->server = server;
 	local->method = call->method;
 	local->call = call;
@@ -184,21 +250,27 @@ static void channel_start(struct rpc_channel *channel, struct rpc_call *call)
 	local->cancel.run = on_cancel;
 	local->answer.run = on_answer;
 	local->end.message = "";
-	local->wire.len = call->wire.len - RPC_PREFIX_SIZE;
-	local->wire.ptr =
-		arena_memdup(&local->arena, call->wire.ptr + RPC_PREFIX_SIZE, local->wire.len);
 	local->request = (struct request){
 		.server = &server->server,
 		.ops = &local_ops,
 		.arena = &local->arena,
 		.deadline_ns = call->try_deadline_ns,
 	};
-	if (local->wire.ptr) {
-		rpc_loop_post(server->loop, &local->serve);
-		return;
-	}
-	call->peer = NULL;
+	if (take_message(local, call))
+		return local;
 	unref(local);
+	return NULL;
+}
+
+static void channel_start(struct rpc_channel *channel, struct rpc_call *call)
+{
+	struct local_call *local = call_new(channel, call);
+
+	call->peer = local;
+	if (local)
+		rpc_loop_post(local->server->loop, &local->serve);
+	else
+		rpc_call_no_memory(call);
 }
 
 static void channel_cancel(struct rpc_channel *channel, struct rpc_call *call)
@@ -229,6 +301,7 @@ static const struct rpc_channel_ops channel_ops = {
 	.start = channel_start,
 	.cancel = channel_cancel,
 	.destroy = channel_destroy,
+	.in_process = true,
 };
 
 struct rpc_channel *server_channel_open(void *user, struct rpc_loop *loop,

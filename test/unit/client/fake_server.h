@@ -133,7 +133,8 @@ static inline void fake_start(struct rpc_channel *base, struct rpc_call *call)
 	if (n < FAKE_LINES_MAX) {
 		server->asked[n].method = call->method;
 		if (!server->forgetful)
-			server->asked[n].message = proto_copy(&server->arena, call->message);
+			server->asked[n].message =
+				proto_copy(&server->arena, rpc_parcel_message(call->parcel));
 		server->asked[n].timeout_ns = call->timeout_ns;
 		server->n_asked++;
 	}

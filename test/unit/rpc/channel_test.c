@@ -524,7 +524,8 @@ static void echo_answer(struct rpc_task *task)
 {
 	struct echo_channel *echo =
 		(struct echo_channel *)(void *)((char *)task - offsetof(struct echo_channel, task));
-	const Workflowservice__DescribeNamespaceRequest *request = echo->call->message;
+	const Workflowservice__DescribeNamespaceRequest *request =
+		rpc_parcel_message(echo->call->parcel);
 	struct arena arena;
 
 	arena_init(&arena, 512, ARENA_NO_BUDGET);
