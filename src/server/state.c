@@ -143,6 +143,7 @@ static const struct record_field execution_fields[] = {
 	RECORD_FIELD(63, INT, execution, parent_initiated_id),
 	RECORD_FIELD(64, TEXT, execution, root_workflow_id),
 	RECORD_FIELD(65, TEXT, execution, root_run_id),
+	RECORD_FIELD(94, TEXT, execution, reset_request_id),
 };
 const struct record_type state_execution_type = RECORD_TYPE(execution_fields);
 

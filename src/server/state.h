@@ -247,6 +247,7 @@ struct execution {
 	/* recorded: reset and options; see history/reset.c */
 	bool is_reset;                    /* it began as a copy of another run */
 	char *reset_run_id;               /* the run that took over by a reset */
+	char *reset_request_id;           /* of the reset that made this run */
 	struct bytes reset_points;        /* Workflow__ResetPoints */
 	struct bytes versioning_override; /* Workflow__VersioningOverride */
 	bool task_speculative;            /* only updates want it: history/speculative.c */

@@ -114,6 +114,7 @@ static struct reset_opts opts_of(const Workflowservice__ResetWorkflowExecutionRe
 	struct reset_opts opts = {
 		.finish_id = in->workflow_task_finish_event_id,
 		.reason = in->reason,
+		.request_id = in->request_id,
 		.without_signals = in->reset_reapply_type == REAPPLY(NONE),
 		.without_updates = in->reset_reapply_type == REAPPLY(NONE) ||
 				   in->reset_reapply_type == REAPPLY(SIGNAL),
@@ -214,6 +215,24 @@ static void reply(struct request *request, const struct execution *run)
 	request_reply(request, response);
 }
 
+/*
+ * The run that this very request has made. The official server knows it by the request that started
+ * the run, which a reset hands on; so a reset whose answer was lost is done once more there.
+ */
+static struct execution *made_by(
+	struct execution *current, const struct execution *base, const char *request_id)
+{
+	struct execution *next = str_empty(base->reset_run_id)
+					 ? NULL
+					 : state_execution(base->server, base->space,
+						   base->workflow_id, base->reset_run_id);
+
+	if (current && (str_same(current->create_request_id, request_id) ||
+			       str_same(current->reset_request_id, request_id)))
+		return current;
+	return next && str_same(next->reset_request_id, request_id) ? next : NULL;
+}
+
 void frontend_reset(struct request *request)
 {
 	const Workflowservice__ResetWorkflowExecutionRequest *in = request->message;
@@ -228,8 +247,9 @@ void frontend_reset(struct request *request)
 		return;
 	struct execution *current =
 		state_execution(request->server, space, base->workflow_id, NULL);
-	if (current && str_same(current->create_request_id, in->request_id)) {
-		reply(request, current);
+	struct execution *made = made_by(current, base, in->request_id);
+	if (made) {
+		reply(request, made);
 		return;
 	}
 	struct reset_opts opts = opts_of(in);

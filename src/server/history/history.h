@@ -236,7 +236,7 @@ void activity_forget_reset(struct activity *activity);
  * there: the caller has checked it. NULL: memory is out. */
 struct reset_opts {
 	int64_t finish_id;
-	const char *reason;
+	const char *reason, *request_id;
 	bool without_signals, without_updates, without_all;
 };
 struct execution *reset_run(

@@ -213,6 +213,7 @@ struct execution *reset_run(
 	run = started ? state_execution_new(server, base->space, base->workflow_id) : NULL;
 	if (!run)
 		return NULL;
+	state_set_text(server, &run->reset_request_id, opts->request_id);
 	state_set_text(server, &base->reset_run_id, run->run_id);
 	transition_touch(base);
 	take_start(base, run, started);

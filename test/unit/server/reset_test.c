@@ -54,6 +54,28 @@ static void signals_come_again(void **state)
 	assert_true(run->is_reset);
 }
 
+/* A caller that was not answered asks again: that is the same reset, also after another one. */
+static void repeated_reset_is_one(void **state)
+{
+	Workflowservice__ResetWorkflowExecutionRequest in = reset_to(4);
+	Common__WorkflowExecution named = workflow;
+	const struct execution *base, *run;
+
+	(void)state;
+	make_history();
+	base = current_run();
+	named.run_id = base->run_id;
+	in.workflow_execution = &named;
+	call_well(frontend_reset, &in);
+	run = current_run();
+	call_well(frontend_reset, &in);
+	assert_ptr_equal(current_run(), run);
+	in.request_id = "r2";
+	call_well(frontend_reset, &in);
+	assert_string_equal(world_events(current_run()), "1 5 6 9 26 5");
+	assert_string_equal(current_run()->reset_request_id, "r2");
+}
+
 static void signals_may_be_left_out(void **state)
 {
 	Workflowservice__ResetWorkflowExecutionRequest in = reset_to(4);
@@ -320,6 +342,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(signals_come_again),
+		TEST(repeated_reset_is_one),
 		TEST(signals_may_be_left_out),
 		TEST(scheduled_task_is_started_and_fails),
 		TEST(pending_activity_is_pending_again),
