@@ -6,47 +6,89 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "proto/codec.h"
 #include "proto/time.h"
 #include "rpc/methods.h"
-#include "sim.h"
-#include "temporal/api/workflowservice/v1/request_response.pb-c.h"
 
-#define EVENTS_MAX       4096
-#define EVENT(Name_)     ENUMS__EVENT_TYPE__EVENT_TYPE_##Name_
+#define PATIENCE         7200 /* in seconds, until a run that has been left alone is over */
 #define FAILED_BY(Name_) ENUMS__WORKFLOW_TASK_FAILED_CAUSE__WORKFLOW_TASK_FAILED_CAUSE_##Name_
 
 bool check_done;
 
-/* The plan whose runs are being read, and the run. */
-struct reading {
-	int plan;
-	bool first;
-	char run_id[40];
-};
+static struct check_run *queue, **queue_end; /* the first one is being read */
+static int patience;
 
-static struct reading reading;
+static void read_run(void *arg);
 
-static void read_run(void);
+struct check_run *check_add(
+	const struct sim_plan *plan, const char *workflow_id, const char *run_id)
+{
+	struct check_run *run = sim_alloc(sizeof(*run));
 
-static int64_t number_of(const Common__Payloads *payloads)
+	run->plan = plan;
+	run->workflow_id = arena_strdup(&sim_arena, workflow_id);
+	run->run_id = arena_strdup(&sim_arena, run_id);
+	run->seen.value = -1;
+	*queue_end = run;
+	queue_end = &run->next;
+	return run;
+}
+
+int64_t check_payload(const Common__Payload *payload)
 {
 	char text[24] = "-1";
 
-	if (payloads && payloads->n_payloads && payloads->payloads[0]->data.len < sizeof(text)) {
-		memcpy(text, payloads->payloads[0]->data.data, payloads->payloads[0]->data.len);
-		text[payloads->payloads[0]->data.len] = '\0';
+	if (payload && payload->data.len < sizeof(text)) {
+		memcpy(text, payload->data.data, payload->data.len);
+		text[payload->data.len] = '\0';
 	}
 	return strtoll(text, NULL, 10);
 }
 
+int64_t check_number(const Common__Payloads *payloads)
+{
+	return payloads && payloads->n_payloads ? check_payload(payloads->payloads[0]) : -1;
+}
+
+int64_t check_time(const History__HistoryEvent *event)
+{
+	int64_t ns = 0;
+
+	return proto_timestamp_ns(event->event_time, &ns) ? ns : 0;
+}
+
+const History__HistoryEvent *check_event(const History__History *history, int64_t id)
+{
+	return id > 0 && id <= (int64_t)history->n_events ? history->events[id - 1] : NULL;
+}
+
+const History__HistoryEvent *check_last(const History__History *history)
+{
+	return history->events[history->n_events - 1];
+}
+
+int check_count(const History__History *history, Enums__EventType type)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < history->n_events; i++)
+		n += history->events[i]->event_type == type;
+	return n;
+}
+
+bool check_is_due(int64_t at_ns, int64_t due_ns)
+{
+	return at_ns == due_ns || (at_ns > due_ns && node_came_up(at_ns));
+}
+
 /* ---- one promise a function ---- */
 
-static void check_order(const struct sim_plan *plan, const History__History *history)
+static void check_order(const char *id, const History__History *history)
 {
 	for (size_t i = 0; i < history->n_events; i++) {
 		if (history->events[i]->event_id != (int64_t)i + 1)
-			sim_violation("%s: event %zu has id %lld", plan->id, i + 1,
+			sim_violation("%s: event %zu has id %lld", id, i + 1,
 				(long long)history->events[i]->event_id);
 	}
 }
@@ -69,7 +111,9 @@ static void check_read(
 			plan->id, (long long)plan->read_events, history->n_events);
 }
 
-static void check_signals(const struct sim_plan *plan, const History__History *history)
+/* Of a run that was reset, some are in its successor alone. */
+static void check_signals(
+	const struct sim_plan *plan, const History__History *history, bool is_last)
 {
 	int times[SIM_SIGNALS] = { 0 };
 
@@ -79,38 +123,27 @@ static void check_signals(const struct sim_plan *plan, const History__History *h
 
 		if (event->event_type != EVENT(WORKFLOW_EXECUTION_SIGNALED))
 			continue;
-		number = number_of(event->workflow_execution_signaled_event_attributes->input);
+		number = check_number(event->workflow_execution_signaled_event_attributes->input);
 		if (number < 0 || number >= SIM_SIGNALS)
 			sim_violation("%s: a signal that nobody has sent", plan->id);
 		else
 			times[number]++;
 	}
 	for (int i = 0; i < plan->signals; i++) {
-		if (times[i] > 1 || (plan->signal[i].acknowledged && !times[i]))
+		if (times[i] > 1 || (is_last && plan->signal[i].acknowledged && !times[i]))
 			sim_violation("%s: signal %d is there %d times%s", plan->id, i, times[i],
 				plan->signal[i].acknowledged ? ", and was acknowledged" : "");
 	}
 }
 
-static const History__HistoryEvent *event_of(const History__History *history, int64_t id)
+/* Each timer fires once, and to the nanosecond: when it is due, or when the server is there again.
+ */
+static void check_timers(const char *id, const History__History *history)
 {
-	return id > 0 && id <= (int64_t)history->n_events ? history->events[id - 1] : NULL;
-}
-
-static int64_t time_of(const History__HistoryEvent *event)
-{
-	int64_t ns = 0;
-
-	return proto_timestamp_ns(event->event_time, &ns) ? ns : 0;
-}
-
-/* Each timer fires once, and not before its time. */
-static void check_timers(const struct sim_plan *plan, const History__History *history)
-{
-	static bool ended[EVENTS_MAX];
+	static bool ended[CHECK_EVENTS_MAX];
 
 	memset(ended, 0, sizeof(ended));
-	for (size_t i = 0; i < history->n_events && i < EVENTS_MAX; i++) {
+	for (size_t i = 0; i < history->n_events && i < CHECK_EVENTS_MAX; i++) {
 		const History__HistoryEvent *event = history->events[i], *begin;
 		bool fired = event->event_type == EVENT(TIMER_FIRED);
 		int64_t started, wait_ns = 0;
@@ -119,20 +152,21 @@ static void check_timers(const struct sim_plan *plan, const History__History *hi
 			continue;
 		started = fired ? event->timer_fired_event_attributes->started_event_id
 				: event->timer_canceled_event_attributes->started_event_id;
-		begin = event_of(history, started);
+		begin = check_event(history, started);
 		if (!begin || begin->event_type != EVENT(TIMER_STARTED) || ended[started]) {
-			sim_violation("%s: the timer of event %lld ends twice, or never began",
-				plan->id, (long long)started);
+			sim_violation("%s: the timer of event %lld ends twice, or never began", id,
+				(long long)started);
 			continue;
 		}
 		ended[started] = true;
 		sim_figures.timers += fired;
 		if (!proto_duration_ns(
 			    begin->timer_started_event_attributes->start_to_fire_timeout, &wait_ns))
-			sim_violation("%s: a timer without duration", plan->id);
-		if (fired && time_of(event) < time_of(begin) + wait_ns)
-			sim_violation("%s: the timer of event %lld fires too early", plan->id,
-				(long long)started);
+			sim_violation("%s: a timer without duration", id);
+		if (fired && !check_is_due(check_time(event), check_time(begin) + wait_ns))
+			sim_violation("%s: the timer of event %lld fires %lld ns after it was due",
+				id, (long long)started,
+				(long long)(check_time(event) - check_time(begin) - wait_ns));
 	}
 }
 
@@ -152,21 +186,21 @@ static int64_t scheduled_by(const History__HistoryEvent *event)
 	}
 }
 
-static void check_activities(const struct sim_plan *plan, const History__History *history)
+static void check_activities(const char *id, const History__History *history)
 {
-	static bool ended[EVENTS_MAX];
+	static bool ended[CHECK_EVENTS_MAX];
 
 	memset(ended, 0, sizeof(ended));
-	for (size_t i = 0; i < history->n_events && i < EVENTS_MAX; i++) {
+	for (size_t i = 0; i < history->n_events && i < CHECK_EVENTS_MAX; i++) {
 		int64_t scheduled = scheduled_by(history->events[i]);
-		const History__HistoryEvent *begin = event_of(history, scheduled);
+		const History__HistoryEvent *begin = check_event(history, scheduled);
 
 		if (!scheduled)
 			continue;
 		if (!begin || begin->event_type != EVENT(ACTIVITY_TASK_SCHEDULED) ||
 			ended[scheduled])
 			sim_violation("%s: the activity of event %lld ends twice, or never began",
-				plan->id, (long long)scheduled);
+				id, (long long)scheduled);
 		else
 			ended[scheduled] = true;
 	}
@@ -178,7 +212,7 @@ static bool is_of(const struct sim_completion *completion, const History__Histor
 	const History__HistoryEvent *begin;
 	char identity[32];
 
-	if (!completion->activity) {
+	if (completion->activity == 0) {
 		snprintf(identity, sizeof(identity), "answer-%lld", (long long)completion->number);
 		return event->event_type == EVENT(WORKFLOW_TASK_COMPLETED) &&
 		       strcmp(event->workflow_task_completed_event_attributes->identity,
@@ -186,16 +220,15 @@ static bool is_of(const struct sim_completion *completion, const History__Histor
 	}
 	if (event->event_type != EVENT(ACTIVITY_TASK_COMPLETED))
 		return false;
-	begin = event_of(history, scheduled_by(event));
+	begin = check_event(history, scheduled_by(event));
 	return begin &&
 	       strtoll(begin->activity_task_scheduled_event_attributes->activity_id, NULL, 10) ==
 		       completion->activity &&
-	       number_of(event->activity_task_completed_event_attributes->result) ==
+	       check_number(event->activity_task_completed_event_attributes->result) ==
 		       completion->number;
 }
 
-static void check_completions(
-	const struct sim_plan *plan, const History__History *history, const char *run_id)
+static void check_completions(const char *id, const History__History *history, const char *run_id)
 {
 	for (const struct sim_completion *at = sim_completions; at; at = at->next) {
 		int times = 0;
@@ -207,14 +240,14 @@ static void check_completions(
 		if (times != 1)
 			sim_violation("%s: completion %lld of %s %lld was acknowledged, and is "
 				      "there %d times",
-				plan->id, (long long)at->number,
+				id, (long long)at->number,
 				at->activity ? "activity" : "a workflow task",
 				(long long)at->activity, times);
 	}
 }
 
 /* A worker fails a task only for what the server did wrong. */
-static void check_tasks(const struct sim_plan *plan, const History__History *history)
+static void check_tasks(const char *id, const History__History *history)
 {
 	for (size_t i = 0; i < history->n_events; i++) {
 		const History__HistoryEvent *event = history->events[i];
@@ -222,134 +255,229 @@ static void check_tasks(const struct sim_plan *plan, const History__History *his
 		if (event->event_type == EVENT(WORKFLOW_TASK_FAILED) &&
 			event->workflow_task_failed_event_attributes->cause ==
 				FAILED_BY(NON_DETERMINISTIC_ERROR))
-			sim_violation("%s: event %zu: the history could not be replayed", plan->id,
-				i + 1);
+			sim_violation(
+				"%s: event %zu: the history could not be replayed", id, i + 1);
 	}
 }
 
-static int count(const History__History *history, Enums__EventType type)
+/* ---- the end ---- */
+
+static bool result_is_right(const struct check_run *run, const History__History *history)
 {
-	int n = 0;
+	const struct sim_plan *plan = run->plan;
+	int64_t result = check_number(
+		check_last(history)->workflow_execution_completed_event_attributes->result);
 
-	for (size_t i = 0; i < history->n_events; i++)
-		n += history->events[i]->event_type == type;
-	return n;
-}
-
-static void check_end(const struct sim_plan *plan, const History__History *history)
-{
-	const History__HistoryEvent *last = history->events[history->n_events - 1];
-	bool ok = false;
-
-	switch (last->event_type) {
-	case EVENT(WORKFLOW_EXECUTION_COMPLETED):
-		ok = !plan->terminated_ns &&
-		     number_of(last->workflow_execution_completed_event_attributes->result) ==
-			     plan->signals;
-		break;
-	case EVENT(WORKFLOW_EXECUTION_TERMINATED):
-		ok = plan->to_terminate;
-		break;
-	case EVENT(WORKFLOW_EXECUTION_CANCELED):
-		ok = plan->to_cancel && !plan->terminated_ns;
-		break;
-	case EVENT(WORKFLOW_EXECUTION_CONTINUED_AS_NEW):
-		ok = plan->kind == SIM_RELAY;
-		break;
+	switch (plan->kind) {
+	case SIM_MIXED:
+		return result == plan->signals;
+	case SIM_UPDATED:
+		return result == plan->updates - (plan->updates > 2);
+	case SIM_FAMILY:
+		return result >= 0 &&
+		       result <= check_count(history, EVENT(CHILD_WORKFLOW_EXECUTION_COMPLETED));
+	case SIM_CRON:
+		return result == run->carried + 1;
+	case SIM_CALLER:
+		return result >= 0 &&
+		       result <= check_count(history, EVENT(NEXUS_OPERATION_COMPLETED));
 	default:
-		break;
+		return result == 0;
 	}
-	if (!ok)
+}
+
+static bool is_base(const struct check_run *run)
+{
+	return run->plan->reset_run_id[0] && strcmp(run->run_id, run->plan->reset_run_id) != 0;
+}
+
+static bool end_is_right(const struct check_run *run, const History__History *history)
+{
+	const struct sim_plan *plan = run->plan;
+	bool terminated = plan->terminated_ns && plan->kind != SIM_CRON && !plan->reset;
+
+	switch (check_last(history)->event_type) {
+	case EVENT(WORKFLOW_EXECUTION_COMPLETED):
+		return !terminated && result_is_right(run, history);
+	case EVENT(WORKFLOW_EXECUTION_TERMINATED):
+		return plan->to_terminate || is_base(run);
+	case EVENT(WORKFLOW_EXECUTION_CANCELED):
+		return plan->to_cancel && !terminated;
+	case EVENT(WORKFLOW_EXECUTION_CONTINUED_AS_NEW):
+		return plan->kind == SIM_RELAY;
+	case EVENT(WORKFLOW_EXECUTION_FAILED):
+		return plan->kind == SIM_CRON;
+	default:
+		return false;
+	}
+}
+
+static void check_end(const struct check_run *run, const History__History *history)
+{
+	const struct sim_plan *plan = run->plan;
+	const History__HistoryEvent *last = check_last(history);
+	int cancels = check_count(history, EVENT(WORKFLOW_EXECUTION_CANCEL_REQUESTED));
+
+	if (!end_is_right(run, history))
 		sim_violation("%s ends with event %lld of type %d, against its plan", plan->id,
 			(long long)last->event_id, last->event_type);
-	if (count(history, EVENT(WORKFLOW_EXECUTION_STARTED)) != 1)
+	if (check_count(history, EVENT(WORKFLOW_EXECUTION_STARTED)) != 1)
 		sim_violation("%s was not started once", plan->id);
-	if (count(history, EVENT(WORKFLOW_EXECUTION_CANCEL_REQUESTED)) > 1 ||
-		(plan->cancelled_ns && plan->cancelled_ns < time_of(last) &&
-			!count(history, EVENT(WORKFLOW_EXECUTION_CANCEL_REQUESTED))))
+	/* (A reset does not ask again.) */
+	if (cancels > 1 || (plan->cancelled_ns && plan->cancelled_ns < check_time(last) &&
+				   !cancels && !plan->reset))
 		sim_violation("%s: its cancellation was lost or doubled", plan->id);
 }
 
 /* ---- run after run ---- */
 
-static void next_plan(void)
-{
-	reading.plan++;
-	reading.run_id[0] = '\0';
-	reading.first = true;
-	if (reading.plan == client_n_plans)
-		check_done = true;
-	else
-		read_run();
-}
-
 static const char *next_run(const History__History *history)
 {
-	const History__HistoryEvent *last = history->events[history->n_events - 1];
+	const History__HistoryEvent *last = check_last(history);
 
-	if (last->event_type != EVENT(WORKFLOW_EXECUTION_CONTINUED_AS_NEW))
-		return NULL;
-	return last->workflow_execution_continued_as_new_event_attributes->new_execution_run_id;
+	switch (last->event_type) {
+	case EVENT(WORKFLOW_EXECUTION_CONTINUED_AS_NEW):
+		return last->workflow_execution_continued_as_new_event_attributes
+			->new_execution_run_id;
+	case EVENT(WORKFLOW_EXECUTION_COMPLETED):
+		return last->workflow_execution_completed_event_attributes->new_execution_run_id;
+	case EVENT(WORKFLOW_EXECUTION_FAILED):
+		return last->workflow_execution_failed_event_attributes->new_execution_run_id;
+	default:
+		return "";
+	}
+}
+
+static bool has_ended(const History__History *history)
+{
+	switch (check_last(history)->event_type) {
+	case EVENT(WORKFLOW_EXECUTION_CONTINUED_AS_NEW):
+	case EVENT(WORKFLOW_EXECUTION_COMPLETED):
+	case EVENT(WORKFLOW_EXECUTION_FAILED):
+	case EVENT(WORKFLOW_EXECUTION_CANCELED):
+	case EVENT(WORKFLOW_EXECUTION_TERMINATED):
+	case EVENT(WORKFLOW_EXECUTION_TIMED_OUT):
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void check_plan(struct check_run *run, const History__History *history, struct arena *arena)
+{
+	const struct sim_plan *plan = run->plan;
+	const char *next = next_run(history);
+
+	if (plan->kind != SIM_RELAY && plan->kind != SIM_CRON && !plan->reset)
+		check_read(plan, history, arena);
+	check_signals(plan, history, !is_base(run));
+	check_end(run, history);
+	check_updates(run, history);
+	check_children(run, history);
+	check_operations(run, history);
+	if (plan->kind == SIM_CRON)
+		check_cron(run, history);
+	if (next[0]) {
+		struct check_run *follower = check_add(plan, plan->id, next);
+
+		follower->first_run_id = run->first_run_id;
+		follower->carried = run->carried;
+		follower->due_ns = run->due_ns;
+	}
+}
+
+static void check_run(struct check_run *run, const History__History *history, struct arena *arena)
+{
+	const History__WorkflowExecutionStartedEventAttributes *started =
+		history->events[0]->workflow_execution_started_event_attributes;
+
+	if (!run->run_id[0])
+		run->run_id = arena_strdup(&sim_arena, started->original_execution_run_id);
+	if (run->first_run_id && strcmp(run->first_run_id, started->first_execution_run_id) != 0)
+		sim_violation("%s was started twice: %s and %s", run->workflow_id,
+			run->first_run_id, started->first_execution_run_id);
+	run->first_run_id = arena_strdup(&sim_arena, started->first_execution_run_id);
+	check_order(run->workflow_id, history);
+	check_timers(run->workflow_id, history);
+	check_activities(run->workflow_id, history);
+	check_locals(run->workflow_id, history);
+	check_completions(run->workflow_id, history, run->run_id);
+	check_tasks(run->workflow_id, history);
+	if (run->plan)
+		check_plan(run, history, arena);
+	else
+		check_seen(run, history);
+	if (sim_broken()) {
+		node_print(run->run_id);
+		node_print(run->seen.by_run_id);
+	}
+}
+
+/* What operations were told at once has to be in some history. */
+static void finish(void)
+{
+	for (const struct sim_completion *at = sim_completions; at; at = at->next) {
+		if (at->activity == -1 && at->found != 1)
+			sim_violation("the result %lld of an operation was acknowledged, and is "
+				      "there %d times",
+				(long long)at->number, at->found);
+	}
+	check_done = true;
 }
 
 static void was_read(void *user, enum temporal_code code, const void *message, struct arena *arena)
 {
 	const Workflowservice__GetWorkflowExecutionHistoryResponse *response = message;
-	struct sim_plan *plan = &client_plans[reading.plan];
-	const History__History *history;
+	struct check_run *run = queue;
 
 	if (code != TEMPORAL_OK || !response->history->n_events) {
-		sim_violation("%s, run %s, is not there (code %d)", plan->id, reading.run_id, code);
+		sim_violation(
+			"%s, run %s, is not there (code %d)", run->workflow_id, run->run_id, code);
 		return;
 	}
-	history = response->history;
-	if (!reading.run_id[0])
-		snprintf(reading.run_id, sizeof(reading.run_id), "%s",
-			history->events[0]
-				->workflow_execution_started_event_attributes
-				->original_execution_run_id);
-	check_order(plan, history);
-	if (plan->kind == SIM_MIXED)
-		check_read(plan, history, arena);
-	check_signals(plan, history);
-	check_timers(plan, history);
-	check_activities(plan, history);
-	check_completions(plan, history, reading.run_id);
-	check_tasks(plan, history);
-	check_end(plan, history);
-	if (!next_run(history)) {
-		next_plan();
+	if (!has_ended(response->history)) {
+		if (patience-- > 0)
+			sim_after(SIM_SECOND, read_run, NULL);
+		else
+			sim_violation("%s never comes to its end", run->workflow_id);
 		return;
 	}
-	reading.first = false;
-	snprintf(reading.run_id, sizeof(reading.run_id), "%s", next_run(history));
-	read_run();
+	check_run(run, response->history, arena);
+	queue = run->next;
+	if (queue)
+		read_run(NULL);
+	else
+		finish();
 }
 
-/*
- * The first run is that whose start was acknowledged. A workflow that does not continue has no
- * other, so it is asked for without its run id: a second one would be found in its place.
- */
-static void read_run(void)
+static void read_run(void *arg)
 {
 	Workflowservice__GetWorkflowExecutionHistoryRequest message =
 		WORKFLOWSERVICE__GET_WORKFLOW_EXECUTION_HISTORY_REQUEST__INIT;
-	Common__WorkflowExecution execution = COMMON__WORKFLOW_EXECUTION__INIT;
-	struct sim_plan *plan = &client_plans[reading.plan];
 
-	if (reading.first && plan->kind == SIM_RELAY)
-		snprintf(reading.run_id, sizeof(reading.run_id), "%s", plan->run_id);
-	execution.workflow_id = plan->id;
-	execution.run_id = reading.run_id;
 	message.namespace_ = SIM_NAMESPACE;
-	message.execution = &execution;
-	message.maximum_page_size = EVENTS_MAX;
+	message.execution = client_execution(queue->workflow_id, queue->run_id);
+	message.maximum_page_size = CHECK_EVENTS_MAX;
 	net_insist(&rpc_workflow_get_workflow_execution_history, &message, was_read, NULL);
 }
 
+/*
+ * Of a chain, the first run is that whose start was acknowledged. A workflow that has one run is
+ * asked for without its run id: a second one would be found in its place.
+ */
 void check_begin(void)
 {
 	check_done = false;
-	reading = (struct reading){ .plan = -1 };
-	next_plan();
+	queue = NULL;
+	queue_end = &queue;
+	patience = PATIENCE;
+	for (int i = 0; i < client_n_plans; i++) {
+		const struct sim_plan *plan = &client_plans[i];
+		bool chain = plan->kind == SIM_RELAY || plan->kind == SIM_CRON || plan->reset;
+
+		check_add(plan, plan->id, chain ? plan->run_id : "");
+		if (plan->reset_run_id[0])
+			check_add(plan, plan->id, plan->reset_run_id);
+	}
+	read_run(NULL);
 }

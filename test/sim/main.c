@@ -68,12 +68,14 @@ static void print_figures(uint64_t seed, uint64_t trace)
 	const struct sim_figures *at = &sim_figures;
 
 	printf("seed %llu: %ld events, %.0f s, %ld calls (%ld lost, %ld doubled), %ld crashes (%ld "
-	       "amid a commit), %ld of workers; acknowledged: %ld starts, %ld signals, %ld "
-	       "activities, %ld tasks; %ld timers fired, %ld reads; trace %016llx\n",
+	       "amid a commit), %ld of workers (%ld stopped); acknowledged: %ld starts, %ld "
+	       "signals, %ld activities, %ld tasks, %ld updates, %ld operations, %ld resets; %ld "
+	       "timers fired, %ld local activities, %ld children, %ld reads; trace %016llx\n",
 		(unsigned long long)seed, at->events, (double)(sim_now_ns - SIM_BEGIN) / 1e9,
 		at->calls, at->drops, at->doubles, at->crashes, at->torn_commits,
-		at->worker_crashes, at->starts, at->signals, at->activities, at->tasks, at->timers,
-		at->reads, (unsigned long long)trace);
+		at->worker_crashes, at->shutdowns, at->starts, at->signals, at->activities,
+		at->tasks, at->updates, at->operations, at->resets, at->timers, at->locals,
+		at->children, at->reads, (unsigned long long)trace);
 	fflush(stdout);
 }
 

@@ -232,6 +232,20 @@ static void deadline(void *arg)
 	leave(call);
 }
 
+void net_leave(const void *user)
+{
+	struct delivery *at = deliveries;
+	struct arena none = { 0 };
+
+	while (at && (at->call->user != user || at->call->over))
+		at = at->next;
+	if (!at)
+		return;
+	struct call *call = at->call;
+	end(call, TEMPORAL_CANCELLED, NULL, &none);
+	leave(call);
+}
+
 static void start(const struct rpc_method *method, struct bytes wire, int64_t timeout_ns,
 	net_done *done, void *user)
 {

@@ -10,6 +10,7 @@
  * that were not synced any may be lost or torn.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "lib/fault_vfs.h"
 #include "proto/json.h"
@@ -28,6 +29,10 @@ static struct fault_disk *disk;
 static bool woken, disk_busy;
 static long crash_at;   /* the disk is to stop, once, and has not; -1: not so */
 static int64_t tick_ns; /* the earliest tick that is queued; INT64_MAX: none */
+
+/* When it came up: all of its lives. */
+static int64_t *up_ns;
+static size_t n_up, up_room;
 
 static int64_t node_now(void *user)
 {
@@ -155,6 +160,26 @@ static void start_over(void)
 	sim_after(SIM_MS, open_server, NULL);
 }
 
+static void note_up(void)
+{
+	if (n_up == up_room) {
+		up_room = up_room ? 2 * up_room : 32;
+		up_ns = realloc(up_ns, up_room * sizeof(*up_ns));
+		if (!up_ns)
+			abort();
+	}
+	up_ns[n_up++] = sim_now_ns;
+}
+
+bool node_came_up(int64_t at_ns)
+{
+	for (size_t i = 0; i < n_up; i++) {
+		if (up_ns[i] == at_ns)
+			return true;
+	}
+	return false;
+}
+
 static void open_server(void *arg)
 {
 	struct temporal_error err = { .message = "" };
@@ -175,6 +200,7 @@ static void open_server(void *arg)
 		namespace_register(&state, SIM_NAMESPACE, "", "", 0);
 	transition_end(&state);
 	node_server = &state;
+	note_up();
 	sim_trace("server is up", NULL, 0);
 	transition_tick(&state, sim_now_ns);
 	node_settle();
@@ -190,6 +216,8 @@ static void close_server(void)
 	request_release(&state, UINT64_MAX);
 	transition_begin(&state);
 	while ((entry = timers_pop(&state.waits, INT64_MAX - 1))) {
+		if (entry->fire) /* no request's */
+			continue;
 		struct request *request =
 			(struct request *)(void *)((char *)entry - offsetof(struct request, timer));
 
@@ -249,8 +277,9 @@ void node_print(const char *run_id)
 	for (uint32_t i = 0; i < state.numbers.capacity; i++) {
 		const struct execution *run = state.numbers.slots[i].value;
 
-		for (int64_t id = 1;
-			run && strcmp(run->run_id, run_id) == 0 && id < run->next_event_id; id++) {
+		for (int64_t id = 1; run && run_id && strcmp(run->run_id, run_id) == 0 &&
+				     id < run->next_event_id;
+			id++) {
 			const History__HistoryEvent *event = event_read(run, id, &arena);
 			struct str text = { 0 };
 
@@ -277,4 +306,7 @@ void node_finish(void)
 		close_server();
 	sim_figures.disk_calls = fault_disk_calls(disk);
 	fault_disk_free(disk);
+	free(up_ns);
+	up_ns = NULL;
+	n_up = up_room = 0;
 }

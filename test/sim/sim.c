@@ -185,7 +185,8 @@ static void play(long steps)
 		for (int i = 0; i < client_n_plans; i++) {
 			if (client_plans[i].over)
 				continue;
-			sim_violation("%s never comes to its end", client_plans[i].id);
+			sim_violation("%s (of kind %d) never comes to its end", client_plans[i].id,
+				client_plans[i].kind);
 			node_print(client_plans[i].run_id);
 		}
 	}
@@ -213,7 +214,8 @@ uint64_t sim_run(const struct sim_opts *opts)
 	node_begin(opts->seed, opts->crash_at);
 	sim_workers_begin();
 	sim_activities_begin();
-	client_begin(opts->crash_at < 0 ? SIM_PLANS : SIM_FEW_PLANS);
+	sim_nexus_begin();
+	client_begin(opts->seed, opts->crash_at >= 0);
 	play(opts->steps);
 	node_finish();
 	net_finish();

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "rpc/channel.h"
+#include "temporal/api/workflowservice/v1/request_response.pb-c.h"
 
 #define SIM_US     INT64_C(1000)
 #define SIM_MS     INT64_C(1000000)
@@ -34,6 +35,7 @@ struct sim_figures {
 	long disk_calls;
 	long events, calls, drops, doubles, crashes, torn_commits, worker_crashes;
 	long starts, signals, activities, tasks, timers, reads; /* acknowledged */
+	long updates, children, operations, locals, resets, shutdowns;
 };
 
 /* ---- sim.c: events, chance, trace ---- */
@@ -73,6 +75,8 @@ void net_call(const struct rpc_method *method, const void *message, int64_t time
 	net_done *done, void *user);
 /* The same, repeated until the server has answered with something that is final. */
 void net_insist(const struct rpc_method *method, const void *message, net_done *done, void *user);
+/* The caller of the call with this `user` gives up, if the server has it; `done` gets CANCELLED. */
+void net_leave(const void *user);
 /* Nothing of the server's present life is answered any more. */
 void net_server_is_gone(void);
 void net_finish(void);
@@ -86,6 +90,8 @@ void node_begin(uint64_t seed, long stop_at);
 void node_settle(void);
 /* Kills it now, and starts it again from what is on the disk. */
 void node_restart(void);
+/* Did the server come up at this moment? What was due while it was down is done then. */
+bool node_came_up(int64_t at_ns);
 /* Prints the events of a run as the server has them now, for whoever looks for the reason. */
 void node_print(const char *run_id);
 void node_finish(void);
@@ -98,9 +104,15 @@ void sim_workers_finish(void);
 void sim_activities_begin(void);
 
 #define SIM_SIGNALS 4
+#define SIM_UPDATES 3
 enum sim_kind {
-	SIM_MIXED, /* timers, activities, signals */
-	SIM_RELAY, /* continues as new */
+	SIM_MIXED,   /* timers, activities, signals; perhaps it is reset */
+	SIM_RELAY,   /* continues as new */
+	SIM_UPDATED, /* updates; perhaps the first of them starts it */
+	SIM_FAMILY,  /* children, and what one can do to them */
+	SIM_CRON,    /* runs by the clock, until it is terminated */
+	SIM_CALLER,  /* Nexus operations */
+	SIM_KINDS,
 };
 
 struct sim_signal {
@@ -109,16 +121,37 @@ struct sim_signal {
 	bool acknowledged;
 };
 
+/* What its caller was told. */
+struct sim_update {
+	struct sim_plan *plan;
+	int number;
+	bool accepted, rejected, completed;
+	int64_t outcome;   /* completed: what the handler returned */
+	int64_t failed_ns; /* it was told of the run's end instead */
+};
+
+enum sim_reset {
+	SIM_NO_RESET,
+	SIM_RESET_WANTED,
+	SIM_RESET_DONE, /* or it came too late */
+};
+
 /* One workflow id: what a client does with it, and what it has been told. */
 struct sim_plan {
 	enum sim_kind kind;
-	int index, signals;
-	bool to_terminate, to_cancel;
+	int index, signals, updates;
+	bool to_terminate, to_cancel, starts_by_update;
+	const char *schedule; /* of SIM_CRON */
 	char id[24], request_id[24];
 	char run_id[40]; /* acknowledged; empty: not yet */
 	struct sim_signal signal[SIM_SIGNALS];
+	struct sim_update update[SIM_UPDATES];
 	int64_t terminated_ns, cancelled_ns; /* when it was acknowledged; 0: not */
 	bool over;                           /* its end has been seen */
+	int64_t waits_ns;                    /* since when somebody waits for it */
+	enum sim_reset reset;
+	int64_t reset_ns;      /* when it was over */
+	char reset_run_id[40]; /* acknowledged: the run that began anew; empty: none */
 	/* The longest history that was read: a prefix of every later one. */
 	char read_run_id[40];
 	int64_t read_events;
@@ -129,17 +162,36 @@ struct sim_plan {
 struct sim_completion {
 	struct sim_completion *next;
 	char run_id[40];
-	int64_t activity; /* its id; 0: a workflow task */
+	int64_t activity; /* its id; 0: a workflow task; -1: a Nexus operation of any run */
 	int64_t number;   /* what made it unlike any other */
+	int found;        /* so many times: by the last check */
 };
 
 #define SIM_PLANS     14
-#define SIM_FEW_PLANS 4 /* where one run is made for each write */
+#define SIM_FEW_PLANS 3 /* where one run is made for each write: half of the kinds, by the seed */
 extern struct sim_plan client_plans[SIM_PLANS];
 extern int client_n_plans;
 extern struct sim_completion *sim_completions;
-void client_begin(int n_plans);
+void client_begin(uint64_t seed, bool few);
 bool client_all_over(void);
+
+/* What clients send, in memory that lives until the end of the run. */
+Common__Payload *client_number(int64_t value);
+Common__Payloads *client_numbers(const int64_t *values, size_t n_values);
+Common__WorkflowExecution *client_execution(const char *workflow_id, const char *run_id);
+Workflowservice__StartWorkflowExecutionRequest *client_start_message(
+	const char *workflow_id, const char *type, const char *request_id, Common__Payloads *input);
+Workflowservice__StartWorkflowExecutionRequest *client_plan_message(const struct sim_plan *plan);
+/* The start of a plan was answered. `code` not OK: it may be a later run's answer. */
+void client_started(struct sim_plan *plan, enum temporal_code code, const char *run_id);
+
+/* updates.c: starts the plan by its first update; sends the others. */
+void updates_start(struct sim_plan *plan);
+void updates_begin(struct sim_plan *plan);
+
+/* nexus.c: an endpoint, and the workers behind it. */
+#define SIM_ENDPOINT "endpoint"
+void sim_nexus_begin(void);
 
 /* A completion that was acknowledged. */
 void sim_completed(const char *run_id, int64_t activity, int64_t number);

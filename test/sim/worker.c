@@ -1,7 +1,7 @@
 /*
  * worker.c: workflow workers: the real engine and the real workflow language, with the simulation's
  * calls in place of the library's loop and threads. What a worker process is, is a life: it ends
- * suddenly, and the next one has another name, another sticky queue and an empty cache.
+ * suddenly, or in good order, and the next one has another sticky queue and an empty cache.
  *
  *     poll --task--> engine --activation--> workflow --> engine --answer--> think --> call
  */
@@ -9,57 +9,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/engine.h"
 #include "rpc/methods.h"
-#include "sim.h"
-#include "workflow/instance.h"
+#include "worker.h"
 #include "workflows.h"
 
-#define POLLS      2 /* of each of the two queues */
 #define POLL_NS    (70 * SIM_SECOND)
 #define CACHED_MAX 4
-
-struct life {
-	struct life *next; /* of this run of the simulation */
-	int worker;
-	bool dead;
-	char identity[32], sticky[40];
-	struct engine_config engine;
-	struct wf_config config;
-	struct wf_thread *thread;
-	struct cached *runs;
-	int n_runs;
-};
 
 struct poll {
 	struct life *life;
 	bool sticky;
 };
 
-struct task {
-	const Workflowservice__PollWorkflowTaskQueueResponse *message; /* NULL: none */
-	struct arena arena;
-};
-
-/* A run in a worker's memory. */
-struct cached {
-	struct life *life;
-	struct cached *next;
-	char run_id[40];
-	struct engine_run *engine;
-	struct wf_instance *instance;
-	struct engine_step step;
-	struct task kept; /* came while another was being worked on */
-	int64_t number;   /* of the answer that is on its way */
-	bool unplayable;  /* ... which is that the history does not fit the code */
-	bool busy;
-};
-
 static struct life *lives;
 static int64_t next_number;
 
-static void go(struct cached *run);
 static void take_task(struct life *life, struct task task);
+static void perhaps_depart(struct life *life);
 
 static struct arena take(struct arena *arena)
 {
@@ -90,12 +56,14 @@ static void forget(struct cached *run)
 		at = &(*at)->next;
 	*at = run->next;
 	life->n_runs--;
+	run->gone = true;
 	wf_instance_free(run->instance);
 	engine_run_free(run->engine);
 	if (kept.message && !life->dead)
 		take_task(life, kept);
 	else
 		arena_finish(&kept.arena);
+	perhaps_depart(life);
 }
 
 static void trim(struct life *life)
@@ -110,7 +78,7 @@ static void trim(struct life *life)
 		return;
 	idle->busy = true;
 	idle->step = engine_run_evict(idle->engine, EVICTION_CACHE_FULL, "full");
-	go(idle);
+	worker_go(idle);
 }
 
 /* ---- answers ---- */
@@ -130,13 +98,14 @@ static void responded(void *user, enum temporal_code code, const void *message, 
 	run->unplayable = false;
 	if (completed && code == TEMPORAL_OK) {
 		sim_figures.tasks++;
-		sim_completed(run->run_id, 0, run->number);
+		if (run->leaves_events)
+			sim_completed(run->run_id, 0, run->number);
 	}
 	if (run->life->dead)
 		return;
 	run->step = engine_run_responded(run->engine, code, "refused",
 		completed && code == TEMPORAL_OK ? message : NULL, arena);
-	go(run);
+	worker_go(run);
 }
 
 static void think_over(void *arg)
@@ -166,7 +135,17 @@ static void go_on(void *arg)
 	struct cached *run = arg;
 
 	if (!run->life->dead)
-		go(run);
+		worker_go(run);
+}
+
+/* Of a task that was there for updates alone, which were all refused, the history says nothing. */
+static bool leaves_events(const Workflowservice__RespondWorkflowTaskCompletedRequest *answer)
+{
+	size_t refused = 0;
+
+	for (size_t i = 0; i < answer->n_messages; i++)
+		refused += strstr(answer->messages[i]->body->type_url, ".Rejection") != NULL;
+	return answer->n_commands || !refused || refused < answer->n_messages;
 }
 
 static void respond(struct cached *run)
@@ -178,6 +157,7 @@ static void respond(struct cached *run)
 		run->number = ++next_number;
 		snprintf(identity, 32, "answer-%lld", (long long)run->number);
 		run->step.completed->identity = identity;
+		run->leaves_events = leaves_events(run->step.completed);
 	}
 	if (run->step.action == ENGINE_RESPOND_FAILED) {
 		run->unplayable =
@@ -201,7 +181,7 @@ static void fetched(void *user, enum temporal_code code, const void *message, st
 		return;
 	run->step =
 		engine_run_history(run->engine, code == TEMPORAL_OK ? message : NULL, arena, code);
-	go(run);
+	worker_go(run);
 }
 
 static void fetch(struct cached *run)
@@ -240,7 +220,7 @@ static void begin(struct cached *run, struct task task)
 	run->busy = true;
 	run->step = engine_run_task(run->engine, task.message, &task.arena);
 	arena_finish(&task.arena);
-	go(run);
+	worker_go(run);
 }
 
 static void rest(struct cached *run)
@@ -253,9 +233,10 @@ static void rest(struct cached *run)
 		begin(run, kept);
 	else
 		trim(run->life);
+	perhaps_depart(run->life);
 }
 
-static void go(struct cached *run)
+void worker_go(struct cached *run)
 {
 	while (run->step.action == ENGINE_ACTIVATE)
 		activate(run);
@@ -268,6 +249,9 @@ static void go(struct cached *run)
 		break;
 	case ENGINE_EVICT:
 		forget(run);
+		break;
+	case ENGINE_WAIT_LOCALS:
+		locals_wait(run);
 		break;
 	default:
 		respond(run);
@@ -319,21 +303,39 @@ static void take_task(struct life *life, struct task task)
 /* ---- polls ---- */
 
 static void poll(void *arg);
+static void die(struct life *life);
+
+/* Nothing is left to be done: it goes. */
+static void depart(void *arg)
+{
+	struct life *life = arg;
+	bool busy = life->polls > 0;
+
+	for (struct cached *run = life->dead ? NULL : life->runs; run; run = run->next)
+		busy |= run->busy;
+	if (life->dead || busy)
+		return;
+	sim_trace("worker departs", life->identity, strlen(life->identity));
+	die(life);
+}
+
+static void perhaps_depart(struct life *life)
+{
+	if (life->stopping)
+		sim_after(0, depart, life);
+}
 
 static void polled(void *user, enum temporal_code code, const void *message, struct arena *arena)
 {
 	const Workflowservice__PollWorkflowTaskQueueResponse *response = message;
 	struct poll *at = user;
 
+	at->life->polls--;
 	if (at->life->dead)
 		return;
-	if (code != TEMPORAL_OK) {
-		sim_after(sim_between(SIM_MS, 200 * SIM_MS), poll, at);
-		return;
-	}
-	sim_after(0, poll, at);
-	if (response->task_token.len)
+	if (code == TEMPORAL_OK && response->task_token.len)
 		take_task(at->life, (struct task){ response, take(arena) });
+	sim_after(code == TEMPORAL_OK ? 0 : sim_between(SIM_MS, 200 * SIM_MS), poll, at);
 }
 
 static void poll(void *arg)
@@ -343,8 +345,11 @@ static void poll(void *arg)
 	Workflowservice__PollWorkflowTaskQueueRequest message =
 		WORKFLOWSERVICE__POLL_WORKFLOW_TASK_QUEUE_REQUEST__INIT;
 
-	if (at->life->dead)
+	if (at->life->dead || at->life->stopping) {
+		perhaps_depart(at->life);
 		return;
+	}
+	at->life->polls++;
 	queue.name = at->sticky ? at->life->sticky : SIM_QUEUE;
 	queue.normal_name = at->sticky ? SIM_QUEUE : "";
 	queue.kind = at->sticky ? ENUMS__TASK_QUEUE_KIND__TASK_QUEUE_KIND_STICKY
@@ -383,10 +388,11 @@ static void live(void *arg)
 	life->thread = wf_thread_new(&life->config);
 	life->next = lives;
 	lives = life;
-	for (int i = 0; i < 2 * POLLS; i++) {
+	for (int i = 0; i < LIFE_POLLS; i++) {
 		struct poll *at = sim_alloc(sizeof(*at));
 
 		*at = (struct poll){ life, i % 2 };
+		life->poll_at[i] = at;
 		sim_after(sim_between(0, SIM_MS), poll, at);
 	}
 }
@@ -408,13 +414,39 @@ static void die(struct life *life)
 	life->thread = NULL;
 }
 
+static void ignore(void *user, enum temporal_code code, const void *message, struct arena *arena)
+{
+}
+
+/* In good order: it takes no more, tells the server, and finishes what it has. */
+static void stop(struct life *life)
+{
+	Workflowservice__ShutdownWorkerRequest message =
+		WORKFLOWSERVICE__SHUTDOWN_WORKER_REQUEST__INIT;
+
+	sim_figures.shutdowns++;
+	sim_trace("worker stops", life->identity, strlen(life->identity));
+	life->stopping = true;
+	message.namespace_ = SIM_NAMESPACE;
+	message.sticky_task_queue = life->sticky;
+	message.identity = life->identity;
+	net_call(&rpc_workflow_shutdown_worker, &message, SIM_SECOND, ignore, NULL);
+	for (int i = 0; i < LIFE_POLLS; i++)
+		net_leave(life->poll_at[i]);
+	perhaps_depart(life);
+}
+
 static void misfortune(void *arg)
 {
 	if (!sim_faults)
 		return;
 	for (struct life *life = lives; life; life = life->next) {
-		if (life->dead || life->worker != *(int *)arg)
+		if (life->dead || life->stopping || life->worker != *(int *)arg)
 			continue;
+		if (sim_random(3) == 0) {
+			stop(life);
+			break;
+		}
 		sim_figures.worker_crashes++;
 		sim_trace("worker dies", life->identity, strlen(life->identity));
 		die(life);

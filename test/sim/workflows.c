@@ -19,7 +19,13 @@ static const struct wf_activity_opts patient = {
 		.maximum_interval_ms = 2000 },
 };
 
-static int64_t some_time(struct wf *wf)
+static const struct wf_local_opts near = {
+	.start_to_close_ms = 20000,
+	.retry = &(const struct temporal_retry_policy){ .initial_interval_ms = 100 },
+	.retry_threshold_ms = 300,
+};
+
+int64_t sim_some_time(struct wf *wf)
 {
 	return 1 + (int64_t)wf_random_below(wf, wf_random_below(wf, 4) ? 300 : 6000);
 }
@@ -27,13 +33,26 @@ static int64_t some_time(struct wf *wf)
 /* Whoever comes first cancels the other. */
 static void race(struct wf *wf, int64_t round)
 {
-	struct wf_future *timer = wf_timer(wf, some_time(wf));
+	struct wf_future *timer = wf_timer(wf, sim_some_time(wf));
 	struct wf_future *activity = wf_start_activity(wf, sim_work, &patient, .round = round);
 	struct wf_future *first = wf_select(wf, timer, activity, NULL);
 
 	wf_cancel(wf, first == timer ? activity : timer);
 	(void)!wf_try(wf, timer);
 	(void)!wf_try(wf, activity);
+}
+
+/* In the workflow task itself, which may take longer than it should. */
+static void stay(struct wf *wf, int64_t round)
+{
+	struct wf_future *timer = wf_timer(wf, sim_some_time(wf));
+	struct wf_future *local = wf_start_local(wf, sim_work, &near, .round = round);
+
+	if (wf_random_below(wf, 4) == 0)
+		wf_cancel(wf, local);
+	(void)!wf_try(wf, local);
+	(void)wf_local(wf, sim_work, &near, .round = round);
+	wf_wait(wf, timer);
 }
 
 static void fan_out(struct wf *wf, int64_t round)
@@ -46,17 +65,20 @@ static void fan_out(struct wf *wf, int64_t round)
 		wf_wait(wf, activities[i]);
 }
 
-static void play_round(struct wf *wf, int64_t round)
+void sim_play_round(struct wf *wf, int64_t round)
 {
-	switch (wf_random_below(wf, 4)) {
+	switch (wf_random_below(wf, 5)) {
 	case 0:
-		wf_sleep(wf, some_time(wf));
+		wf_sleep(wf, sim_some_time(wf));
 		break;
 	case 1:
 		(void)wf_activity(wf, sim_work, &patient, .round = round);
 		break;
 	case 2:
 		race(wf, round);
+		break;
+	case 3:
+		stay(wf, round);
 		break;
 	default:
 		fan_out(wf, round);
@@ -76,7 +98,7 @@ static sim_mixed_out sim_mixed_run(
 {
 	self->wanted = in->signals;
 	for (int64_t i = 0; i < in->rounds; i++)
-		play_round(wf, i);
+		sim_play_round(wf, i);
 	wf_wait(wf, wf_until(wf, has_all, self));
 	return self->seen + 1000 * self->doubled;
 }
@@ -103,12 +125,61 @@ TEMPORAL_STATEFUL_WORKFLOW(sim_mixed, mixed_handlers);
 
 static sim_relay_out sim_relay_run(struct wf *wf, const struct sim_relay_in *in)
 {
-	play_round(wf, in->left);
+	sim_play_round(wf, in->left);
 	if (in->left > 0)
 		wf_continue_as_new(wf, sim_relay, NULL, .left = in->left - 1);
 	return 0;
 }
 TEMPORAL_WORKFLOW(sim_relay);
 
+/* ---- updates ---- */
+
+struct sim_updated {
+	int64_t wanted, seen, doubled;
+	int64_t times[SIM_UPDATES];
+};
+
+static bool has_all_updates(const void *state)
+{
+	const struct sim_updated *self = state;
+
+	return self->seen >= self->wanted;
+}
+
+static sim_updated_out sim_updated_run(
+	struct wf *wf, struct sim_updated *self, const struct sim_updated_in *in)
+{
+	self->wanted = in->updates;
+	sim_play_round(wf, 0);
+	wf_wait(wf, wf_until(wf, has_all_updates, self));
+	wf_wait_handlers(wf);
+	return self->seen + 1000 * self->doubled;
+}
+
+static const struct temporal_failure *sim_updated_add_check(
+	const struct wf *wf, const struct sim_updated *self, const struct sim_updated_add_in *in)
+{
+	return in->number % 3 == 2 ? wf_failure(wf, "Refused", "not this one") : NULL;
+}
+
+static sim_updated_add_out sim_updated_add_run(
+	struct wf *wf, struct sim_updated *self, const struct sim_updated_add_in *in)
+{
+	int64_t before = self->seen;
+
+	if (self->times[in->number]++)
+		self->doubled++;
+	else
+		self->seen++;
+	if (wf_random_below(wf, 2))
+		sim_play_round(wf, in->number);
+	return 100 * before + in->number;
+}
+TEMPORAL_UPDATE(sim_updated, add);
+
+static const struct temporal_handler *const updated_handlers[] = { &sim_updated_add_handler, NULL };
+TEMPORAL_STATEFUL_WORKFLOW(sim_updated, updated_handlers);
+
 const struct temporal_workflow *const sim_workflows[] = { &sim_mixed_workflow, &sim_relay_workflow,
-	NULL };
+	&sim_updated_workflow, &sim_family_workflow, &sim_child_workflow, &sim_cron_workflow,
+	&sim_caller_workflow, NULL };
