@@ -60,6 +60,12 @@ struct signal_in {
 typedef int64_t signal_out;
 TEMPORAL_WORKFLOW_CONTRACT(signal, "SignalWorkflow", n);
 
+struct local_in {
+	int64_t n;
+};
+typedef int64_t local_out;
+TEMPORAL_WORKFLOW_CONTRACT(local, "LocalWorkflow", n);
+
 typedef void idle_out;
 TEMPORAL_WORKFLOW_CONTRACT_0(idle, "IdleWorkflow");
 
@@ -135,6 +141,17 @@ static signal_out signal_run(struct wf *wf, const struct signal_in *in)
 }
 TEMPORAL_WORKFLOW(signal);
 
+static local_out local_run(struct wf *wf, const struct local_in *in)
+{
+	static const struct wf_local_opts here = { .start_to_close_ms = TEMPORAL_SECONDS(10) };
+	int64_t sum = 0;
+
+	for (int64_t i = 0; i < in->n; i++)
+		sum += wf_local(wf, noop, &here, .i = i);
+	return sum;
+}
+TEMPORAL_WORKFLOW(local);
+
 static idle_out idle_run(struct wf *wf)
 {
 	wf_receive_0(wf, done);
@@ -142,7 +159,7 @@ static idle_out idle_run(struct wf *wf)
 TEMPORAL_WORKFLOW_0(idle);
 
 const struct temporal_workflow *const bench_workflows[] = { &order_workflow, &chain_workflow,
-	&fan_workflow, &timer_workflow, &signal_workflow, &idle_workflow, NULL };
+	&fan_workflow, &timer_workflow, &signal_workflow, &local_workflow, &idle_workflow, NULL };
 
 static void complain(const struct temporal_worker_log *line, void *user)
 {
@@ -168,8 +185,10 @@ static int work(const char *address, const char *listen_on, const char *task_que
 					  (const struct temporal_activity *const[]){
 						  &charge_card_activity, &noop_activity, NULL },
 				  .max_concurrent_workflow_tasks = 100,
-				  .max_concurrent_activities = 100, .max_cached_workflows = 5000,
-				  .workflow_task_pollers = 5, .activity_task_pollers = 5,
+				  .max_concurrent_activities = 100,
+				  .max_concurrent_local_activities = 100,
+				  .max_cached_workflows = 5000, .workflow_task_pollers = 5,
+				  .activity_task_pollers = 5,
 				  .short_activities = threads == TEMPORAL_OFF,
 				  .workflow_threads = threads, .shutdown_on_signals = true,
 				  .on_log = complain);

@@ -1,10 +1,27 @@
 /*
- * str.c: UTF-8 as RFC 3629 defines it. Any thread; no state.
+ * str.c: numbers as text, and UTF-8 as RFC 3629 defines it. Any thread; no state.
  *
- * It is asked of every string that comes in or goes out, so what is ASCII alone, as most of it is,
+ * UTF-8 is asked of every string that comes in or goes out, so what is ASCII alone, as most of it is,
  * goes by eight bytes at a time.
  */
 #include "base/str.h"
+
+char *str_put_int(char *to, int64_t value)
+{
+	char digits[STR_INT_MAX], *at = digits + sizeof(digits);
+	uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+
+	do {
+		*--at = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest);
+	if (value < 0)
+		*to++ = '-';
+	size_t len = (size_t)(digits + sizeof(digits) - at);
+
+	memcpy(to, at, len);
+	return to + len;
+}
 
 /*
  * Length of the well-formed sequence at `at` (at most `left` bytes), 0 if there is none. Table 3-7

@@ -43,6 +43,13 @@ static inline bool str_empty(const char *text)
 	return !text || !*text;
 }
 
+/* Room for any number of str_put_int; without a terminator. */
+#define STR_INT_MAX 20
+
+/* Writes the number in decimal, and gives the place behind it. No locale, no format: for what is
+ * written for each task. */
+char *str_put_int(char *to, int64_t value);
+
 /*
  * Is it valid UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF)? Length 0
  * is.

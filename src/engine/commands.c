@@ -37,6 +37,7 @@ bool queue_push(struct engine_run *run, struct machine *machine, enum command_ki
 
 	if (queue->count == queue->capacity && queue->head) {
 		queue->count -= queue->head;
+		queue->made -= queue->made < queue->head ? queue->made : queue->head;
 		memmove(queue->items, queue->items + queue->head,
 			queue->count * sizeof(*queue->items));
 		queue->head = 0;
@@ -84,7 +85,7 @@ struct machine *queue_pop(struct engine_run *run)
 		struct machine *machine = queue->items[queue->head++].machine;
 
 		if (queue->head == queue->count)
-			queue->head = queue->count = 0;
+			queue->head = queue->count = queue->made = 0;
 		if (!machine->cancelled_before_sent) {
 			machine->n_queued--;
 			return machine;
@@ -103,8 +104,14 @@ struct machine *queue_head(struct engine_run *run)
 		queue->items[queue->head].machine->cancelled_before_sent)
 		drop(run, queue->items[queue->head++].machine);
 	if (queue->head == queue->count)
-		queue->head = queue->count = 0;
+		queue->head = queue->count = queue->made = 0;
 	return queue->head < queue->count ? queue->items[queue->head].machine : NULL;
+}
+
+void queue_cancel(struct engine_run *run, struct machine *machine)
+{
+	machine->cancelled_before_sent = true;
+	run->queue.cancelled = true;
 }
 
 /* Keeps the order of those that stay: it is the order in which their events will come. */
@@ -113,6 +120,10 @@ void queue_remove_cancelled(struct engine_run *run)
 	struct command_queue *queue = &run->queue;
 	uint32_t kept = queue->head;
 
+	if (!queue->cancelled)
+		return;
+	queue->cancelled = false;
+	queue->made = queue->head; /* it is looked through once more */
 	for (uint32_t i = queue->head; i < queue->count; i++) {
 		if (queue->items[i].machine->cancelled_before_sent)
 			drop(run, queue->items[i].machine);
@@ -128,14 +139,16 @@ void queue_remove_cancelled(struct engine_run *run)
  *
  * emit_command() builds the message flat, pointing into the workflow's command, in the activation's
  * arena; the deep copy goes to the task's, where it lives until the answer is sent. On replay there
- * is mostly nothing left here, as history has already taken the commands from the queue.
+ * is mostly nothing left here, as history has already taken the commands from the queue. A task of
+ * a hundred local activities is a hundred calls with a queue that grows: each looks at what is new.
  */
 bool queue_materialize(struct engine_run *run)
 {
 	struct command_queue *queue = &run->queue;
 
 	queue_remove_cancelled(run);
-	for (uint32_t i = queue->head; i < queue->count; i++) {
+	for (uint32_t i = queue->head > queue->made ? queue->head : queue->made; i < queue->count;
+		i++) {
 		struct queued_command *queued = &queue->items[i];
 
 		if (queued->sent || queued->message)
@@ -150,6 +163,7 @@ bool queue_materialize(struct engine_run *run)
 		if (!queued->message)
 			return run_no_memory(run);
 	}
+	queue->made = queue->count;
 	return true;
 }
 

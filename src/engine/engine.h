@@ -68,9 +68,13 @@ enum engine_action {
 	ENGINE_EVICT,
 };
 
-/* A local activity, to be run in this process. It lives as long as its outcome is waited for. */
+/*
+ * A local activity, to be run in this process. It lives as long as its outcome is waited for, or
+ * whoever runs it holds it: what it says is constant.
+ */
 struct local_request {
-	struct arena arena; /* of all that it points to */
+	struct arena arena; /* of it and of all that it points to */
+	_Atomic uint32_t holders;
 	uint32_t seq;
 	/* As the server would give out an activity; `attempt` is that of the first try. */
 	Workflowservice__PollActivityTaskQueueResponse *task;
@@ -150,6 +154,10 @@ struct engine_step engine_run_drop(struct engine_run *run);
 
 /* At least the bytes of the answer that is to be sent. */
 size_t engine_run_answer_bytes(const struct engine_run *run);
+
+/* Holds what the step said of a local activity, beyond the step; any thread. */
+const struct local_request *engine_local_hold(const struct local_request *request);
+void engine_local_release(const struct local_request *request); /* NULL is fine */
 
 /* How long a workflow task may take; 0: not known. */
 int64_t engine_run_task_timeout_ms(const struct engine_run *run);

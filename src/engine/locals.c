@@ -8,7 +8,8 @@
  * The thread that owns the run.
  *
  * What the worker runs is given to it as the message of an activity task, since that is what it
- * knows how to run; it lives in the machine, which may have to wait tasks for it.
+ * knows how to run; the machine holds it, which may have to wait tasks for it, and so does the
+ * worker while an attempt runs, which may be longer than the run is there.
  *
  * On replay outcomes are known early, all those of one task at once. The workflow must get each in
  * the activation in which it got it the first time, since it may look which are there. Activations
@@ -16,17 +17,22 @@
  * number. Markers from before there was one are delivered as early as they can be, as it was done
  * then.
  */
+#include <stdatomic.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "engine/marker.h"
 #include "engine/run.h"
+#include "proto/payload.h"
+
+#define REQUEST_ARENA_FIRST 1024
 
 /* ---- what the worker is to run ---- */
 
+#define NEW(arena_, Type_, INIT_) ((Type_ *)arena_memdup((arena_), &(Type_)INIT_, sizeof(Type_)))
+
 static Google__Duration *duration(struct arena *arena, int64_t ms)
 {
-	Google__Duration *out = PROTO_NEW(arena, Google__Duration, google__duration);
+	Google__Duration *out = NEW(arena, Google__Duration, GOOGLE__DURATION__INIT);
 
 	if (out) {
 		out->seconds = ms / 1000;
@@ -35,48 +41,74 @@ static Google__Duration *duration(struct arena *arena, int64_t ms)
 	return out;
 }
 
+static Common__Payloads *copy_arguments(
+	struct arena *arena, const struct activation_payloads *arguments)
+{
+	Common__Payloads *copy = NEW(arena, Common__Payloads, COMMON__PAYLOADS__INIT);
+
+	if (!copy)
+		return NULL;
+	copy->payloads = arena_array(arena, arguments->count, sizeof(*copy->payloads));
+	copy->n_payloads = arguments->count;
+	for (size_t i = 0; copy->payloads && i < arguments->count; i++) {
+		copy->payloads[i] = proto_payload_copy(arena, arguments->items[i]);
+		if (!copy->payloads[i])
+			return NULL;
+	}
+	return copy->payloads ? copy : NULL;
+}
+
+/* Copies of what lies in the workflow's memory. */
 static bool fill_input(const struct command_schedule_local_activity *from, struct arena *arena,
 	Workflowservice__PollActivityTaskQueueResponse *to)
 {
-	to->input = PROTO_NEW(arena, Common__Payloads, common__payloads);
-	to->header = PROTO_NEW(arena, Common__Header, common__header);
-	if (!to->input || !to->header)
-		return false;
-	to->input->payloads = unconst(from->arguments.items);
-	to->input->n_payloads = from->arguments.count;
-	to->header->fields = unconst(from->headers.items);
-	to->header->n_fields = from->headers.count;
-	to->retry_policy = unconst(from->retry_policy);
+	Common__Header headers = COMMON__HEADER__INIT;
+
+	headers.fields = unconst(from->headers.items);
+	headers.n_fields = from->headers.count;
+	if (from->arguments.count)
+		to->input = copy_arguments(arena, &from->arguments);
+	if (headers.n_fields)
+		to->header = proto_copy(arena, &headers);
+	if (from->retry_policy)
+		to->retry_policy = proto_copy(arena, from->retry_policy);
 	to->schedule_to_close_timeout = duration(arena, from->schedule_to_close_ms);
 	to->start_to_close_timeout = duration(arena, from->start_to_close_ms);
-	return to->schedule_to_close_timeout && to->start_to_close_timeout;
+	return (!from->arguments.count || to->input) && (!headers.n_fields || to->header) &&
+	       (!from->retry_policy || to->retry_policy) && to->schedule_to_close_timeout &&
+	       to->start_to_close_timeout;
 }
 
-/* Flat, into the command; the caller copies it as a whole. */
-static Workflowservice__PollActivityTaskQueueResponse *task_of(
-	struct engine_run *run, const struct machine *machine, const struct command *command)
+static bool copy_text(struct arena *arena, const char **to, const char *text)
 {
-	const struct command_schedule_local_activity *from = &command->schedule_local_activity;
-	struct arena *arena = run_activation_arena(run);
+	*to = arena_strdup(arena, text_or_empty(text));
+	return *to;
+}
+
+/* Member by member: nearly all of so large a message is empty, and a copy would look at it all. */
+static Workflowservice__PollActivityTaskQueueResponse *task_of(struct engine_run *run,
+	const struct machine *machine, const struct command_schedule_local_activity *from,
+	struct arena *arena)
+{
 	Workflowservice__PollActivityTaskQueueResponse *to =
 		PROTO_NEW(arena, Workflowservice__PollActivityTaskQueueResponse,
 			workflowservice__poll_activity_task_queue_response);
 
 	if (!to || !fill_input(from, arena, to))
 		return NULL;
-	to->activity_type = PROTO_NEW(arena, Common__ActivityType, common__activity_type);
-	to->workflow_type = PROTO_NEW(arena, Common__WorkflowType, common__workflow_type);
+	to->activity_type = NEW(arena, Common__ActivityType, COMMON__ACTIVITY_TYPE__INIT);
+	to->workflow_type = NEW(arena, Common__WorkflowType, COMMON__WORKFLOW_TYPE__INIT);
 	to->workflow_execution =
-		PROTO_NEW(arena, Common__WorkflowExecution, common__workflow_execution);
-	if (!to->activity_type || !to->workflow_type || !to->workflow_execution)
-		return NULL;
-	to->activity_id = machine->id;
-	to->activity_type->name = machine_text(machine, 1);
-	to->workflow_namespace = text_or_empty(run->config->namespace_);
-	to->workflow_type->name = text_or_empty(run->workflow_type);
-	to->workflow_execution->workflow_id = text_or_empty(run->workflow_id);
-	to->workflow_execution->run_id = run->run_id;
+		NEW(arena, Common__WorkflowExecution, COMMON__WORKFLOW_EXECUTION__INIT);
 	to->attempt = from->attempt ? (int32_t)from->attempt : 1;
+	if (!to->activity_type || !to->workflow_type || !to->workflow_execution ||
+		!copy_text(arena, &to->activity_id, machine->id) ||
+		!copy_text(arena, &to->activity_type->name, machine_text(machine, 1)) ||
+		!copy_text(arena, &to->workflow_namespace, run->config->namespace_) ||
+		!copy_text(arena, &to->workflow_type->name, run->workflow_type) ||
+		!copy_text(arena, &to->workflow_execution->workflow_id, run->workflow_id) ||
+		!copy_text(arena, &to->workflow_execution->run_id, run->run_id))
+		return NULL;
 	return to;
 }
 
@@ -84,33 +116,45 @@ struct local_request *locals_request_new(
 	struct engine_run *run, const struct machine *machine, const struct command *command)
 {
 	const struct command_schedule_local_activity *from = &command->schedule_local_activity;
-	struct local_request *request = mem_zalloc(sizeof(*request));
-	const Workflowservice__PollActivityTaskQueueResponse *task = task_of(run, machine, command);
+	struct arena arena;
+	struct local_request *request;
 
-	if (!request || !task) {
-		mem_free(request);
+	arena_init(&arena, REQUEST_ARENA_FIRST, ARENA_NO_BUDGET);
+	request = ARENA_NEW(&arena, struct local_request);
+	if (request)
+		request->task = task_of(run, machine, from, &arena);
+	if (!request || !request->task) {
+		arena_finish(&arena);
 		run_no_memory(run);
 		return NULL;
 	}
-	arena_init(&request->arena, 512, ARENA_NO_BUDGET);
+	request->holders = 1;
 	request->seq = machine->seq;
 	request->original_schedule_ns = from->original_schedule_ns;
 	request->schedule_to_start_ms = from->schedule_to_start_ms;
 	request->retry_threshold_ms = from->local_retry_threshold_ms;
-	request->task = proto_copy(&request->arena, task);
-	if (request->task)
-		return request;
-	locals_request_free(request);
-	run_no_memory(run);
-	return NULL;
+	request->arena = arena;
+	return request;
 }
 
-void locals_request_free(struct local_request *request)
+/* The count is not what const protects. */
+const struct local_request *engine_local_hold(const struct local_request *request)
 {
-	if (!request)
+	struct local_request *held = unconst(request);
+
+	atomic_fetch_add_explicit(&held->holders, 1, memory_order_relaxed);
+	return request;
+}
+
+void engine_local_release(const struct local_request *request)
+{
+	struct local_request *held = unconst(request);
+	struct arena arena;
+
+	if (!held || atomic_fetch_sub_explicit(&held->holders, 1, memory_order_acq_rel) > 1)
 		return;
-	arena_finish(&request->arena);
-	mem_free(request);
+	arena = held->arena; /* the request itself lies in it */
+	arena_finish(&arena);
 }
 
 /* One more pointer in an array of the task's arena, which doubles. */

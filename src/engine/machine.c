@@ -98,7 +98,7 @@ static void release(struct engine_run *run, struct machine *machine)
 		unlink_from(&run->updates, machine);
 	if (machine->type == MACHINE_LOCAL_ACTIVITY) {
 		unlink_from(&run->locals, machine);
-		locals_request_free(machine->local);
+		engine_local_release(machine->local);
 	}
 	map_remove(&run->machines, number_key(machine->type, machine->seq));
 	if (machine->initial_event_id)
@@ -266,7 +266,7 @@ void machines_finish(struct engine_run *run)
 	struct machine_slab *next;
 
 	for (struct machine *each = run->locals; each; each = each->next)
-		locals_request_free(each->local);
+		engine_local_release(each->local);
 	run->locals = NULL;
 	for (struct machine_slab *slab = run->slabs; slab; slab = next) {
 		next = slab->next;

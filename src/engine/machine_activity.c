@@ -233,7 +233,7 @@ static bool on_unsent(void *self, void *context)
 {
 	struct machine *machine = self;
 
-	machine->cancelled_before_sent = true;
+	queue_cancel(context, machine);
 	return resolve_cancelled(context, machine, NULL);
 }
 

@@ -237,7 +237,7 @@ static bool on_unsent(void *self, void *context)
 	struct activation_resolve_child_start *start =
 		all ? add_start(run, machine, CHILD_START_CANCELLED) : NULL;
 
-	machine->cancelled_before_sent = true;
+	queue_cancel(run, machine);
 	if (start)
 		start->failure = &all->failure;
 	return start;

@@ -19,10 +19,9 @@
  */
 #include "engine/run.h"
 
-#include <stdio.h>
-
 #include "engine/marker.h"
 #include "proto/codec.h"
+#include "proto/payload.h"
 
 /* The numbers of rows and of the names below. */
 enum state {
@@ -124,6 +123,19 @@ static bool tell(struct engine_run *run, struct machine *machine, const struct l
 	return true;
 }
 
+/* Its copy in the arena; false: there is no memory. */
+static bool keep_outcome(struct arena *arena, struct local_result *result)
+{
+	const Common__Payload *payload = result->result;
+	const Failure__Failure *failure = result->failure;
+
+	if (payload)
+		result->result = proto_payload_copy(arena, payload);
+	if (failure)
+		result->failure = proto_copy(arena, failure);
+	return !payload == !result->result && !failure == !result->failure;
+}
+
 /* The marker's command, made into a message at once: the outcome is borrowed during this call. */
 static bool record(
 	struct engine_run *run, struct machine *machine, const struct local_result *result)
@@ -137,14 +149,15 @@ static bool record(
 		.index = run->activation_index,
 		.result = *result,
 	};
-	Command__Command shallow = COMMAND__COMMAND__INIT;
-	Command__Command *message;
+	Command__Command empty = COMMAND__COMMAND__INIT;
+	Command__Command *message = arena_memdup(arena, &empty, sizeof(empty));
 
-	shallow.command_type = ENUMS__COMMAND_TYPE__COMMAND_TYPE_RECORD_MARKER;
-	shallow.attributes_case = COMMAND__COMMAND__ATTRIBUTES_RECORD_MARKER_COMMAND_ATTRIBUTES;
-	shallow.record_marker_command_attributes = marker_write_local(arena, &marker);
-	message = shallow.record_marker_command_attributes ? proto_copy(arena, &shallow) : NULL;
-	if (!message)
+	if (!message || !keep_outcome(arena, &marker.result))
+		return run_no_memory(run);
+	message->command_type = ENUMS__COMMAND_TYPE__COMMAND_TYPE_RECORD_MARKER;
+	message->attributes_case = COMMAND__COMMAND__ATTRIBUTES_RECORD_MARKER_COMMAND_ATTRIBUTES;
+	message->record_marker_command_attributes = marker_write_local(arena, &marker);
+	if (!message->record_marker_command_attributes)
 		return run_no_memory(run);
 	if (!queue_push(run, machine, COMMAND_SCHEDULE_LOCAL_ACTIVITY, NULL))
 		return false;
@@ -159,6 +172,7 @@ static bool on_request(void *self, void *context)
 	return locals_request(context, self);
 }
 
+/* The request goes at once: a task may have hundreds, one after the other in the same memory. */
 static bool on_result(void *self, void *context)
 {
 	struct machine *machine = self;
@@ -166,6 +180,8 @@ static bool on_result(void *self, void *context)
 	const struct local_result *result = run->task->local;
 
 	run->n_locals--;
+	engine_local_release(machine->local);
+	machine->local = NULL;
 	return tell(run, machine, result) && record(run, machine, result);
 }
 
@@ -271,12 +287,12 @@ bool machine_local_schedule(struct engine_run *run, const struct command *comman
 	const struct command_schedule_local_activity *activity = &command->schedule_local_activity;
 	struct machine *machine = machine_new(run, MACHINE_LOCAL_ACTIVITY, activity->seq);
 	const char *texts[TEXTS] = { activity->activity_id, activity->activity_type };
-	char number[16];
+	char number[STR_INT_MAX + 1];
 
 	if (!machine)
 		return false;
 	if (str_empty(texts[ACTIVITY_ID])) {
-		snprintf(number, sizeof(number), "%u", machine->seq);
+		*str_put_int(number, machine->seq) = '\0';
 		texts[ACTIVITY_ID] = number;
 	}
 	machine->cancellation_type = (uint8_t)activity->cancellation_type;

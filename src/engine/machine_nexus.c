@@ -226,7 +226,7 @@ static bool on_unsent(void *self, void *context)
 	const Failure__Failure *failure = new_cancelled(
 		context, machine, "The Nexus operation was cancelled before it was scheduled");
 
-	machine->cancelled_before_sent = true;
+	queue_cancel(context, machine);
 	return failure && add_start(context, machine, NEXUS_START_FAILED, "", failure);
 }
 

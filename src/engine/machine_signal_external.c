@@ -63,7 +63,7 @@ static bool on_unsent(void *self, void *context)
 	struct engine_run *run = context;
 	struct activation_job *job = add_job(run, machine);
 
-	machine->cancelled_before_sent = true;
+	queue_cancel(run, machine);
 	if (!job)
 		return false;
 	job->resolve_signal_external.failure =

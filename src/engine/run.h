@@ -36,6 +36,8 @@ struct queued_command {
 struct command_queue {
 	struct queued_command *items; /* from `head` on */
 	uint32_t head, count, capacity;
+	uint32_t made;  /* those before it are messages, or were sent */
+	bool cancelled; /* of some that were not sent the machine was cancelled */
 };
 
 enum outstanding {
@@ -208,6 +210,8 @@ bool queue_push(struct engine_run *run, struct machine *machine, enum command_ki
 struct machine *queue_pop(struct engine_run *run);
 /* The same, but it stays. */
 struct machine *queue_head(struct engine_run *run);
+/* One of a machine that is not to be sent after all: it counts as not there. */
+void queue_cancel(struct engine_run *run, struct machine *machine);
 void queue_remove_cancelled(struct engine_run *run);
 /* Makes own messages of all commands that still lie in the workflow's memory. */
 bool queue_materialize(struct engine_run *run);
@@ -220,7 +224,6 @@ Command__Command *emit_command(
 /* locals.c */
 struct local_request *locals_request_new(
 	struct engine_run *run, const struct machine *machine, const struct command *command);
-void locals_request_free(struct local_request *request);
 bool locals_request(struct engine_run *run, struct machine *machine);
 bool locals_cancel(struct engine_run *run, struct machine *machine);
 bool locals_new_task(struct engine_run *run);

@@ -100,9 +100,71 @@ Common__Payloads *proto_payloads_copy(struct arena *arena, const Common__Payload
 	return proto_copy(arena, payloads);
 }
 
+/* Has it nothing but metadata and data, each entry with key and value? */
+static bool is_plain(const Common__Payload *payload)
+{
+	if (payload->base.n_unknown_fields || payload->n_external_payloads)
+		return false;
+	for (size_t i = 0; i < payload->n_metadata; i++)
+		if (!payload->metadata[i] || !payload->metadata[i]->key ||
+			payload->metadata[i]->base.n_unknown_fields)
+			return false;
+	return true;
+}
+
+static size_t plain_size(const Common__Payload *payload)
+{
+	size_t size = sizeof(*payload) + payload->data.len;
+
+	for (size_t i = 0; i < payload->n_metadata; i++)
+		size += sizeof(void *) + sizeof(*payload->metadata[i]) +
+			strlen(payload->metadata[i]->key) + 1 + payload->metadata[i]->value.len;
+	return size;
+}
+
+/* The bytes, at a place that moves on. */
+static void *put_bytes(char **at, const void *data, size_t len)
+{
+	char *to = *at;
+
+	if (len)
+		memcpy(to, data, len);
+	*at += len;
+	return to;
+}
+
+/*
+ * Every argument and every result is copied once or twice on its way, so the usual payload goes
+ * without the walk over its fields: one block for structs, pointers and texts, in this order.
+ */
 Common__Payload *proto_payload_copy(struct arena *arena, const Common__Payload *payload)
 {
-	return proto_copy(arena, payload);
+	if (!is_plain(payload))
+		return proto_copy(arena, payload);
+	size_t n = payload->n_metadata;
+	Common__Payload *copy = arena_alloc_aligned(arena, plain_size(payload), 8);
+
+	if (!copy)
+		return NULL;
+	Common__Payload__MetadataEntry *entries = (Common__Payload__MetadataEntry *)(copy + 1);
+	Common__Payload__MetadataEntry **array = (Common__Payload__MetadataEntry **)(entries + n);
+	char *at = (char *)(array + n);
+
+	*copy = *payload;
+	if (n)
+		copy->metadata = array;
+	for (size_t i = 0; i < n; i++) {
+		const Common__Payload__MetadataEntry *from = payload->metadata[i];
+
+		entries[i] = *from;
+		entries[i].key = put_bytes(&at, from->key, strlen(from->key) + 1);
+		if (from->value.len)
+			entries[i].value.data = put_bytes(&at, from->value.data, from->value.len);
+		array[i] = &entries[i];
+	}
+	if (payload->data.len)
+		copy->data.data = put_bytes(&at, payload->data.data, payload->data.len);
+	return copy;
 }
 
 size_t proto_payloads_count(const Common__Payloads *payloads)

@@ -48,6 +48,7 @@ struct act {
 	/* Of a local activity (local.c): whose attempt it is, until nobody waits for it (loop);
 	 * and its outcome (its thread's, then the loop's). */
 	struct worker_local *local;
+	const struct local_request *request; /* held: the task is its */
 	bool is_local;
 	const Failure__Failure *local_failure;
 	Common__Payload *local_result;

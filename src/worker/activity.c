@@ -28,19 +28,25 @@
 
 /* ---- the loop: the end ---- */
 
-void worker_activity_try_free(struct act *act)
+/* Gives the memory, in which the attempt itself lies too. */
+static struct arena take_apart(struct act *act)
 {
-	struct temporal_worker *worker = act->worker;
-
-	if (!act->ended || !worker_heartbeat_over(act))
-		return;
 	*act->link = act->next;
 	if (act->next)
 		act->next->link = act->link;
 	pthread_cond_destroy(&act->cancelled);
 	pthread_mutex_destroy(&act->lock);
 	arena_finish(&act->beat_arena);
-	struct arena arena = act->arena; /* the attempt itself lies in it */
+	return act->arena;
+}
+
+void worker_activity_try_free(struct act *act)
+{
+	struct temporal_worker *worker = act->worker;
+
+	if (!act->ended || !worker_heartbeat_over(act))
+		return;
+	struct arena arena = take_apart(act);
 
 	arena_finish(&arena);
 	worker_advance(worker);
@@ -587,9 +593,10 @@ static void begin(struct act *act, const struct worker_slot *slot)
 	worker->acts = act;
 	worker_event(worker, event_of(act, TEMPORAL_EVENT_ACTIVITY_TASK_RECEIVED));
 	worker_metrics_attempt_begins(act);
-	worker_heartbeat_begin(act);
 	if (act->is_local)
-		worker_heartbeat_end(act); /* it has none, and its timeouts are local.c's */
+		act->beat_state = WORKER_BEAT_CLOSED; /* it has none; timeouts are local.c's */
+	else
+		worker_heartbeat_begin(act);
 	if (worker->cancels_activities)
 		worker_act_cancel(act, ACT_WORKER_SHUTDOWN, false);
 }
@@ -629,7 +636,8 @@ void worker_activity_task(struct temporal_worker *worker,
 
 struct act *worker_activity_local(struct temporal_worker *worker,
 	const Workflowservice__PollActivityTaskQueueResponse *task, struct arena *arena,
-	const struct worker_slot *slot, struct worker_local *local)
+	const struct worker_slot *slot, struct worker_local *local,
+	const struct local_request *request)
 {
 	struct act *act = act_new(worker, task, arena);
 
@@ -637,8 +645,9 @@ struct act *worker_activity_local(struct temporal_worker *worker,
 		return NULL;
 	act->is_local = true;
 	act->local = local;
+	act->request = engine_local_hold(request);
 	begin(act, slot);
-	if (!run(act))
+	if (!worker->opts.short_activities && !run(act))
 		worker_local_end(act,
 			local_failure(
 				act, act_failure(act, "RESOURCE_EXHAUSTED",
@@ -647,10 +656,11 @@ struct act *worker_activity_local(struct temporal_worker *worker,
 	return act;
 }
 
-void worker_activity_end_local(struct act *act)
+/* No call or timer is on its way: heartbeats were closed when it began. */
+void worker_activity_end_local(struct act *act, struct arena *arena)
 {
-	act->ended = true;
-	worker_activity_try_free(act);
+	engine_local_release(act->request);
+	*arena = take_apart(act);
 }
 
 void worker_activities_cancel(struct temporal_worker *worker)

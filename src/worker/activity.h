@@ -17,15 +17,17 @@ void worker_activity_task(struct temporal_worker *worker,
 	const Workflowservice__PollActivityTaskQueueResponse *task, struct arena *arena,
 	const struct worker_slot *slot, bool eager);
 
-/* The same for an attempt of a local activity, which ends by worker_local_end. NULL: no memory. */
+/* The same for an attempt of a local activity, which ends by worker_local_end; it holds the request.
+ * With short_activities it does not run yet. NULL: no memory. */
 struct act;
+struct local_request;
 struct worker_local;
 struct act *worker_activity_local(struct temporal_worker *worker,
 	const Workflowservice__PollActivityTaskQueueResponse *task, struct arena *arena,
-	const struct worker_slot *slot, struct worker_local *local)
-	__attribute__((warn_unused_result));
-/* Its end was taken notice of. */
-void worker_activity_end_local(struct act *act);
+	const struct worker_slot *slot, struct worker_local *local,
+	const struct local_request *request) __attribute__((warn_unused_result));
+/* Its end was taken notice of: it is freed, but for its memory, which is the caller's now. */
+void worker_activity_end_local(struct act *act, struct arena *arena);
 
 /* Cancels all that run, because the worker stops. */
 void worker_activities_cancel(struct temporal_worker *worker);

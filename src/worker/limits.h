@@ -46,6 +46,8 @@
 #define WORKER_POLL_END_MS 5000
 /* So many evictions may wait for the workflow thread to be woken by something else. */
 #define WORKER_QUIET_POSTS 16
+/* With workflow_threads OFF: so many steps at a time go to runs that have been worked on already. */
+#define WORKER_TURN_AGAIN 128
 /* The text of an event. */
 #define WORKER_EVENT_TEXT_MAX 1024
 /* First chunk of an activity's arena beyond its task. */

@@ -6,10 +6,11 @@
  *	                  +---- waits <-----+            (a long wait is the workflow's: done)
  *
  * Each is a struct worker_local in its run's list from the step that asks for it until its result
- * was taken. An attempt is an act like that of a remote activity (activity.c), from a copy of the
- * task that the engine has made, without a token: it reports here instead of to the server. An
- * attempt that has timed out goes on in its thread until the function returns; nobody hears of it
- * then, but its slot is taken until that.
+ * was taken. An attempt is an act like that of a remote activity (activity.c), with the task that
+ * the engine has made, without a token: it reports here instead of to the server. An attempt that
+ * has timed out goes on in its thread until the function returns; nobody hears of it then, but its
+ * slot is taken until that. Nothing is copied on the way: each attempt holds the engine's request,
+ * and leaves its memory, in which the outcome lies, to the local.
  *
  * The run may be gone before that too: `run` is NULL then, and the attempt's end frees the local.
  */
@@ -43,8 +44,9 @@ struct worker_local {
 	struct worker_local *next;
 	enum local_state state;
 	bool cancelled;
-	struct arena arena; /* of the task, and of the result */
-	const Workflowservice__PollActivityTaskQueueResponse *task;
+	struct arena arena; /* of the outcome; the last attempt's */
+	const struct local_request *request;
+	const Workflowservice__PollActivityTaskQueueResponse *task; /* the request's */
 	uint32_t seq, attempt;
 	int64_t original_schedule_ns; /* by the computer's clock, as in the marker */
 	int64_t asked_ns, began_ns;   /* by the loop's: when it was asked for; its first attempt */
@@ -78,6 +80,7 @@ static void local_free(struct worker_local *local)
 {
 	rpc_timer_stop(&local->timer);
 	arena_finish(&local->arena);
+	engine_local_release(local->request);
 	mem_free(local);
 }
 
@@ -180,9 +183,9 @@ static int64_t back_off_ms(const struct worker_local *local, const Failure__Fail
 /* How much of schedule_to_close is left; INT64_MAX without such a limit. */
 static int64_t left_ms(const struct worker_local *local)
 {
-	int64_t passed = (real_time_ns() - local->original_schedule_ns) / MS_NS;
-
-	return local->schedule_to_close_ms ? local->schedule_to_close_ms - passed : INT64_MAX;
+	if (!local->schedule_to_close_ms)
+		return INT64_MAX;
+	return local->schedule_to_close_ms - (real_time_ns() - local->original_schedule_ns) / MS_NS;
 }
 
 static void wait_is_over(struct rpc_timer *timer)
@@ -236,38 +239,43 @@ static void too_late(struct rpc_timer *timer)
 
 /* ---- attempts ---- */
 
+/* Somebody still waits for it. */
+static void attempt_ended(struct worker_local *local, const Failure__Failure *failure, bool stops)
+{
+	if (!local->run)
+		local_free(local);
+	else if (failure && stops)
+		worker_run_drop(local->run);
+	else if (failure)
+		failed(local, failure);
+	else
+		done(local);
+}
+
 static void end_posted(struct rpc_task *task)
 {
 	struct act *act = (struct act *)((char *)task - offsetof(struct act, end_task));
 	struct temporal_worker *worker = act->worker;
 	struct worker_local *local = act->local;
-	const Failure__Failure *failure = NULL;
+	const Failure__Failure *failure = act->local_failure;
 	bool stops = act_cancel_reason(act) == ACT_WORKER_SHUTDOWN;
+	const struct worker_slot slot = act->slot;
+	const struct temporal_slot_use use = worker_activity_use(act);
+	struct arena arena = { 0 };
 
+	worker_slots_return(&worker->local_slots, &slot, &use); /* its texts are the act's */
+	if (local)
+		local->outcome.result = act->local_result;
+	worker_activity_end_local(act, &arena);
 	if (local) {
 		rpc_timer_stop(&local->timer);
 		local->act = NULL;
-		failure = act->local_failure ? proto_copy(&local->arena, act->local_failure) : NULL;
-		if (act->local_result)
-			local->outcome.result = proto_copy(&local->arena, act->local_result);
-		/* Without memory nothing is told, and the task times out. */
-		if (!local->run || (act->local_failure && !failure) ||
-			(act->local_result && !local->outcome.result)) {
-			if (!local->run)
-				local_free(local);
-		} else if (failure && stops) {
-			worker_run_drop(local->run);
-		} else if (failure) {
-			failed(local, failure);
-		} else {
-			done(local);
-		}
+		arena_finish(&local->arena);
+		local->arena = arena;
+		attempt_ended(local, failure, stops);
+	} else {
+		arena_finish(&arena);
 	}
-	const struct worker_slot slot = act->slot;
-	const struct temporal_slot_use use = worker_activity_use(act);
-
-	worker_slots_return(&worker->local_slots, &slot, &use); /* its texts are the act's */
-	worker_activity_end_local(act);
 	worker_locals_pump(worker);
 	worker_advance(worker);
 }
@@ -277,14 +285,21 @@ void worker_local_end(struct act *act, const Failure__Failure *failure, Common__
 	act->local_failure = failure;
 	act->local_result = result;
 	act->end_task.run = end_posted;
-	rpc_loop_post(act->worker->loop, &act->end_task);
+	if (act->worker->opts.short_activities)
+		end_posted(&act->end_task); /* this is the loop */
+	else
+		rpc_loop_post(act->worker->loop, &act->end_task);
 }
 
-/* The task as a server would have given it out, in the arena that the act takes over. */
-static Workflowservice__PollActivityTaskQueueResponse *task_copy(
+/*
+ * The task as a server would have given it out: the request's, which the act holds, but for the
+ * attempt's own members.
+ */
+static Workflowservice__PollActivityTaskQueueResponse *task_of(
 	struct worker_local *local, struct arena *arena)
 {
-	Workflowservice__PollActivityTaskQueueResponse *task = proto_copy(arena, local->task);
+	Workflowservice__PollActivityTaskQueueResponse *task =
+		arena_memdup(arena, local->task, sizeof(*task));
 	Google__Timestamp *scheduled = PROTO_NEW(arena, Google__Timestamp, google__timestamp);
 	Google__Timestamp *started = PROTO_NEW(arena, Google__Timestamp, google__timestamp);
 	int64_t now_ns = real_time_ns();
@@ -308,8 +323,10 @@ static void run_attempt(struct worker_local *local, const struct worker_slot *sl
 	Workflowservice__PollActivityTaskQueueResponse *task;
 
 	arena_init(&arena, WORKER_ARENA_FIRST, ARENA_NO_BUDGET);
-	task = task_copy(local, &arena);
-	local->act = task ? worker_activity_local(local->worker, task, &arena, slot, local) : NULL;
+	task = task_of(local, &arena);
+	local->act = task ? worker_activity_local(
+				    local->worker, task, &arena, slot, local, local->request)
+			  : NULL;
 	arena_finish(&arena);
 	if (!local->act) {
 		worker_slots_return_unused(&local->worker->local_slots, slot);
@@ -319,11 +336,14 @@ static void run_attempt(struct worker_local *local, const struct worker_slot *sl
 	local->state = LOCAL_RUNS;
 	if (local->start_to_close_ms && local->start_to_close_ms < limit_ms)
 		limit_ms = local->start_to_close_ms;
-	if (limit_ms < WORKER_DURATION_MAX_MS)
+	/* A short one runs in one go: no timer could end it. */
+	if (limit_ms < WORKER_DURATION_MAX_MS && !local->worker->opts.short_activities)
 		rpc_timer_set(local->worker->loop, &local->timer,
 			rpc_now_ns() + (limit_ms > 0 ? limit_ms : 0) * MS_NS, too_late);
 	if (local->cancelled)
 		worker_act_cancel(local->act, ACT_CANCEL_REQUESTED, false);
+	if (local->worker->opts.short_activities)
+		worker_activity_execute(local->act); /* to its end: what it needs is in the cache */
 }
 
 /* It has waited too long for a slot. */
@@ -343,6 +363,8 @@ static void rate_allows(struct rpc_timer *timer)
 /* max_local_activities_per_second: there will be a look at the queue when the next may start. */
 static bool is_too_early(struct temporal_worker *worker)
 {
+	if (!worker->local_rate.interval_ns)
+		return false;
 	int64_t now_ns = rpc_now_ns(), early_ns = worker_rate_take(&worker->local_rate, now_ns);
 
 	if (early_ns > 0)
@@ -373,8 +395,7 @@ static void start(struct worker_local *local)
 	run_attempt(local, &slot);
 }
 
-/* A slot is free: the oldest that waits in any run. */
-void worker_locals_pump(struct temporal_worker *worker)
+static void pump(struct temporal_worker *worker)
 {
 	for (struct worker_run *run = worker->local_runs; run; run = run->next_local) {
 		struct worker_local *next;
@@ -388,23 +409,33 @@ void worker_locals_pump(struct temporal_worker *worker)
 	}
 }
 
+/*
+ * A slot is free: the oldest that waits in any run. Short ones end within start(), which comes here
+ * again: that is left to the one that began.
+ */
+void worker_locals_pump(struct temporal_worker *worker)
+{
+	if (worker->pumps_locals)
+		return;
+	worker->pumps_locals = true;
+	pump(worker);
+	worker->pumps_locals = false;
+}
+
 /* ---- the run's side ---- */
 
 static void begin_one(struct worker_run *run, const struct local_request *request)
 {
 	struct worker_local *local = mem_zalloc(sizeof(*local)), **link = &run->locals;
 
-	if (local) {
-		arena_init(&local->arena, 1024, ARENA_NO_BUDGET);
-		local->task = proto_copy(&local->arena, request->task);
-	}
-	if (!local || !local->task) {
+	if (!local) {
 		/* The task waits for it in vain, times out, and is tried again. */
 		worker_log(run->worker, TEMPORAL_LOG_ERROR, "no memory for a local activity");
-		if (local)
-			local_free(local);
 		return;
 	}
+	arena_init(&local->arena, 256, ARENA_NO_BUDGET);
+	local->request = engine_local_hold(request);
+	local->task = request->task;
 	local->worker = run->worker;
 	local->run = run;
 	local->seq = request->seq;
@@ -448,12 +479,20 @@ void worker_locals_begin(struct worker_run *run)
 
 struct local_result *worker_locals_take(struct worker_run *run, struct arena *arena, size_t *count)
 {
+	struct worker_local *one = NULL;
 	struct local_result *results;
 	size_t n = 0;
 
-	for (const struct worker_local *local = run->locals; local; local = local->next)
-		n += local->state == LOCAL_DONE;
-	results = n ? arena_array(arena, n, sizeof(*results)) : NULL;
+	for (struct worker_local *local = run->locals; local; local = local->next) {
+		if (local->state != LOCAL_DONE)
+			continue;
+		one = local;
+		n++;
+	}
+	if (n == 1)
+		results = &one->outcome; /* the usual case */
+	else
+		results = n ? arena_array(arena, n, sizeof(*results)) : NULL;
 	if (!results)
 		return NULL;
 	*count = 0;
@@ -464,7 +503,9 @@ struct local_result *worker_locals_take(struct worker_run *run, struct arena *ar
 			link = &local->next;
 			continue;
 		}
-		results[(*count)++] = local->outcome;
+		if (n > 1)
+			results[*count] = local->outcome;
+		++*count;
 		*link = local->next;
 		local->next = run->taken;
 		run->taken = local;

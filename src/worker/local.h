@@ -18,8 +18,8 @@ struct worker_run;
 void worker_locals_begin(struct worker_run *run);
 
 /*
- * What has ended, as results in an array of the arena; NULL: nothing has. They are the run's until
- * worker_locals_taken.
+ * What has ended, as an array of results, in the arena if it must; NULL: nothing has. They are the
+ * run's until worker_locals_taken.
  */
 struct local_result *worker_locals_take(struct worker_run *run, struct arena *arena, size_t *count);
 void worker_locals_taken(struct worker_run *run);

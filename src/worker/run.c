@@ -122,6 +122,8 @@ static void begin_job(struct worker_run *run)
 	message_finish(&run->input);
 }
 
+static void came_back(struct rpc_task *task);
+
 void worker_run_work(struct worker_run *run)
 {
 	begin_job(run);
@@ -135,7 +137,10 @@ void worker_run_work(struct worker_run *run)
 	if (run->worker->opts.max_cached_bytes > 0)
 		run->memory = engine_run_memory(run->engine) +
 			      (run->instance ? wf_instance_memory(run->instance) : 0);
-	rpc_loop_post(run->worker->loop, &run->back);
+	if (run->thread->here)
+		came_back(&run->back); /* the run may be gone now */
+	else
+		rpc_loop_post(run->worker->loop, &run->back);
 }
 
 /* ---- the loop ---- */

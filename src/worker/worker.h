@@ -81,6 +81,7 @@ struct temporal_worker {
 	struct worker_rate local_rate; /* of local activities */
 	struct rpc_timer local_again;  /* until the next may start */
 	struct worker_run *local_runs; /* that wait for local activities */
+	bool pumps_locals;             /* local.c: looks for what may start */
 	struct worker_cache cache;
 	unsigned open_calls;         /* of the worker itself: ShutdownWorker, DescribeNamespace */
 	struct act *acts;            /* all that are not freed */
