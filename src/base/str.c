@@ -1,8 +1,8 @@
 /*
  * str.c: numbers as text, and UTF-8 as RFC 3629 defines it. Any thread; no state.
  *
- * UTF-8 is asked of every string that comes in or goes out, so what is ASCII alone, as most of it is,
- * goes by eight bytes at a time.
+ * UTF-8 is asked of every string that comes in or goes out, so what is ASCII alone, as most of it
+ * is, goes by eight bytes at a time.
  */
 #include "base/str.h"
 

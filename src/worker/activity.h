@@ -17,8 +17,8 @@ void worker_activity_task(struct temporal_worker *worker,
 	const Workflowservice__PollActivityTaskQueueResponse *task, struct arena *arena,
 	const struct worker_slot *slot, bool eager);
 
-/* The same for an attempt of a local activity, which ends by worker_local_end; it holds the request.
- * With short_activities it does not run yet. NULL: no memory. */
+/* The same for an attempt of a local activity, which ends by worker_local_end; it holds the
+ * request. With short_activities it does not run yet. NULL: no memory. */
 struct act;
 struct local_request;
 struct worker_local;

@@ -46,7 +46,7 @@
 #define WORKER_POLL_END_MS 5000
 /* So many evictions may wait for the workflow thread to be woken by something else. */
 #define WORKER_QUIET_POSTS 16
-/* With workflow_threads OFF: so many steps at a time go to runs that have been worked on already. */
+/* With workflow_threads OFF: so many steps at a time go to runs that were worked on just now. */
 #define WORKER_TURN_AGAIN 128
 /* The text of an event. */
 #define WORKER_EVENT_TEXT_MAX 1024
