@@ -82,6 +82,18 @@
 	TEMPORAL_CONTRACT_0_(X_, TEMPORAL_DEFINES_NEXUS_OPERATION, \
 		TEMPORAL_OUT_(X_##_out, __VA_ARGS__), __VA_ARGS__)
 
+/*
+ * A Nexus service S for both sides: (S, "name on the wire", &operation, ...), with the contracts of
+ * its operations.
+ */
+#define TEMPORAL_NEXUS_SERVICE_CONTRACT(S_, name_, ...) \
+	_Static_assert(sizeof("" name_) > 1, #S_ ": the name is empty"); \
+	__attribute__((unused)) static const struct temporal_contract *const S_##_contracts_[] = { \
+		__VA_ARGS__, NULL \
+	}; \
+	__attribute__((unused)) static const struct temporal_nexus_contract S_ = { "" name_, \
+		S_##_contracts_ }
+
 /* How `struct T` travels, as a JSON object: (T, items...). A record cannot contain itself. */
 #define TEMPORAL_RECORD(T_, ...) \
 	TEMPORAL_MEMBERS_(struct T_, T_##_record_members_, __VA_ARGS__); \

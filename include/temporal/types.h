@@ -125,6 +125,15 @@ struct temporal_contract {
 	size_t out_size;
 };
 
+/*
+ * A Nexus service: its name, and the contracts of its operations. Made by
+ * TEMPORAL_NEXUS_SERVICE_CONTRACT.
+ */
+struct temporal_nexus_contract {
+	const char *name; /* on the wire; callers give it in their options */
+	const struct temporal_contract *const *operations; /* NULL-terminated */
+};
+
 #include <temporal/contract.h>
 
 /* ---- failures ---- */
@@ -167,6 +176,13 @@ enum temporal_category {
 	TEMPORAL_CATEGORY_BENIGN, /* expected: counts in no metric of failures */
 };
 
+/* May a request to a Nexus handler that has failed be sent again? */
+enum temporal_handler_retry {
+	TEMPORAL_HANDLER_RETRY_DEFAULT, /* by the error's type */
+	TEMPORAL_HANDLER_RETRYABLE,
+	TEMPORAL_HANDLER_NON_RETRYABLE,
+};
+
 /*
  * A failure as the API has it; which fields mean something depends on `kind`. Strings are never
  * NULL in a failure that the library gives; in one that it is given, NULL is "".
@@ -191,6 +207,9 @@ struct temporal_failure {
 	int64_t scheduled_event_id; /* a child's: of the event that initiated it */
 	int64_t started_event_id;
 	enum temporal_retry_state retry_state;
+
+	/* NEXUS_HANDLER; non_retryable is the same as NON_RETRYABLE */
+	enum temporal_handler_retry handler_retry;
 };
 
 /* ---- policies ---- */

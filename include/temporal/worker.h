@@ -1,5 +1,6 @@
 /*
- * worker.h: a worker polls a task queue and runs the workflows and activities that it is given.
+ * worker.h: a worker polls a task queue and runs the workflows, activities and Nexus operations
+ * that it is given.
  *
  *	struct temporal_worker *worker = temporal_worker_new(client, &err,
  *		.task_queue = "orders",
@@ -18,6 +19,7 @@
 
 #include <temporal/activity.h>
 #include <temporal/client.h>
+#include <temporal/nexus.h>
 #include <temporal/tuner.h>
 #include <temporal/types.h>
 #include <temporal/workflow.h>
@@ -50,6 +52,14 @@ enum temporal_worker_event_kind {
 	TEMPORAL_EVENT_ACTIVITY_FAILED,
 	TEMPORAL_EVENT_ACTIVITY_CANCELED,
 	TEMPORAL_EVENT_ACTIVITY_LEFT_OPEN, /* somebody else will complete it: act_complete_later */
+	TEMPORAL_EVENT_NEXUS_TASK_RECEIVED,
+	TEMPORAL_EVENT_NEXUS_OPERATION_COMPLETED, /* its handler has returned and its answer is
+						     about to be sent, as below */
+	TEMPORAL_EVENT_NEXUS_OPERATION_STARTED,   /* it goes on elsewhere; `text` is its token */
+	TEMPORAL_EVENT_NEXUS_OPERATION_FAILED,
+	TEMPORAL_EVENT_NEXUS_OPERATION_CANCELED,
+	TEMPORAL_EVENT_NEXUS_CANCEL_DELIVERED, /* the one with the token `text` was asked to stop */
+	TEMPORAL_EVENT_NEXUS_TASK_FAILED, /* the handler could not do it, or not in time: `text` */
 };
 
 /* All that is not known or does not apply is "" or 0. Valid during the callback. */
@@ -62,6 +72,7 @@ struct temporal_worker_event {
 	bool first_task;  /* WORKFLOW_TASK_RECEIVED: the run's history begins with this task */
 	const char *text; /* COMPLETED: the result, a string without its quotes, anything else as it
 			     travels, cut at 1 KiB; FAILED: the message */
+	const char *nexus_service, *nexus_operation;
 };
 
 /* One line of the worker's log, or of workflow code's (then the workflow's names are set). Valid
@@ -187,6 +198,11 @@ struct temporal_worker_opts {
 	   just scheduled. */
 	int32_t max_concurrent_eager_activities; /* no limit */
 	double max_local_activities_per_second;  /* attempts that are started; no limit */
+	/* Services whose Nexus operations are handled; NULL-terminated. At most one without a name:
+	   the dynamic one. */
+	const struct temporal_nexus_service *const *nexus_services;
+	int32_t max_concurrent_nexus_tasks; /* 100 */
+	int32_t nexus_task_pollers;         /* 5 */
 };
 
 /*

@@ -129,6 +129,10 @@ static void read_nexus_handler(
 	out->kind = TEMPORAL_FAILURE_NEXUS_HANDLER;
 	out->type = info->type;
 	out->non_retryable = info->retry_behavior == FAILURE_NEXUS_NON_RETRYABLE;
+	if (info->retry_behavior == FAILURE_NEXUS_RETRYABLE)
+		out->handler_retry = TEMPORAL_HANDLER_RETRYABLE;
+	else if (out->non_retryable)
+		out->handler_retry = TEMPORAL_HANDLER_NON_RETRYABLE;
 }
 
 /*

@@ -282,8 +282,10 @@ static bool write_nexus_handler(
 	out->failure_info_case = FAILURE__FAILURE__FAILURE_INFO_NEXUS_HANDLER_FAILURE_INFO;
 	out->nexus_handler_failure_info = info;
 	info->type = text_out(arena, in->type, &ok);
-	if (in->non_retryable)
+	if (in->non_retryable || in->handler_retry == TEMPORAL_HANDLER_NON_RETRYABLE)
 		info->retry_behavior = FAILURE_NEXUS_NON_RETRYABLE;
+	else if (in->handler_retry == TEMPORAL_HANDLER_RETRYABLE)
+		info->retry_behavior = FAILURE_NEXUS_RETRYABLE;
 	return ok;
 }
 

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "convert/convert.h"
 #include "proto/codec.h"
+#include "worker/thread.h"
 #include "worker/worker.h"
 
 const struct act_info *act_info(const struct act *act)
@@ -66,18 +67,9 @@ bool act_cancelled(const struct act *act)
 
 bool act_wait(struct act *act, int64_t timeout_ms)
 {
-	struct timespec until;
+	const struct timespec until = worker_time_in(timeout_ms);
 	int over = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	if (timeout_ms > 0) {
-		until.tv_sec += (time_t)(timeout_ms / 1000);
-		until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-		if (until.tv_nsec >= 1000000000) {
-			until.tv_sec++;
-			until.tv_nsec -= 1000000000;
-		}
-	}
 	pthread_mutex_lock(&act->lock);
 	while (act->reason == ACT_NOT_CANCELLED && over != ETIMEDOUT) {
 		if (timeout_ms < 0)

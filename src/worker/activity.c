@@ -24,6 +24,7 @@
 #include "worker/metrics.h"
 #include "worker/options.h"
 #include "worker/run.h"
+#include "worker/thread.h"
 #include "worker/worker.h"
 
 /* ---- the loop: the end ---- */
@@ -538,18 +539,12 @@ static bool info_fill(struct act *act)
 
 static bool sync_init(struct act *act)
 {
-	pthread_condattr_t monotonic;
-
 	if (pthread_mutex_init(&act->lock, NULL) != 0)
 		return false;
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	int failed = pthread_cond_init(&act->cancelled, &monotonic);
-
-	pthread_condattr_destroy(&monotonic);
-	if (failed)
-		pthread_mutex_destroy(&act->lock);
-	return failed == 0;
+	if (worker_condition_init(&act->cancelled))
+		return true;
+	pthread_mutex_destroy(&act->lock);
+	return false;
 }
 
 static struct act *act_new(struct temporal_worker *worker,

@@ -22,7 +22,8 @@ bool worker_events_wanted(const struct temporal_worker *worker)
 void worker_event(struct temporal_worker *worker, struct temporal_worker_event event)
 {
 	const char **texts[] = { &event.task_queue, &event.workflow_type, &event.workflow_id,
-		&event.run_id, &event.activity_type, &event.activity_id, &event.text };
+		&event.run_id, &event.activity_type, &event.activity_id, &event.text,
+		&event.nexus_service, &event.nexus_operation };
 
 	if (!worker_events_wanted(worker))
 		return;

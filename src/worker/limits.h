@@ -9,6 +9,7 @@
 #define WORKER_WORKFLOW_TASKS       100
 #define WORKER_ACTIVITIES           100
 #define WORKER_LOCAL_ACTIVITIES     100
+#define WORKER_NEXUS_TASKS          100
 #define WORKER_RESOURCE_SLOTS       10000
 #define WORKER_RAMP_MS              50
 #define WORKER_POLLERS              5

@@ -88,6 +88,14 @@ HISTOGRAM(local_activity_execution_latency, "How long attempts of local activiti
 HISTOGRAM(local_activity_succeed_endtoend_latency,
 	"From a local activity's schedule to its success.", client_metrics_bounds,
 	CLIENT_METRICS_BOUNDS);
+COUNTER(nexus_poll_no_task, "Polls for Nexus tasks that brought none.");
+HISTOGRAM(nexus_task_schedule_to_start_latency, "How long Nexus tasks were queued.",
+	client_metrics_bounds, CLIENT_METRICS_BOUNDS);
+HISTOGRAM(nexus_task_execution_latency, "How long handlers of Nexus tasks ran.",
+	client_metrics_bounds, CLIENT_METRICS_BOUNDS);
+HISTOGRAM(nexus_task_endtoend_latency, "From a Nexus task's schedule to its answer.",
+	client_metrics_bounds, CLIENT_METRICS_BOUNDS);
+COUNTER(nexus_task_execution_failed, "Nexus tasks that failed.");
 
 /* Which labels a series has besides namespace, task queue, and one of its own. */
 enum group {
@@ -95,6 +103,7 @@ enum group {
 	GROUP_WORKFLOW, /* workflow_type */
 	GROUP_ACTIVITY, /* activity_type, workflow_type */
 	GROUP_LOCAL,    /* the same */
+	GROUP_NEXUS,    /* failure_reason */
 };
 
 enum series {
@@ -102,12 +111,15 @@ enum series {
 	POLLERS_WORKFLOW,
 	POLLERS_STICKY,
 	POLLERS_ACTIVITY,
+	POLLERS_NEXUS,
 	AVAILABLE_WORKFLOW,
 	AVAILABLE_ACTIVITY,
 	AVAILABLE_LOCAL,
+	AVAILABLE_NEXUS,
 	USED_WORKFLOW,
 	USED_ACTIVITY,
 	USED_LOCAL,
+	USED_NEXUS,
 	CACHE_SIZE,
 	CACHE_MISSES,
 	EVICTIONS,
@@ -136,6 +148,11 @@ enum series {
 	LOCALS_FAILED,
 	LOCAL_RUN,
 	LOCAL_ALL,
+	NEXUS_POLLS_EMPTY,
+	NEXUS_QUEUED,
+	NEXUS_RUN,
+	NEXUS_ALL,
+	NEXUS_FAILED,
 	SERIES,
 };
 
@@ -149,18 +166,22 @@ static const struct {
 	[POLLERS_STICKY] = { &num_pollers, GROUP_WORKER,
 		{ "poller_type", "sticky_workflow_task" } },
 	[POLLERS_ACTIVITY] = { &num_pollers, GROUP_WORKER, { "poller_type", "activity_task" } },
+	[POLLERS_NEXUS] = { &num_pollers, GROUP_WORKER, { "poller_type", "nexus_task" } },
 	[AVAILABLE_WORKFLOW] = { &worker_task_slots_available, GROUP_WORKER,
 		{ "worker_type", "WorkflowWorker" } },
 	[AVAILABLE_ACTIVITY] = { &worker_task_slots_available, GROUP_WORKER,
 		{ "worker_type", "ActivityWorker" } },
 	[AVAILABLE_LOCAL] = { &worker_task_slots_available, GROUP_WORKER,
 		{ "worker_type", "LocalActivityWorker" } },
+	[AVAILABLE_NEXUS] = { &worker_task_slots_available, GROUP_WORKER,
+		{ "worker_type", "NexusWorker" } },
 	[USED_WORKFLOW] = { &worker_task_slots_used, GROUP_WORKER,
 		{ "worker_type", "WorkflowWorker" } },
 	[USED_ACTIVITY] = { &worker_task_slots_used, GROUP_WORKER,
 		{ "worker_type", "ActivityWorker" } },
 	[USED_LOCAL] = { &worker_task_slots_used, GROUP_WORKER,
 		{ "worker_type", "LocalActivityWorker" } },
+	[USED_NEXUS] = { &worker_task_slots_used, GROUP_WORKER, { "worker_type", "NexusWorker" } },
 	[CACHE_SIZE] = { &sticky_cache_size, GROUP_WORKER, { NULL, NULL } },
 	[CACHE_MISSES] = { &sticky_cache_miss, GROUP_WORKER, { NULL, NULL } },
 	[EVICTIONS] = { &sticky_cache_total_forced_eviction, GROUP_WORKER, { NULL, NULL } },
@@ -192,6 +213,11 @@ static const struct {
 	[LOCALS_FAILED] = { &local_activity_execution_failed, GROUP_LOCAL, { NULL, NULL } },
 	[LOCAL_RUN] = { &local_activity_execution_latency, GROUP_LOCAL, { NULL, NULL } },
 	[LOCAL_ALL] = { &local_activity_succeed_endtoend_latency, GROUP_LOCAL, { NULL, NULL } },
+	[NEXUS_POLLS_EMPTY] = { &nexus_poll_no_task, GROUP_WORKER, { NULL, NULL } },
+	[NEXUS_QUEUED] = { &nexus_task_schedule_to_start_latency, GROUP_WORKER, { NULL, NULL } },
+	[NEXUS_RUN] = { &nexus_task_execution_latency, GROUP_WORKER, { NULL, NULL } },
+	[NEXUS_ALL] = { &nexus_task_endtoend_latency, GROUP_WORKER, { NULL, NULL } },
+	[NEXUS_FAILED] = { &nexus_task_execution_failed, GROUP_NEXUS, { NULL, NULL } },
 };
 
 /* ---- sets ---- */
@@ -227,11 +253,12 @@ static void set_free(struct worker_metrics_set *set)
 static void look_up(const struct worker_metrics *metrics, struct worker_metrics_set *set)
 {
 	const struct temporal_worker *worker = metrics->worker;
+	bool of_workflow = set->group != GROUP_WORKER && set->group != GROUP_NEXUS;
 	struct temporal_metric_label labels[] = { { "namespace", worker->namespace_ },
 		{ "task_queue", worker->opts.task_queue },
-		{ "activity_type", set->group >= GROUP_ACTIVITY ? set->activity : NULL },
-		{ "workflow_type", set->group != GROUP_WORKER ? set->workflow : NULL },
-		{ NULL, NULL } };
+		{ set->group == GROUP_NEXUS ? "failure_reason" : "activity_type",
+			set->group >= GROUP_ACTIVITY ? set->activity : NULL },
+		{ "workflow_type", of_workflow ? set->workflow : NULL }, { NULL, NULL } };
 
 	for (int i = 0; i < SERIES; i++) {
 		if (all[i].group != set->group)
@@ -451,6 +478,8 @@ void worker_metrics_levels_(struct temporal_worker *worker)
 	set_slots(own, AVAILABLE_ACTIVITY, USED_ACTIVITY, &worker->activity_slots,
 		pollers->activities);
 	set_slots(own, AVAILABLE_LOCAL, USED_LOCAL, &worker->local_slots, 0);
+	metrics_set(own->series[POLLERS_NEXUS], pollers->nexus);
+	set_slots(own, AVAILABLE_NEXUS, USED_NEXUS, &worker->nexus_slots, pollers->nexus);
 	metrics_set(own->series[CACHE_SIZE], (int64_t)worker->cache.count);
 	if (worker->phase != WORKER_RUNNING)
 		atomic_store_explicit(&worker->metrics->probe.ready, false, memory_order_relaxed);
@@ -605,4 +634,32 @@ void worker_metrics_attempt_ends_(struct act *act, const struct temporal_failure
 	else if (failure && failure->kind != TEMPORAL_FAILURE_CANCELLED &&
 		 failure->category != TEMPORAL_CATEGORY_BENIGN)
 		add(act->metrics, ACTIVITIES_FAILED);
+}
+
+/* ---- Nexus tasks ---- */
+
+void worker_metrics_nexus_poll_empty_(struct temporal_worker *worker)
+{
+	add(worker->metrics->own, NEXUS_POLLS_EMPTY);
+}
+
+void worker_metrics_nexus_begins_(struct nexus *nexus)
+{
+	observe_between(nexus->worker->metrics->own, NEXUS_QUEUED, nexus->info.scheduled_time_ns,
+		real_time_ns());
+}
+
+void worker_metrics_nexus_answered_(struct nexus *nexus)
+{
+	observe_between(nexus->worker->metrics->own, NEXUS_ALL, nexus->info.scheduled_time_ns,
+		real_time_ns());
+}
+
+void worker_metrics_nexus_ends_(struct nexus *nexus)
+{
+	struct worker_metrics *metrics = nexus->worker->metrics;
+
+	observe(metrics->own, NEXUS_RUN, nexus->execution_ns);
+	if (nexus->reason)
+		add(set_of(metrics, GROUP_NEXUS, nexus->reason, ""), NEXUS_FAILED);
 }

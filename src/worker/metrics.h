@@ -7,6 +7,7 @@
 
 #include "base/metrics.h"
 #include "worker/act.h"
+#include "worker/nexus.h"
 #include "worker/run.h"
 #include "worker/worker.h"
 
@@ -31,6 +32,10 @@ void worker_metrics_evicted_(struct temporal_worker *worker);
 void worker_metrics_activation_(struct worker_run *run, const struct activation *activation);
 void worker_metrics_attempt_begins_(struct act *act);
 void worker_metrics_attempt_ends_(struct act *act, const struct temporal_failure *failure);
+void worker_metrics_nexus_poll_empty_(struct temporal_worker *worker);
+void worker_metrics_nexus_begins_(struct nexus *nexus);
+void worker_metrics_nexus_answered_(struct nexus *nexus);
+void worker_metrics_nexus_ends_(struct nexus *nexus);
 
 /* Loop: slots, polls or the cache may have changed. */
 static inline void worker_metrics_levels(struct temporal_worker *worker)
@@ -103,6 +108,32 @@ static inline void worker_metrics_attempt_begins(struct act *act)
 {
 	if (act->worker->metrics)
 		worker_metrics_attempt_begins_(act);
+}
+
+/* Loop: a poll for Nexus tasks brought none. */
+static inline void worker_metrics_nexus_poll_empty(struct temporal_worker *worker)
+{
+	if (worker->metrics)
+		worker_metrics_nexus_poll_empty_(worker);
+}
+
+/* Loop: a Nexus task has come; the server has taken its answer; it is done with. */
+static inline void worker_metrics_nexus_begins(struct nexus *nexus)
+{
+	if (nexus->worker->metrics)
+		worker_metrics_nexus_begins_(nexus);
+}
+
+static inline void worker_metrics_nexus_answered(struct nexus *nexus)
+{
+	if (nexus->worker->metrics)
+		worker_metrics_nexus_answered_(nexus);
+}
+
+static inline void worker_metrics_nexus_ends(struct nexus *nexus)
+{
+	if (nexus->worker->metrics)
+		worker_metrics_nexus_ends_(nexus);
 }
 
 /* The attempt's thread: its function has returned; what became of it. */

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "worker/limits.h"
+#include "worker/nexus.h"
 #include "worker/registration.h"
 #include "worker/tuner.h"
 
@@ -47,8 +48,10 @@ static const struct number numbers[] = {
 	NUMBER(max_concurrent_activities, INT32, false, WORKER_ACTIVITIES, 1, WORKER_TASKS_MAX),
 	NUMBER(max_concurrent_local_activities, INT32, false, WORKER_LOCAL_ACTIVITIES, 1,
 		WORKER_TASKS_MAX),
+	NUMBER(max_concurrent_nexus_tasks, INT32, false, WORKER_NEXUS_TASKS, 1, WORKER_TASKS_MAX),
 	NUMBER(workflow_task_pollers, INT32, false, WORKER_POLLERS, 1, WORKER_POLLERS_MAX),
 	NUMBER(activity_task_pollers, INT32, false, WORKER_POLLERS, 1, WORKER_POLLERS_MAX),
+	NUMBER(nexus_task_pollers, INT32, false, WORKER_POLLERS, 1, WORKER_POLLERS_MAX),
 	NUMBER(nonsticky_to_sticky_poll_ratio, DOUBLE, true, WORKER_POLL_RATIO, 0, 1),
 	NUMBER(sticky_schedule_to_start_timeout_ms, INT64, false, WORKER_STICKY_TIMEOUT_MS, 1,
 		MS_MAX),
@@ -220,12 +223,13 @@ static enum temporal_code copy_definitions(
 	struct temporal_worker_opts *opts, struct arena *arena, struct temporal_error *err)
 {
 	size_t n_workflows = list_length(opts->workflows),
-	       n_activities = list_length(opts->activities);
+	       n_activities = list_length(opts->activities),
+	       n_services = list_length(opts->nexus_services);
 
-	if (n_workflows + n_activities == 0)
+	if (n_workflows + n_activities + n_services == 0)
 		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
-			"worker: neither .workflows nor .activities: nothing to do");
-	if (n_workflows == 0 && opts->no_remote_activities)
+			"worker: no .workflows, .activities or .nexus_services: nothing to do");
+	if (n_workflows + n_services == 0 && opts->no_remote_activities)
 		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
 			"worker: no .workflows, and .no_remote_activities: nothing to do");
 	enum temporal_code code =
@@ -280,6 +284,8 @@ enum temporal_code worker_options_complete(struct temporal_worker_opts *opts,
 
 	if (code == TEMPORAL_OK)
 		code = copy_definitions(opts, arena, err);
+	if (code == TEMPORAL_OK)
+		code = worker_nexus_options(opts, arena, err);
 	for (size_t i = 0; code == TEMPORAL_OK && i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		code = number_complete(&numbers[i], opts, err);
 	if (code == TEMPORAL_OK)

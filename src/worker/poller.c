@@ -17,6 +17,7 @@
 #include "worker/activity.h"
 #include "worker/event.h"
 #include "worker/metrics.h"
+#include "worker/nexus.h"
 #include "worker/run.h"
 #include "worker/worker.h"
 
@@ -93,6 +94,24 @@ static const Workflowservice__PollActivityTaskQueueRequest *activity_request(
 	return request;
 }
 
+static const Workflowservice__PollNexusTaskQueueRequest *nexus_request(
+	struct temporal_worker *worker)
+{
+	Workflowservice__PollNexusTaskQueueRequest *request =
+		arena_alloc(&worker->arena, sizeof(*request));
+
+	if (!request)
+		return NULL;
+	*request = (Workflowservice__PollNexusTaskQueueRequest)
+		WORKFLOWSERVICE__POLL_NEXUS_TASK_QUEUE_REQUEST__INIT;
+	request->namespace_ = worker->namespace_;
+	request->identity = worker->opts.identity;
+	request->worker_instance_key = worker->instance_key;
+	request->task_queue = task_queue(worker, false);
+	request->deployment_options = worker->version;
+	return request->task_queue ? request : NULL;
+}
+
 static bool requests_init(struct temporal_worker *worker, bool sticky)
 {
 	struct worker_poll_request *requests = worker->pollers.requests;
@@ -103,6 +122,8 @@ static bool requests_init(struct temporal_worker *worker, bool sticky)
 	requests[WORKER_POLL_STICKY].message = workflow_request(worker, sticky);
 	requests[WORKER_POLL_ACTIVITIES].method = &rpc_workflow_poll_activity_task_queue;
 	requests[WORKER_POLL_ACTIVITIES].message = activity_request(worker);
+	requests[WORKER_POLL_NEXUS].method = &rpc_workflow_poll_nexus_task_queue;
+	requests[WORKER_POLL_NEXUS].message = nexus_request(worker);
 	for (int i = 0; i < WORKER_POLL_KINDS; i++) {
 		if (!requests[i].message || rpc_encode(&worker->arena, requests[i].message,
 						    &requests[i].encoded, NULL) != TEMPORAL_OK)
@@ -122,9 +143,11 @@ enum temporal_code worker_pollers_init(struct temporal_worker *worker, struct te
 			opts->nonsticky_to_sticky_poll_ratio, sticky);
 	if (opts->activities[0] && !opts->no_remote_activities)
 		pollers->activities_wanted = (unsigned)opts->activity_task_pollers;
+	if (opts->nexus_services[0])
+		pollers->nexus_wanted = (unsigned)opts->nexus_task_pollers;
 	worker_rate_init(&pollers->rate, opts->max_activities_per_second);
 	pollers->n_polls = pollers->balance.wanted[0] + pollers->balance.wanted[1] +
-			   pollers->activities_wanted;
+			   pollers->activities_wanted + pollers->nexus_wanted;
 	pollers->polls = mem_zalloc(pollers->n_polls * sizeof(pollers->polls[0]));
 	if (!pollers->polls || !requests_init(worker, sticky))
 		return error_no_memory(err, "worker: its polls");
@@ -144,6 +167,8 @@ void worker_pollers_finish(struct worker_pollers *pollers)
 
 static struct worker_slots *slots_of(struct worker_poll *poll)
 {
+	if (poll->kind == WORKER_POLL_NEXUS)
+		return &poll->worker->nexus_slots;
 	return poll->kind == WORKER_POLL_ACTIVITIES ? &poll->worker->activity_slots
 						    : &poll->worker->workflow_slots;
 }
@@ -157,6 +182,8 @@ static unsigned *active_of(struct worker_poll *poll)
 		return &pollers->balance.active[WORKER_QUEUE_NORMAL];
 	case WORKER_POLL_STICKY:
 		return &pollers->balance.active[WORKER_QUEUE_STICKY];
+	case WORKER_POLL_NEXUS:
+		return &pollers->nexus;
 	case WORKER_POLL_ACTIVITIES:
 		break;
 	}
@@ -211,6 +238,18 @@ static void activity_task(struct worker_poll *poll, struct rpc_reply *reply)
 	worker_activity_task(poll->worker, response, &reply->arena, &poll->slot, false);
 }
 
+static void nexus_task(struct worker_poll *poll, struct rpc_reply *reply)
+{
+	const Workflowservice__PollNexusTaskQueueResponse *response = reply->message;
+
+	if (response->task_token.len == 0) {
+		worker_metrics_nexus_poll_empty(poll->worker);
+		give_back(poll);
+		return;
+	}
+	worker_nexus_task(poll->worker, response, &reply->arena, &poll->slot);
+}
+
 static void poll_done(struct rpc_call *call, struct rpc_reply *reply, void *user)
 {
 	struct worker_poll *poll = user;
@@ -223,6 +262,8 @@ static void poll_done(struct rpc_call *call, struct rpc_reply *reply, void *user
 		failed(poll, &reply->error);
 	else if (poll->kind == WORKER_POLL_ACTIVITIES)
 		activity_task(poll, reply);
+	else if (poll->kind == WORKER_POLL_NEXUS)
+		nexus_task(poll, reply);
 	else
 		workflow_task(poll, reply);
 	arena_finish(&reply->arena); /* whoever wanted it has moved it out */
@@ -301,6 +342,11 @@ static void poll_more(struct temporal_worker *worker)
 			queue == WORKER_QUEUE_STICKY ? WORKER_POLL_STICKY : WORKER_POLL_WORKFLOWS);
 	while (activity_may_start(worker)) {
 		if (!start(worker, WORKER_POLL_ACTIVITIES))
+			break;
+	}
+	while (worker->pollers.nexus < worker->pollers.nexus_wanted &&
+		worker_slots_free(&worker->nexus_slots) > 0) {
+		if (!start(worker, WORKER_POLL_NEXUS))
 			break;
 	}
 }

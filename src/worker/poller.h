@@ -1,5 +1,5 @@
 /*
- * poller.h: the long polls for workflow and activity tasks. The loop's thread.
+ * poller.h: the long polls for workflow, activity and Nexus tasks. The loop's thread.
  */
 #ifndef WORKER_POLLER_H
 #define WORKER_POLLER_H
@@ -16,9 +16,10 @@ struct temporal_worker;
 enum worker_poll_kind {
 	WORKER_POLL_WORKFLOWS,
 	WORKER_POLL_STICKY,
-	WORKER_POLL_ACTIVITIES
+	WORKER_POLL_ACTIVITIES,
+	WORKER_POLL_NEXUS
 };
-#define WORKER_POLL_KINDS 3
+#define WORKER_POLL_KINDS 4
 
 /* What a kind of poll sends: always the same, so encoded once; in the worker's arena. */
 struct worker_poll_request {
@@ -42,6 +43,7 @@ struct worker_pollers {
 	size_t n_polls;
 	unsigned active; /* polls that wait at the server */
 	unsigned activities, activities_wanted;
+	unsigned nexus, nexus_wanted;
 	struct worker_balance balance;
 	struct worker_rate rate;
 	struct rpc_timer again; /* when a poll has to wait for the rate, or for memory */

@@ -59,6 +59,15 @@ void worker_clients_finish(struct temporal_worker *worker)
 	}
 }
 
+struct temporal_client *worker_newest_client(struct temporal_worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	struct temporal_client *client = worker->clients ? worker->clients->client : worker->client;
+
+	pthread_mutex_unlock(&worker->lock);
+	return client;
+}
+
 void worker_client_posted(struct rpc_task *task)
 {
 	struct temporal_worker *worker =

@@ -12,6 +12,7 @@
 #include "worker/activity.h"
 #include "worker/event.h"
 #include "worker/limits.h"
+#include "worker/nexus.h"
 #include "worker/worker.h"
 
 #include <temporal/api/namespace/v1/message.pb-c.h>
@@ -34,8 +35,7 @@ static void told(struct rpc_call *call, struct rpc_reply *reply, void *user)
 
 static void tell_server(struct temporal_worker *worker)
 {
-	Enums__TaskQueueType types[] = { ENUMS__TASK_QUEUE_TYPE__TASK_QUEUE_TYPE_WORKFLOW,
-		ENUMS__TASK_QUEUE_TYPE__TASK_QUEUE_TYPE_ACTIVITY };
+	Enums__TaskQueueType types[3];
 	Workflowservice__ShutdownWorkerRequest message =
 		WORKFLOWSERVICE__SHUTDOWN_WORKER_REQUEST__INIT;
 	struct rpc_request request = {
@@ -52,9 +52,15 @@ static void tell_server(struct temporal_worker *worker)
 	message.task_queue = worker->opts.task_queue;
 	message.worker_instance_key = worker->instance_key;
 	message.reason = "graceful shutdown";
-	message.task_queue_types = worker->opts.workflows[0] ? types : types + 1;
-	message.n_task_queue_types = (worker->opts.workflows[0] != NULL) +
-				     (size_t)(worker->pollers.activities_wanted > 0);
+	message.task_queue_types = types;
+	if (worker->opts.workflows[0])
+		types[message.n_task_queue_types++] =
+			ENUMS__TASK_QUEUE_TYPE__TASK_QUEUE_TYPE_WORKFLOW;
+	if (worker->pollers.activities_wanted > 0)
+		types[message.n_task_queue_types++] =
+			ENUMS__TASK_QUEUE_TYPE__TASK_QUEUE_TYPE_ACTIVITY;
+	if (worker->pollers.nexus_wanted > 0)
+		types[message.n_task_queue_types++] = ENUMS__TASK_QUEUE_TYPE__TASK_QUEUE_TYPE_NEXUS;
 	if (rpc_start(worker->channel, &request, NULL))
 		worker->open_calls++;
 }
@@ -66,6 +72,7 @@ static void grace_over(struct rpc_timer *timer)
 
 	worker->cancels_activities = true;
 	worker_activities_cancel(worker);
+	worker_nexus_cancel_all(worker);
 }
 
 static void polls_overdue(struct rpc_timer *timer)

@@ -90,3 +90,31 @@ bool worker_thread_start(
 		mem_free(start);
 	return failed == 0;
 }
+
+bool worker_condition_init(pthread_cond_t *condition)
+{
+	pthread_condattr_t monotonic;
+
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	int failed = pthread_cond_init(condition, &monotonic);
+
+	pthread_condattr_destroy(&monotonic);
+	return failed == 0;
+}
+
+struct timespec worker_time_in(int64_t ms)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	if (ms <= 0)
+		return at;
+	at.tv_sec += (time_t)(ms / 1000);
+	at.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (at.tv_nsec >= 1000000000) {
+		at.tv_sec++;
+		at.tv_nsec -= 1000000000;
+	}
+	return at;
+}

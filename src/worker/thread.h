@@ -8,11 +8,18 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <time.h>
 
 /* false: there are no more threads. `name` has at most 15 bytes and is a constant; `stack_size` 0
  * is the system's. */
 bool worker_thread_start(pthread_t *thread, const char *name, size_t stack_size,
 	void *(*run)(void *arg), void *arg) __attribute__((warn_unused_result));
+
+/* A condition whose timed waits go by the monotonic clock, and a time on it so many ms from now
+ * (none or negative: now). */
+bool worker_condition_init(pthread_cond_t *condition) __attribute__((warn_unused_result));
+struct timespec worker_time_in(int64_t ms);
 
 /* Is the caller a thread that worker_thread_start has made? It must not wait for a worker. */
 bool worker_thread_is_ours(void);

@@ -138,7 +138,8 @@ static enum temporal_code check_alone(
 	const struct temporal_worker_opts *given, struct temporal_error *err)
 {
 	if (given->max_concurrent_workflow_tasks == 0 && given->max_concurrent_activities == 0 &&
-		given->max_concurrent_local_activities == 0)
+		given->max_concurrent_local_activities == 0 &&
+		given->max_concurrent_nexus_tasks == 0)
 		return TEMPORAL_OK;
 	return error_set(err, TEMPORAL_INVALID_ARGUMENT,
 		"worker: .tuner and .max_concurrent_*: expected one of them");
@@ -200,11 +201,13 @@ bool worker_tuner_init(struct temporal_worker *worker)
 	worker->workflow_slots.max = (unsigned)opts->max_concurrent_workflow_tasks;
 	worker->activity_slots.max = (unsigned)opts->max_concurrent_activities;
 	worker->local_slots.max = (unsigned)opts->max_concurrent_local_activities;
+	worker->nexus_slots.max = (unsigned)opts->max_concurrent_nexus_tasks;
 	worker_rate_init(&worker->local_rate, opts->max_local_activities_per_second);
 	if (!opts->tuner)
 		return true;
 	worker_resources_init(&worker->resources, &opts->tuner->resources);
 	return supply(worker, &worker->workflow_slots, TEMPORAL_SLOT_WORKFLOW) &&
 	       supply(worker, &worker->activity_slots, TEMPORAL_SLOT_ACTIVITY) &&
-	       supply(worker, &worker->local_slots, TEMPORAL_SLOT_LOCAL_ACTIVITY);
+	       supply(worker, &worker->local_slots, TEMPORAL_SLOT_LOCAL_ACTIVITY) &&
+	       supply(worker, &worker->nexus_slots, TEMPORAL_SLOT_NEXUS);
 }

@@ -51,7 +51,7 @@ static bool is_drained(struct temporal_worker *worker)
 {
 	return worker->workflow_slots.used == 0 && worker->activity_slots.used == 0 &&
 	       !worker->acts && worker->open_calls == 0 && worker_suppliers_idle(worker) &&
-	       worker->local_slots.used == 0;
+	       worker->local_slots.used == 0 && worker->nexus_slots.used == 0;
 }
 
 /*

@@ -28,6 +28,7 @@
 #include "workflow/instance.h"
 
 struct act;
+struct nexus;
 struct worker_client;
 struct worker_metrics;
 
@@ -74,7 +75,7 @@ struct temporal_worker {
 	/* loop */
 	enum worker_phase phase;
 	struct worker_pollers pollers;
-	struct worker_slots workflow_slots, activity_slots, local_slots;
+	struct worker_slots workflow_slots, activity_slots, local_slots, nexus_slots;
 	struct worker_supplier *suppliers[TEMPORAL_SLOT_KINDS]; /* NULL: a fixed number */
 	struct worker_resources resources;                      /* of the suppliers */
 	unsigned n_eager;              /* activity slots that were taken for eager activities */
@@ -85,6 +86,7 @@ struct temporal_worker {
 	struct worker_cache cache;
 	unsigned open_calls;         /* of the worker itself: ShutdownWorker, DescribeNamespace */
 	struct act *acts;            /* all that are not freed */
+	struct nexus *nexus_tasks;   /* all that are not answered */
 	bool takes_pages;            /* the namespace takes answers in pages */
 	bool polls_end_alone;        /* the server ends the polls of a worker that shuts down */
 	bool cancels_activities;     /* the grace is over */
@@ -132,6 +134,8 @@ void worker_describe_namespace(struct temporal_worker *worker);
 
 /* replace.c, loop: takes the newest client. */
 void worker_client_posted(struct rpc_task *task);
+/* The client that it was given last; borrowed. Any thread. */
+struct temporal_client *worker_newest_client(struct temporal_worker *worker);
 /* Gives up all clients but the first; no call is on its way any more. */
 void worker_clients_finish(struct temporal_worker *worker);
 

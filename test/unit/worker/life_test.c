@@ -52,7 +52,7 @@ static void bad_options_are_refused(void **state)
 
 	assert_null(temporal_worker_new(client, &err, .task_queue = "q"));
 	assert_int_equal(err.code, TEMPORAL_INVALID_ARGUMENT);
-	assert_non_null(strstr(err.message, "neither .workflows nor .activities"));
+	assert_non_null(strstr(err.message, "no .workflows, .activities or .nexus_services"));
 }
 
 /* The nth allocation fails, for all n that there are; the sanitizer sees what is not given back. */

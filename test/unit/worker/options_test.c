@@ -232,7 +232,7 @@ static void what_is_missing_is_named(void **state)
 			       .workflows = WORKFLOWS(&order_workflow) },
 		"task_queue");
 	assert_refused((struct temporal_worker_opts){ .task_queue = "orders" },
-		"neither .workflows nor .activities");
+		"no .workflows, .activities or .nexus_services");
 	assert_refused((struct temporal_worker_opts){ .task_queue = "orders",
 			       .activities = ACTIVITIES(&charge_activity),
 			       .no_remote_activities = true },
