@@ -16,15 +16,23 @@ extern "C" {
  */
 struct act;
 
+/* Where an activity's code runs. */
+enum temporal_isolation {
+	TEMPORAL_ISOLATE_DEFAULT, /* as the worker's option says; of the worker: THREAD */
+	TEMPORAL_ISOLATE_THREAD,  /* on a thread of the worker */
+	TEMPORAL_ISOLATE_PROCESS, /* in a child process, whose death is a failure of the attempt */
+};
+
 /*
  * An activity that a worker can run: a contract and the function bound to it. `run` gets the
  * contract's struct X_in (NULL for one without arguments) and room for its X_out (not NULL, but
  * untouched for void); it returns NULL, or the failure of the attempt. It is called on a thread of
- * the worker's pool.
+ * the worker's pool, or on the main thread of a child process.
  */
 struct temporal_activity {
 	const struct temporal_contract *contract;
 	const struct temporal_failure *(*run)(struct act *act, const void *in, void *out);
+	enum temporal_isolation isolation;
 };
 
 #ifndef __cplusplus
@@ -36,9 +44,15 @@ struct temporal_activity {
  *	X_run(struct act *act, const struct X_in *in, X_out *out)
  *
  * Where X_out is void, the function has no `out`. TEMPORAL_ACTIVITY_0 is for contracts without
- * arguments (TEMPORAL_ACTIVITY_CONTRACT_0): their function has no `in`.
+ * arguments (TEMPORAL_ACTIVITY_CONTRACT_0): their function has no `in`. TEMPORAL_ISOLATED_ACTIVITY
+ * and its _0 define one that always runs in a child process (see temporal_isolate_main).
  */
-#define TEMPORAL_ACTIVITY(X_) \
+#define TEMPORAL_ACTIVITY(X_)            TEMPORAL_BIND_ACTIVITY_(X_, TEMPORAL_ISOLATE_DEFAULT)
+#define TEMPORAL_ACTIVITY_0(X_)          TEMPORAL_BIND_ACTIVITY_0_(X_, TEMPORAL_ISOLATE_DEFAULT)
+#define TEMPORAL_ISOLATED_ACTIVITY(X_)   TEMPORAL_BIND_ACTIVITY_(X_, TEMPORAL_ISOLATE_PROCESS)
+#define TEMPORAL_ISOLATED_ACTIVITY_0(X_) TEMPORAL_BIND_ACTIVITY_0_(X_, TEMPORAL_ISOLATE_PROCESS)
+
+#define TEMPORAL_BIND_ACTIVITY_(X_, isolation_) \
 	TEMPORAL_CHECK_CONTRACT_(X_, ACTIVITY, 1); \
 	typedef const struct temporal_failure *X_##_full_run_( \
 		struct act *, const struct X_##_in *, X_##_out *); \
@@ -46,14 +60,14 @@ struct temporal_activity {
 		struct act *, const struct X_##_in *); \
 	TEMPORAL_ACTIVITY_CHECK_(X_, "(struct act *, const struct " #X_ "_in *, " #X_ "_out *)", \
 		"(struct act *, const struct " #X_ "_in *)"); \
-	TEMPORAL_ACTIVITY_(X_, (act_, (const struct X_##_in *)in_, (X_##_out *)out_), \
+	TEMPORAL_ACTIVITY_(X_, isolation_, (act_, (const struct X_##_in *)in_, (X_##_out *)out_), \
 		(act_, (const struct X_##_in *)in_))
-#define TEMPORAL_ACTIVITY_0(X_) \
+#define TEMPORAL_BIND_ACTIVITY_0_(X_, isolation_) \
 	TEMPORAL_CHECK_CONTRACT_(X_, ACTIVITY, 0); \
 	typedef const struct temporal_failure *X_##_full_run_(struct act *, X_##_out *); \
 	typedef const struct temporal_failure *X_##_void_run_(struct act *); \
 	TEMPORAL_ACTIVITY_CHECK_(X_, "(struct act *, " #X_ "_out *)", "(struct act *)"); \
-	TEMPORAL_ACTIVITY_(X_, (act_, (X_##_out *)out_), (act_))
+	TEMPORAL_ACTIVITY_(X_, isolation_, (act_, (X_##_out *)out_), (act_))
 
 /*
  * The function has exactly the type that its contract asks for: with `out`, or without it where
@@ -67,7 +81,7 @@ struct temporal_activity {
 		", that returns const struct temporal_failure *")
 
 /* One of the two calls is of the function's type, the other is never evaluated. */
-#define TEMPORAL_ACTIVITY_(X_, full_args_, void_args_) \
+#define TEMPORAL_ACTIVITY_(X_, isolation_, full_args_, void_args_) \
 	static const struct temporal_failure *X_##_entry_( \
 		struct act *act_, const void *in_, void *out_) \
 	{ \
@@ -82,7 +96,7 @@ struct temporal_activity {
 					   : &X_##_run, default \
 					   : (X_##_full_run_ *)NULL) full_args_); \
 	} \
-	const struct temporal_activity X_##_activity = { &X_, X_##_entry_ }
+	const struct temporal_activity X_##_activity = { &X_, X_##_entry_, isolation_ }
 
 #endif /* not C++ */
 

@@ -203,6 +203,16 @@ struct temporal_worker_opts {
 	const struct temporal_nexus_service *const *nexus_services;
 	int32_t max_concurrent_nexus_tasks; /* 100 */
 	int32_t nexus_task_pollers;         /* 5 */
+	/* Where activities run whose definition does not say so. PROCESS, here or there: in child
+	   processes; needs temporal_isolate_main. */
+	enum temporal_isolation isolation; /* TEMPORAL_ISOLATE_THREAD */
+	int32_t max_isolated_processes;    /* at a time; as many as attempts may run */
+	/* A process is replaced after so many attempts (for code that leaks); never. */
+	int32_t isolated_attempts_per_process;
+	/* Between an isolated attempt's timeout or cancellation and its process being killed; OFF:
+	   it is never killed. */
+	int64_t isolated_kill_grace_ms; /* 5 s */
+	int64_t isolated_memory_limit;  /* bytes of data of each process (RLIMIT_DATA); none */
 };
 
 /*
@@ -272,9 +282,22 @@ TEMPORAL_API void temporal_worker_shutdown(struct temporal_worker *worker);
 TEMPORAL_API enum temporal_code temporal_worker_set_client(struct temporal_worker *worker,
 	struct temporal_client *client, struct temporal_error *err) TEMPORAL_MUST_USE;
 
-/* Gives the worker up; one that still runs is shut down and waited for. NULL is fine. Not on a
+*For programs whose workers run activities in child processes : to be called in main,
+	before any *thread is started,
+	and best as its first line : **int main(int argc, char **argv) *
+{
+	*temporal_isolate_main(argc, argv);
+	*... **Usually it returns at once.A worker with isolated activities executes its own program
+		 once more;
+	*there it does not return,
+		but forks the processes in which activities run.So what main does *
+			before this line is done in those processes too,
+		what comes after it is not .*/
+			TEMPORAL_API void temporal_isolate_main(int argc, char **argv);
+
+	/* Gives the worker up; one that still runs is shut down and waited for. NULL is fine. Not on a
  * thread of the worker. */
-TEMPORAL_API void temporal_worker_unref(struct temporal_worker *worker);
+	TEMPORAL_API void temporal_worker_unref(struct temporal_worker * worker);
 
 #ifdef __cplusplus
 }

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "convert/convert.h"
 #include "proto/codec.h"
+#include "worker/isolate_child.h"
 #include "worker/thread.h"
 #include "worker/worker.h"
 
@@ -53,6 +54,8 @@ static pthread_mutex_t *lock_of(const struct act *act)
 
 enum act_cancel_reason act_cancel_reason(const struct act *act)
 {
+	if (act->inside)
+		return isolate_link_reason(act->inside);
 	pthread_mutex_lock(lock_of(act));
 	enum act_cancel_reason reason = act->reason;
 
@@ -70,6 +73,8 @@ bool act_wait(struct act *act, int64_t timeout_ms)
 	const struct timespec until = worker_time_in(timeout_ms);
 	int over = 0;
 
+	if (act->inside)
+		return isolate_link_wait(act->inside, timeout_ms);
 	pthread_mutex_lock(&act->lock);
 	while (act->reason == ACT_NOT_CANCELLED && over != ETIMEDOUT) {
 		if (timeout_ms < 0)
@@ -111,6 +116,10 @@ static Common__Payloads *details_message(struct act *act, const struct temporal_
 /* There is a new heartbeat; with the lock held. */
 static void beat(struct act *act, Common__Payloads *details)
 {
+	if (act->inside) {
+		isolate_link_beat(act->inside, details);
+		return;
+	}
 	act->beat_details = details;
 	act->beat_new = true;
 	act->beat_made_ns = rpc_now_ns();
@@ -124,6 +133,16 @@ void act_heartbeat_payloads(struct act *act, const struct temporal_payloads *det
 {
 	pthread_mutex_lock(&act->lock);
 	beat(act, details_message(act, details));
+	pthread_mutex_unlock(&act->lock);
+}
+
+void worker_act_heartbeat_encoded(struct act *act, const void *details, size_t size)
+{
+	pthread_mutex_lock(&act->lock);
+	arena_finish(&act->beat_arena);
+	beat(act, size ? proto_decode(&act->beat_arena, &common__payloads__descriptor, details,
+				 size, NULL, NULL)
+		       : NULL);
 	pthread_mutex_unlock(&act->lock);
 }
 

@@ -14,6 +14,8 @@
 #include "worker/pool.h"
 #include "worker/supplier.h"
 
+struct isolate_link;
+struct isolate_process;
 struct temporal_worker;
 struct worker_local;
 struct worker_metrics_set;
@@ -33,8 +35,10 @@ struct act {
 	struct act_info info;
 	struct temporal_payloads last_details; /* of the attempt before */
 	int64_t beat_interval_ns;
-	bool plenty; /* slots were when it began: nobody waits for this one */
-	bool eager;  /* it came with the answer to a workflow task */
+	bool plenty;                       /* slots were when it began: nobody waits for this one */
+	bool eager;                        /* it came with the answer to a workflow task */
+	bool isolated;                     /* it is run in a child process */
+	const struct isolate_link *inside; /* this is that process; NULL: it is the worker */
 	const struct worker_metrics_set *metrics; /* NULL: nothing is counted */
 	int64_t received_ns;                      /* when it came, if it is counted */
 
@@ -58,7 +62,8 @@ struct act {
 	struct worker_slot slot;
 	struct rpc_timer beat_timer;
 	struct rpc_timer timeout_timer;
-	struct rpc_call *beat_call; /* NULL: none is on its way */
+	struct rpc_timer kill_timer; /* isolated: the grace after its cancellation */
+	struct rpc_call *beat_call;  /* NULL: none is on its way */
 	struct rpc_task beat_task, end_task;
 	struct rpc_task run_task; /* short_activities: runs it here */
 	int64_t beat_sent_ns;     /* 0: never */
@@ -69,6 +74,8 @@ struct act {
 	pthread_cond_t cancelled;
 	enum act_cancel_reason reason;
 	bool unknown; /* the server does not know the attempt any more: nothing is reported */
+	struct isolate_process *process; /* that it is run in; NULL: none at the moment */
+	bool killed;                     /* the grace is over: that was, or will be */
 	enum worker_beat_state beat_state;
 	bool beat_posted;        /* beat_task is queued */
 	bool beat_new;           /* `beat_details` have not been sent */
@@ -80,6 +87,9 @@ struct act {
 /* The pool's thread: runs the function and sends what came of it. */
 void worker_activity_execute(struct act *act);
 
+/* act.c, any thread: a heartbeat as it comes from a child process. */
+void worker_act_heartbeat_encoded(struct act *act, const void *details, size_t size);
+
 /* heartbeat.c; loop. */
 void worker_heartbeat_begin(struct act *act);
 /* Stops timers and refuses new heartbeats. */
@@ -87,7 +97,7 @@ void worker_heartbeat_end(struct act *act);
 /* May the attempt be freed? */
 bool worker_heartbeat_over(struct act *act);
 
-/* Any thread: the first reason stays. `unknown`: the server will not take its answer. */
+/* Loop: the first reason stays. `unknown`: the server will not take its answer. */
 void worker_act_cancel(struct act *act, enum act_cancel_reason reason, bool unknown);
 
 /* What its slot is used for. */

@@ -19,6 +19,7 @@
 #include "rpc/methods.h"
 #include "worker/act.h"
 #include "worker/event.h"
+#include "worker/isolate.h"
 #include "worker/limits.h"
 #include "worker/local.h"
 #include "worker/metrics.h"
@@ -69,6 +70,7 @@ static void end(struct act *act)
 	worker_heartbeat_end(act);
 	worker->n_eager -= act->eager;
 	worker_slots_return(&worker->activity_slots, &act->slot, &use);
+	rpc_timer_stop(&act->kill_timer);
 	act->ended = true;
 	worker_activity_try_free(act);
 	worker_pollers_pump(worker);
@@ -408,17 +410,19 @@ static void end_local(
 		act, failure ? local_failure(act, failure) : NULL, failure ? NULL : result);
 }
 
+const struct temporal_failure *worker_activity_call(struct act *act, Common__Payload **result)
+{
+	if (!act->definition)
+		return not_registered(act);
+	return act->definition->contract ? run_typed(act, result) : run_dynamic(act, result);
+}
+
 void worker_activity_execute(struct act *act)
 {
-	const struct temporal_failure *failure;
 	Common__Payload *result = NULL;
+	const struct temporal_failure *failure =
+		act->isolated ? isolate_attempt(act, &result) : worker_activity_call(act, &result);
 
-	if (!act->definition)
-		failure = not_registered(act);
-	else if (act->definition->contract)
-		failure = run_typed(act, &result);
-	else
-		failure = run_dynamic(act, &result);
 	worker_metrics_attempt_ends(act, failure);
 	if (act->is_local)
 		end_local(act, failure, result);
@@ -567,8 +571,31 @@ static struct act *act_new(struct temporal_worker *worker,
 	if (!filled || !sync_init(act))
 		return NULL;
 	act->definition = worker_options_activity(&worker->opts, act->info.activity_type);
+	act->isolated = worker->isolate && act->definition &&
+			worker_isolates(&worker->opts, act->definition);
 	*arena = (struct arena){ 0 };
 	return act;
+}
+
+struct act *worker_activity_isolated(struct temporal_worker *worker,
+	const Workflowservice__PollActivityTaskQueueResponse *task, struct arena *arena,
+	const struct isolate_link *link)
+{
+	struct act *act = act_new(worker, task, arena);
+
+	if (act)
+		act->inside = link;
+	return act;
+}
+
+void worker_activity_isolated_free(struct act *act)
+{
+	pthread_cond_destroy(&act->cancelled);
+	pthread_mutex_destroy(&act->lock);
+	arena_finish(&act->beat_arena);
+	struct arena arena = act->arena; /* the attempt itself lies in it */
+
+	arena_finish(&arena);
 }
 
 /* On the loop, in the pool: it runs from here on. */
@@ -654,6 +681,7 @@ struct act *worker_activity_local(struct temporal_worker *worker,
 /* No call or timer is on its way: heartbeats were closed when it began. */
 void worker_activity_end_local(struct act *act, struct arena *arena)
 {
+	rpc_timer_stop(&act->kill_timer);
 	engine_local_release(act->request);
 	*arena = take_apart(act);
 }

@@ -19,6 +19,7 @@
 #include "rpc/methods.h"
 #include "worker/act.h"
 #include "worker/event.h"
+#include "worker/isolate.h"
 #include "worker/limits.h"
 #include "worker/worker.h"
 
@@ -27,11 +28,15 @@
 void worker_act_cancel(struct act *act, enum act_cancel_reason reason, bool unknown)
 {
 	pthread_mutex_lock(&act->lock);
-	if (act->reason == ACT_NOT_CANCELLED)
+	if (act->reason == ACT_NOT_CANCELLED) {
 		act->reason = reason;
+		if (act->process)
+			isolate_tell(act->process, reason);
+	}
 	act->unknown = act->unknown || unknown;
 	pthread_cond_broadcast(&act->cancelled);
 	pthread_mutex_unlock(&act->lock);
+	isolate_cancelled(act);
 }
 
 static struct act *act_of_timer(struct rpc_timer *timer)
@@ -139,6 +144,13 @@ static void beat_posted(struct rpc_task *task)
 		look(act);
 }
 
+/* How long after the server an attempt is given up here. One that can be killed has its own grace
+ * after that. */
+static int64_t patience_ms(const struct act *act)
+{
+	return act->isolated ? WORKER_ISOLATED_TIMEOUT_MS : WORKER_LOCAL_TIMEOUT_MS;
+}
+
 static void too_late(struct rpc_timer *timer)
 {
 	struct act *act = (struct act *)((char *)timer - offsetof(struct act, timeout_timer));
@@ -147,7 +159,10 @@ static void too_late(struct rpc_timer *timer)
 
 	if (beat_ms > 0 && (start_ms == 0 || beat_ms < start_ms)) {
 		pthread_mutex_lock(&act->lock);
-		int64_t due_ns = act->beat_made_ns + (beat_ms + WORKER_LOCAL_TIMEOUT_MS) * MS_NS;
+		/* For the server the time runs from when it was told. */
+		int64_t last_ns = act->beat_made_ns > act->beat_sent_ns ? act->beat_made_ns
+									: act->beat_sent_ns;
+		int64_t due_ns = last_ns + (beat_ms + patience_ms(act)) * MS_NS;
 
 		pthread_mutex_unlock(&act->lock);
 		if (due_ns > rpc_now_ns()) {
@@ -174,8 +189,7 @@ void worker_heartbeat_begin(struct act *act)
 	act->beat_made_ns = rpc_now_ns();
 	if (timeout_ms > 0 && timeout_ms < WORKER_DURATION_MAX_MS)
 		rpc_timer_set(act->worker->loop, &act->timeout_timer,
-			act->beat_made_ns + (timeout_ms + WORKER_LOCAL_TIMEOUT_MS) * MS_NS,
-			too_late);
+			act->beat_made_ns + (timeout_ms + patience_ms(act)) * MS_NS, too_late);
 }
 
 void worker_heartbeat_end(struct act *act)

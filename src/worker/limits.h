@@ -20,6 +20,7 @@
 #define WORKER_EAGER_ACTIVITIES     3
 #define WORKER_WORKFLOW_THREADS     2
 #define WORKER_ACTIVITY_STACK       (1024 * 1024)
+#define WORKER_ISOLATE_GRACE_MS     5000
 
 /* What options may ask for. */
 #define WORKER_TASKS_MAX            100000
@@ -34,7 +35,8 @@
 #define WORKER_THREAD_IDLE_MS 10000
 /* An activity that has not ended so long after the server must have given it up is cancelled here.
  */
-#define WORKER_LOCAL_TIMEOUT_MS 5000
+#define WORKER_LOCAL_TIMEOUT_MS    5000
+#define WORKER_ISOLATED_TIMEOUT_MS 100
 /* A local activity that waits longer for its next attempt leaves that to a timer of its run. */
 #define WORKER_LOCAL_RETRY_MS 60000
 /* A workflow task that waits for local activities asks for more time after this part of it. */
@@ -53,6 +55,16 @@
 #define WORKER_EVENT_TEXT_MAX 1024
 /* First chunk of an activity's arena beyond its task. */
 #define WORKER_ARENA_FIRST 512
+/* Of a message between the worker and a child process: no task and no result is as large. */
+#define WORKER_ISOLATE_MESSAGE_MAX (256UL * 1024 * 1024)
+/* At a time, where slots come from a tuner and nobody has said how many. */
+#define WORKER_ISOLATE_PROCESSES 10000
+/* So often an attempt may meet a child process that has died while it was idle. */
+#define WORKER_ISOLATE_TRIES 3
+/* On which signal handlers run. */
+#define WORKER_SIGNAL_STACK (64L * 1024)
+/* How long the helper process is waited for at the end. */
+#define WORKER_ISOLATE_END_MS 5000
 /* What one activity may take by act_alloc. */
 #define WORKER_ACTIVITY_MEMORY_MAX (256L * 1024 * 1024)
 

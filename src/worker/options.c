@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "worker/isolate.h"
 #include "worker/limits.h"
 #include "worker/nexus.h"
 #include "worker/registration.h"
@@ -69,6 +70,10 @@ static const struct number numbers[] = {
 	NUMBER(workflow_stack_size, INT64, false, 0, WORKER_STACK_MIN, WORKER_STACK_MAX),
 	NUMBER(activity_stack_size, INT64, false, WORKER_ACTIVITY_STACK, WORKER_STACK_MIN,
 		WORKER_STACK_MAX),
+	NUMBER(max_isolated_processes, INT32, false, 0, 1, WORKER_TASKS_MAX),
+	NUMBER(isolated_attempts_per_process, INT32, true, 0, 1, INT32_MAX),
+	NUMBER(isolated_kill_grace_ms, INT64, true, WORKER_ISOLATE_GRACE_MS, 1, MS_MAX),
+	NUMBER(isolated_memory_limit, INT64, true, 0, 1024.0 * 1024, 1e15),
 };
 /* clang-format on */
 
@@ -269,7 +274,7 @@ static enum temporal_code check_together(
 			"worker: .graceful_shutdown_timeout_ms is %" PRId64
 			", expected 0 or more, or TEMPORAL_OFF",
 			opts->graceful_shutdown_timeout_ms);
-	return TEMPORAL_OK;
+	return worker_isolate_check(opts, err);
 }
 
 enum temporal_code worker_options_complete(struct temporal_worker_opts *opts,

@@ -9,7 +9,6 @@
 
 #include <limits.h>
 #include <locale.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -46,7 +45,7 @@ static void *begin(void *arg)
 	return result;
 }
 
-static void block_signals(sigset_t *before)
+void worker_thread_block_signals(sigset_t *before)
 {
 	static const int open[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS,
 		SIGPROF };
@@ -82,7 +81,7 @@ bool worker_thread_start(
 	if (!start)
 		return false;
 	*start = (struct start){ name, run, arg };
-	block_signals(&before);
+	worker_thread_block_signals(&before);
 	int failed = create(thread, stack_size, start);
 
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -6,6 +6,7 @@
 #define WORKER_THREAD_H
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,6 +21,8 @@ bool worker_thread_start(pthread_t *thread, const char *name, size_t stack_size,
  * (none or negative: now). */
 bool worker_condition_init(pthread_cond_t *condition) __attribute__((warn_unused_result));
 struct timespec worker_time_in(int64_t ms);
+/* Blocks for the calling thread what is blocked in all of them; `before` may be NULL. */
+void worker_thread_block_signals(sigset_t *before);
 
 /* Is the caller a thread that worker_thread_start has made? It must not wait for a worker. */
 bool worker_thread_is_ours(void);

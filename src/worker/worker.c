@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "client/client.h"
 #include "worker/event.h"
+#include "worker/isolate.h"
 #include "worker/limits.h"
 #include "worker/metrics.h"
 #include "worker/options.h"
@@ -206,6 +207,7 @@ static void worker_free(struct temporal_worker *worker)
 		return;
 	worker_workflow_threads_finish(&worker->workflow_threads);
 	worker_pool_finish(&worker->pool);
+	isolate_pool_finish(worker->isolate);
 	worker_pollers_finish(&worker->pollers);
 	worker_cache_finish(&worker->cache);
 	worker_metrics_finish(worker);
@@ -255,7 +257,8 @@ static bool parts_init(struct temporal_worker *worker)
 	       worker_cache_init(&worker->cache, (size_t)opts->max_cached_workflows,
 		       opts->max_cached_bytes > 0 ? (size_t)opts->max_cached_bytes : SIZE_MAX) &&
 	       worker_workflow_threads_init(worker) &&
-	       worker_pool_init(&worker->pool, (size_t)opts->activity_stack_size);
+	       worker_pool_init(&worker->pool, (size_t)opts->activity_stack_size) &&
+	       isolate_pool_init(worker);
 }
 
 struct temporal_worker *temporal_worker_new_(struct temporal_client *client,
@@ -332,6 +335,8 @@ static void join(struct temporal_worker *worker)
 		return;
 	worker_workflow_threads_finish(&worker->workflow_threads);
 	worker_pool_finish(&worker->pool);
+	isolate_pool_finish(worker->isolate);
+	worker->isolate = NULL;
 }
 
 enum temporal_code temporal_worker_wait(struct temporal_worker *worker, struct temporal_error *err)

@@ -30,6 +30,7 @@
 struct act;
 struct nexus;
 struct worker_client;
+struct isolate_pool;
 struct worker_metrics;
 
 /*
@@ -101,6 +102,7 @@ struct temporal_worker {
 	/* with locks of their own */
 	struct worker_workflow_threads workflow_threads;
 	struct worker_pool pool;
+	struct isolate_pool *isolate; /* NULL: no activity runs in a child process */
 
 	/* lock */
 	pthread_mutex_t lock;

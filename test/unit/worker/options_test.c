@@ -334,6 +334,34 @@ static int tear_down(void **state)
 	return 0;
 }
 
+/* A child process finds its activities only if main has let it, and only among the constants. */
+static void isolation_has_its_conditions(void **state)
+{
+	struct temporal_activity local = { .contract = &charge };
+	struct temporal_worker_opts given = good(), opts;
+	struct temporal_error err;
+	char program[] = "program", *argv[] = { program, NULL };
+
+	given.activities = ACTIVITIES(&charge_activity);
+	given.isolation = TEMPORAL_ISOLATE_PROCESS;
+	assert_refused(given, "temporal_isolate_main");
+	temporal_isolate_main(1, argv);
+	assert_int_equal(complete(&opts, given, &err), TEMPORAL_OK);
+	assert_int_equal(opts.isolated_kill_grace_ms, 5000);
+	given.short_activities = true;
+	assert_refused(given, ".short_activities");
+	given.short_activities = false;
+	given.isolation = (enum temporal_isolation)7;
+	assert_refused(given, ".isolation is 7");
+	given.isolation = TEMPORAL_ISOLATE_DEFAULT;
+	given.activities = ACTIVITIES(&local);
+	assert_int_equal(complete(&opts, given, &err), TEMPORAL_OK);
+	local.isolation = TEMPORAL_ISOLATE_PROCESS;
+	assert_refused(given, "constant of the program");
+	given.max_isolated_processes = TEMPORAL_OFF;
+	assert_refused(given, ".max_isolated_processes");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -349,6 +377,7 @@ int main(void)
 		cmocka_unit_test(numbers_have_ranges),
 		cmocka_unit_test(texts_are_utf8_of_limited_length),
 		cmocka_unit_test(activities_are_found_by_name),
+		cmocka_unit_test(isolation_has_its_conditions),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

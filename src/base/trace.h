@@ -1,0 +1,46 @@
+/*
+ * trace.h: where code is: the return addresses of a stack, and their names. Made for signal
+ * handlers.
+ */
+#ifndef BASE_TRACE_H
+#define BASE_TRACE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define TRACE_FRAMES_MAX 48
+
+/* Loads what taking a trace needs the first time; before trace_take may be called in a signal
+ * handler. Any thread, any number of times. */
+void trace_prepare(void);
+
+/*
+ * The addresses of the running stack, innermost first; `context` is a signal handler's third
+ * argument: then the trace begins where the signal came (NULL: with the caller). Their number.
+ * Async-signal-safe after trace_prepare. Needs some 5 KiB of stack.
+ */
+size_t trace_take(void **frames, size_t max, const void *context);
+
+/* The interrupted code's stack pointer; 0 where it is not known. */
+uintptr_t trace_stack_pointer(const void *context);
+
+/*
+ * One line a frame, "  at name+0x12 (program)", into `out`, which is terminated; what does not fit
+ * is left out. Names are those that the dynamic linker knows; others stay an offset in their file,
+ * for addr2line. The bytes written. Allocates nothing.
+ */
+size_t trace_format(char *out, size_t size, void *const *frames, size_t count);
+
+/* The signal's name, "SIGSEGV"; "signal" for one without. Async-signal-safe. */
+const char *trace_signal_name(int number);
+
+/* Text without printf, for signal handlers. */
+struct trace_text {
+	char *out;
+	size_t size, len; /* `out` is always terminated; len < size */
+};
+void trace_add(struct trace_text *text, const char *add);
+void trace_add_hex(struct trace_text *text, uint64_t value);
+void trace_add_number(struct trace_text *text, uint64_t value);
+
+#endif
