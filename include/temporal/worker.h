@@ -282,22 +282,24 @@ TEMPORAL_API void temporal_worker_shutdown(struct temporal_worker *worker);
 TEMPORAL_API enum temporal_code temporal_worker_set_client(struct temporal_worker *worker,
 	struct temporal_client *client, struct temporal_error *err) TEMPORAL_MUST_USE;
 
-*For programs whose workers run activities in child processes : to be called in main,
-	before any *thread is started,
-	and best as its first line : **int main(int argc, char **argv) *
-{
-	*temporal_isolate_main(argc, argv);
-	*... **Usually it returns at once.A worker with isolated activities executes its own program
-		 once more;
-	*there it does not return,
-		but forks the processes in which activities run.So what main does *
-			before this line is done in those processes too,
-		what comes after it is not .*/
-			TEMPORAL_API void temporal_isolate_main(int argc, char **argv);
+/*
+ * For programs whose workers run activities in child processes: to be called in main, before any
+ * thread is started, and best as its first line:
+ *
+ *	int main(int argc, char **argv)
+ *	{
+ *		temporal_isolate_main(argc, argv);
+ *		...
+ *
+ * Usually it returns at once. A worker with isolated activities executes its own program once more;
+ * there it does not return, but forks the processes in which activities run. So what main does
+ * before this line is done in those processes too, what comes after it is not.
+ */
+TEMPORAL_API void temporal_isolate_main(int argc, char **argv);
 
-	/* Gives the worker up; one that still runs is shut down and waited for. NULL is fine. Not on a
+/* Gives the worker up; one that still runs is shut down and waited for. NULL is fine. Not on a
  * thread of the worker. */
-	TEMPORAL_API void temporal_worker_unref(struct temporal_worker * worker);
+TEMPORAL_API void temporal_worker_unref(struct temporal_worker *worker);
 
 #ifdef __cplusplus
 }
