@@ -1,10 +1,14 @@
 /*
- * query.c: visibility of closed runs: terms become the text of one SELECT, their values its
- * parameters. The column names and operators come from the tables below, never from the caller, so
- * nothing of a request is ever part of a statement's text.
+ * query.c: visibility of closed runs: one SELECT of the query's condition, its values as
+ * parameters, with the index that fits.
  *
  * A page begins where the last ended by comparing (close, start, run) as a row, which the index
- * by close answers; so each page costs the same, however deep it is. Reader's thread.
+ * by close answers; so each page costs the same, however deep it is.
+ *
+ * A condition with an index in another order is walked instead if it gives few rows; if it does
+ * not, the query's own index is walked for as long as such a page takes as a rule, and then the
+ * other one after all: rows that lie far from the newest are found by neither guess alone. A
+ * walk ends when the store is being closed. Reader's thread.
  */
 #include <string.h>
 
@@ -12,33 +16,10 @@
 #include "server/store/internal.h"
 #include "server/store/schema.h"
 
-static const char *const columns[] = {
-	[STORE_WORKFLOW_ID] = "workflow_id",
-	[STORE_RUN_ID] = "run_id",
-	[STORE_TYPE] = "type",
-	[STORE_TASK_QUEUE] = "task_queue",
-	[STORE_PARENT_WORKFLOW_ID] = "parent_workflow_id",
-	[STORE_PARENT_RUN_ID] = "parent_run_id",
-	[STORE_ROOT_WORKFLOW_ID] = "root_workflow_id",
-	[STORE_ROOT_RUN_ID] = "root_run_id",
-	[STORE_STATUS] = "status",
-	[STORE_START] = "start_ns",
-	[STORE_EXECUTION] = "execution_ns",
-	[STORE_CLOSE] = "close_ns",
-	[STORE_DURATION] = "(close_ns - execution_ns)",
-	[STORE_HISTORY_LENGTH] = "history_length",
-	[STORE_HISTORY_SIZE] = "history_size",
-	[STORE_TRANSITIONS] = "transitions",
-};
-
-static const char *const operators[] = {
-	[STORE_EQUAL] = "=",
-	[STORE_NOT_EQUAL] = "<>",
-	[STORE_LESS] = "<",
-	[STORE_LESS_EQUAL] = "<=",
-	[STORE_GREATER] = ">",
-	[STORE_GREATER_EQUAL] = ">=",
-};
+/* A walk is looked at after so many of SQLite's instructions; one row takes some twenty. */
+#define WATCH_INSTRUCTIONS 1000
+#define WALK_LOOKS         100   /* how often, before the narrow index is tried after all */
+#define COUNT_NARROW_MAX   50000 /* rows that are sorted by status, rather than all be walked */
 
 static const char *const indexes[] = {
 	[STORE_BY_CHOICE] = "",
@@ -68,52 +49,14 @@ static const struct {
 		" WHERE ?1 = ?1 AND name = ?2 AND value = ?3 LIMIT ?4)" },
 };
 
-/* Parameter i of the statement is value i of the terms: an attribute has two. */
-static void write_terms(sqlite3_str *sql, const struct store_query *query, bool narrow)
+/* Without statistics SQLite cannot know which condition is the narrow one; the caller does. */
+static void write_source(sqlite3_str *sql, const struct store_query *query, bool narrow)
 {
 	const char *index = narrow ? narrows[query->narrow.kind].index : indexes[query->index];
 
-	/* Without statistics SQLite cannot know which condition is the narrow one; the caller does.
-	 */
 	sqlite3_str_appendf(sql, " FROM closed_run%s WHERE name_space = ?1", index);
 	if (query->condition)
 		sqlite3_str_appendf(sql, " AND (%s)", query->condition);
-	for (size_t i = 0; i < query->n_terms; i++) {
-		const struct store_term *term = &query->terms[i];
-
-		if (term->column == STORE_ATTRIBUTE)
-			sqlite3_str_appendall(sql, " AND run IN (SELECT run FROM closed_attribute"
-						   " WHERE name = ? AND value = ?)");
-		else if (term->op == STORE_STARTS_WITH)
-			sqlite3_str_appendf(sql,
-				" AND %s >= ? AND substr(CAST(%s AS BLOB), 1, ?) = ?",
-				columns[term->column], columns[term->column]);
-		else
-			sqlite3_str_appendf(
-				sql, " AND %s %s ?", columns[term->column], operators[term->op]);
-	}
-}
-
-static int bind_term(sqlite3_stmt *stmt, int *at, const struct store_term *term)
-{
-	const char *text = term->text ? term->text : "";
-	int length = (int)strlen(text);
-
-	if (term->column == STORE_ATTRIBUTE) {
-		int code = sqlite3_bind_text(stmt, (*at)++, term->name, -1, SQLITE_STATIC);
-
-		if (code != SQLITE_OK)
-			return code;
-	} else if (term->column >= STORE_STATUS) {
-		return sqlite3_bind_int64(stmt, (*at)++, term->number);
-	}
-	int code = sqlite3_bind_text(stmt, (*at)++, text, -1, SQLITE_STATIC);
-	if (term->op != STORE_STARTS_WITH || code != SQLITE_OK)
-		return code;
-	code = sqlite3_bind_int(stmt, (*at)++, length);
-	if (code == SQLITE_OK)
-		code = sqlite3_bind_blob(stmt, (*at)++, text, length, SQLITE_STATIC);
-	return code;
 }
 
 static int bind_value(sqlite3_stmt *stmt, int at, const struct store_value *value)
@@ -142,28 +85,32 @@ static int bind_narrow(sqlite3_stmt *stmt, int *at, const struct store_narrow *n
 	return code;
 }
 
-/*
- * Are there few rows behind the narrow condition? Counts have nothing to sort, so for them it is
- * never the worse one. An error shows when the query is made.
- */
-static bool is_narrow(struct store_conn *conn, const struct store_query *query, bool count)
+/* Are there few rows behind the narrow condition? An error shows when the query is made. */
+static bool is_few(struct store_conn *conn, const struct store_query *query, int most)
 {
 	const struct store_narrow *narrow = &query->narrow;
 	sqlite3_stmt *stmt = NULL;
 	bool few = false;
 	int at = 2;
 
-	if (narrow->kind == STORE_NO_NARROW || count)
-		return count && narrow->kind != STORE_NO_NARROW;
 	if (sqlite3_prepare_v2(conn->db, narrows[narrow->kind].probe, -1, &stmt, NULL) ==
 			SQLITE_OK &&
 		sqlite3_bind_int64(stmt, 1, (int64_t)query->name_space) == SQLITE_OK &&
 		bind_narrow(stmt, &at, narrow) == SQLITE_OK &&
-		sqlite3_bind_int(stmt, at, STORE_NARROW_MAX + 1) == SQLITE_OK &&
+		sqlite3_bind_int(stmt, at, most + 1) == SQLITE_OK &&
 		sqlite3_step(stmt) == SQLITE_ROW)
-		few = sqlite3_column_int(stmt, 0) <= STORE_NARROW_MAX;
+		few = sqlite3_column_int(stmt, 0) <= most;
 	sqlite3_finalize(stmt);
 	return few;
+}
+
+/* A count has nothing to sort but the statuses, which only the index by status has in order. */
+static bool counts_narrowly(struct store_conn *conn, const struct store_query *query)
+{
+	if (query->narrow.kind == STORE_NO_NARROW)
+		return false;
+	return !query->by_status || query->narrow.kind != STORE_NARROW_START ||
+	       is_few(conn, query, COUNT_NARROW_MAX);
 }
 
 enum cursor_kind {
@@ -192,90 +139,99 @@ static int bind_cursor(sqlite3_stmt *stmt, int *at, const struct store_cursor *a
 	return code == SQLITE_OK ? sqlite3_bind_int64(stmt, (*at)++, (int64_t)after->run) : code;
 }
 
-static int bind_all(sqlite3_stmt *stmt, const struct store_query *query, bool narrow)
+static int bind_all(sqlite3_stmt *stmt, const struct store_query *query, bool narrow, bool list)
 {
 	int at = 1, code = sqlite3_bind_int64(stmt, at++, (int64_t)query->name_space);
 
 	for (size_t i = 0; i < query->n_values && code == SQLITE_OK; i++)
 		code = bind_value(stmt, at++, &query->values[i]);
-	for (size_t i = 0; i < query->n_terms && code == SQLITE_OK; i++)
-		code = bind_term(stmt, &at, &query->terms[i]);
 	if (code == SQLITE_OK)
 		code = bind_cursor(stmt, &at, &query->after);
 	if (code == SQLITE_OK && narrow)
 		code = bind_narrow(stmt, &at, &query->narrow);
+	if (code == SQLITE_OK && list)
+		code = sqlite3_bind_int64(stmt, at, (int64_t)query->limit + 1);
 	return code;
 }
 
 /* Prepares and binds. NULL on failure. */
 static sqlite3_stmt *prepare(struct store_conn *conn, const struct store_query *query,
-	const char *head, const char *tail, const char *order)
+	const char *head, const char *tail, bool narrow, bool list)
 {
 	static const char *const cursors[] = { "", " AND close_ns < ?",
 		" AND (close_ns, start_ns, run) < (?, ?, ?)" };
-	bool narrow = is_narrow(conn, query, !*order);
 	sqlite3_str *sql = sqlite3_str_new(conn->db);
 	sqlite3_stmt *stmt = NULL;
 
 	sqlite3_str_appendall(sql, head);
-	write_terms(sql, query, narrow);
+	write_source(sql, query, narrow);
 	sqlite3_str_appendall(sql, cursors[cursor_of(&query->after)]);
 	if (narrow)
 		sqlite3_str_appendall(sql, narrows[query->narrow.kind].condition);
 	sqlite3_str_appendall(sql, tail);
-	sqlite3_str_appendall(sql, order);
 	char *text = sqlite3_str_finish(sql);
 	if (!text)
 		return NULL;
 	int code = sqlite3_prepare_v2(conn->db, text, -1, &stmt, NULL);
 	sqlite3_free(text);
 	if (code == SQLITE_OK)
-		code = bind_all(stmt, query, narrow);
+		code = bind_all(stmt, query, narrow, list);
 	if (code == SQLITE_OK)
 		return stmt;
 	sqlite3_finalize(stmt);
 	return NULL;
 }
 
-static enum temporal_code stopped(struct store_read *read)
+/* ---- Watching a walk ---- */
+
+struct watch {
+	atomic_bool *stop;
+	int looks_left; /* 0: as long as it takes */
+	bool spent;     /* no look was left */
+};
+
+static int look(void *user)
 {
-	return error_set(&read->err, TEMPORAL_UNAVAILABLE, "the store is being closed");
+	struct watch *watch = user;
+
+	if (atomic_load(watch->stop))
+		return 1;
+	watch->spent = watch->looks_left && --watch->looks_left == 0;
+	return watch->spent;
 }
 
-/* The next row that matches. SQLITE_ROW, SQLITE_DONE or an error; SQLITE_INTERRUPT when stopped. */
-static int next_match(sqlite3_stmt *stmt, const struct store_query *query, atomic_bool *stop,
-	struct store_closed *row)
+static void watch_begin(struct store_conn *conn, struct watch *watch)
 {
-	int code;
-
-	while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
-		if (atomic_load(stop))
-			return SQLITE_INTERRUPT;
-		if (!closed_read(stmt, row))
-			return SQLITE_CORRUPT;
-		if (!query->match || query->match(query->user, row))
-			break;
-	}
-	return code;
+	sqlite3_progress_handler(conn->db, WATCH_INSTRUCTIONS, look, watch);
 }
 
-static enum temporal_code end(struct store_conn *conn, struct store_read *read, int code)
+static void watch_end(struct store_conn *conn)
+{
+	sqlite3_progress_handler(conn->db, 0, NULL, NULL);
+}
+
+static enum temporal_code end(
+	struct store_conn *conn, struct store_read *read, int code, const char *what)
 {
 	if (code == SQLITE_INTERRUPT)
-		return stopped(read);
+		return error_set(&read->err, TEMPORAL_UNAVAILABLE, "the store is being closed");
 	if (code == SQLITE_DONE || code == SQLITE_ROW)
 		return TEMPORAL_OK;
-	return store_sql_error(conn, code, "cannot list closed runs", &read->err);
+	return store_sql_error(conn, code, what, &read->err);
 }
 
+/* ---- Lists ---- */
+
 static enum temporal_code take_rows(struct store_conn *conn, sqlite3_stmt *stmt,
-	struct store_read *read, atomic_bool *stop, struct store_closed *rows)
+	struct store_read *read, struct store_closed *rows)
 {
 	struct store_page *page = &read->page;
 	struct store_closed row;
 	int code;
 
-	while ((code = next_match(stmt, &read->query, stop, &row)) == SQLITE_ROW) {
+	while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+		if (!closed_read(stmt, &row))
+			return closed_damaged(row.run, &read->err);
 		if (page->n == read->query.limit) {
 			page->more = true;
 			break;
@@ -285,25 +241,52 @@ static enum temporal_code take_rows(struct store_conn *conn, sqlite3_stmt *stmt,
 		page->next = (struct store_cursor){ row.close_ns, row.start_ns, row.run };
 		page->n++;
 	}
-	return end(conn, read, code);
+	return end(conn, read, code, "cannot list closed runs");
+}
+
+/* Which rows, by the index alone where it has all that is asked, and then only those. */
+#define ORDER " ORDER BY close_ns DESC, start_ns DESC, run DESC"
+static const char *const list_heads[] = { "SELECT " STORE_CLOSED_COLUMNS,
+	"SELECT " STORE_CLOSED_COLUMNS " FROM closed_run WHERE run IN (SELECT run" };
+static const char *const list_tails[] = { ORDER " LIMIT ?", ORDER " LIMIT ?)" ORDER };
+
+static enum temporal_code list_by(struct store_conn *conn, struct store_read *read,
+	struct store_closed *rows, bool narrow, struct watch *watch)
+{
+	sqlite3_stmt *stmt =
+		prepare(conn, &read->query, list_heads[narrow], list_tails[narrow], narrow, true);
+
+	if (!stmt)
+		return store_sql_error(
+			conn, store_sql_code(conn), "cannot list closed runs", &read->err);
+	watch_begin(conn, watch);
+	enum temporal_code result = take_rows(conn, stmt, read, rows);
+	watch_end(conn);
+	sqlite3_finalize(stmt);
+	return result;
 }
 
 enum temporal_code query_list(struct store_conn *conn, struct store_read *read, atomic_bool *stop)
 {
 	struct store_closed *rows = arena_array(&read->arena, read->query.limit, sizeof(*rows));
+	bool choice = read->query.narrow.kind != STORE_NO_NARROW;
+	bool narrow = choice && is_few(conn, &read->query, STORE_NARROW_MAX);
+	struct watch watch = { stop, choice && !narrow ? WALK_LOOKS : 0, false };
 
 	if (!rows)
 		return error_no_memory(&read->err, "a page of closed runs");
-	sqlite3_stmt *stmt = prepare(conn, &read->query, "SELECT " STORE_CLOSED_COLUMNS, "",
-		" ORDER BY close_ns DESC, start_ns DESC, run DESC");
-	if (!stmt)
-		return store_sql_error(
-			conn, store_sql_code(conn), "cannot list closed runs", &read->err);
-	enum temporal_code result = take_rows(conn, stmt, read, stop, rows);
-	sqlite3_finalize(stmt);
+	enum temporal_code result = list_by(conn, read, rows, narrow, &watch);
+	if (watch.spent) {
+		struct watch whole = { stop, 0, false };
+
+		read->page = (struct store_page){ 0 };
+		result = list_by(conn, read, rows, true, &whole);
+	}
 	read->page.rows = rows;
 	return result;
 }
+
+/* ---- Counts ---- */
 
 static void add_to_count(struct store_count *count, int status, int64_t n)
 {
@@ -312,27 +295,19 @@ static void add_to_count(struct store_count *count, int status, int64_t n)
 		count->by_status[status] += n;
 }
 
-/* Without `match` SQLite counts. */
-static enum temporal_code count_by_status(
+/* Rows of status and number. */
+static enum temporal_code add_all(
 	struct store_conn *conn, sqlite3_stmt *stmt, struct store_read *read, atomic_bool *stop)
 {
+	struct watch watch = { stop, 0, false };
 	int code;
 
+	watch_begin(conn, &watch);
 	while ((code = sqlite3_step(stmt)) == SQLITE_ROW)
 		add_to_count(
 			&read->count, sqlite3_column_int(stmt, 0), sqlite3_column_int64(stmt, 1));
-	return end(conn, read, code);
-}
-
-static enum temporal_code count_matches(
-	struct store_conn *conn, sqlite3_stmt *stmt, struct store_read *read, atomic_bool *stop)
-{
-	struct store_closed row;
-	int code;
-
-	while ((code = next_match(stmt, &read->query, stop, &row)) == SQLITE_ROW)
-		add_to_count(&read->count, row.status, 1);
-	return end(conn, read, code);
+	watch_end(conn);
+	return end(conn, read, code, "cannot count closed runs");
 }
 
 /* Does any closed run have the attribute? */
@@ -362,7 +337,7 @@ static enum temporal_code count_totals(
 		if (!stmt)
 			return store_sql_error(
 				conn, store_sql_code(conn), "cannot count closed runs", &read->err);
-		result = count_by_status(conn, stmt, read, stop);
+		result = add_all(conn, stmt, read, stop);
 		store_sql_end(stmt);
 		if (!query->after.close_ns)
 			break;
@@ -372,20 +347,17 @@ static enum temporal_code count_totals(
 
 enum temporal_code query_count(struct store_conn *conn, struct store_read *read, atomic_bool *stop)
 {
-	bool match = read->query.match;
+	const struct store_query *query = &read->query;
 
-	if (read->query.totals_without && !has_attribute(conn, read->query.totals_without))
+	if (query->totals_without && !has_attribute(conn, query->totals_without))
 		return count_totals(conn, read, stop);
-	sqlite3_stmt *stmt =
-		match ? prepare(conn, &read->query, "SELECT " STORE_CLOSED_COLUMNS, "", "")
-		      : prepare(conn, &read->query, "SELECT status, count(*)", " GROUP BY status",
-				"");
-
+	sqlite3_stmt *stmt = prepare(conn, query,
+		query->by_status ? "SELECT status, count(*)" : "SELECT 0, count(*)",
+		query->by_status ? " GROUP BY status" : "", counts_narrowly(conn, query), false);
 	if (!stmt)
 		return store_sql_error(
 			conn, store_sql_code(conn), "cannot count closed runs", &read->err);
-	enum temporal_code result = match ? count_matches(conn, stmt, read, stop)
-					  : count_by_status(conn, stmt, read, stop);
+	enum temporal_code result = add_all(conn, stmt, read, stop);
 	sqlite3_finalize(stmt);
 	return result;
 }

@@ -12,8 +12,6 @@
 
 static void free_read(struct store_read *read)
 {
-	if (read->query.match_free)
-		read->query.match_free(read->query.user);
 	arena_finish(&read->arena);
 	mem_free(read);
 }
@@ -173,35 +171,6 @@ static enum temporal_code queue_read(
 	return code;
 }
 
-static enum temporal_code check_term(const struct store_term *term, struct temporal_error *err)
-{
-	bool number = term->column >= STORE_STATUS && term->column != STORE_ATTRIBUTE;
-
-	if ((unsigned)term->column > STORE_ATTRIBUTE || (unsigned)term->op > STORE_STARTS_WITH ||
-		(number && term->op == STORE_STARTS_WITH) ||
-		(term->column == STORE_ATTRIBUTE && (term->op != STORE_EQUAL || !term->name)))
-		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
-			"a term of column %d and operator %d; expected a pair that store.h allows",
-			(int)term->column, (int)term->op);
-	if (term->text && strlen(term->text) > STORE_TEXT_MAX)
-		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
-			"a term's text is longer than %d bytes", STORE_TEXT_MAX);
-	return TEMPORAL_OK;
-}
-
-static enum temporal_code check_query(const struct store_query *query, struct temporal_error *err)
-{
-	enum temporal_code code = TEMPORAL_OK;
-
-	if (query->n_terms > STORE_TERMS_MAX)
-		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
-			"%zu terms in a query; expected at most %d", query->n_terms,
-			STORE_TERMS_MAX);
-	for (size_t i = 0; i < query->n_terms && code == TEMPORAL_OK; i++)
-		code = check_term(&query->terms[i], err);
-	return code;
-}
-
 static bool keep_text(struct store_read *read, const char **text)
 {
 	const char *given = *text;
@@ -210,12 +179,15 @@ static bool keep_text(struct store_read *read, const char **text)
 	return *text || !given;
 }
 
-static bool keep_condition(struct store_read *read, const struct store_query *query)
+/* The read's own copy. */
+static bool keep_query(struct store_read *read, const struct store_query *query)
 {
 	struct store_value *values = arena_array(&read->arena, query->n_values, sizeof(*values));
 	bool kept = values;
 
-	read->query.condition = arena_strdup(&read->arena, query->condition);
+	read->query = *query;
+	if (!read->query.limit || read->query.limit > STORE_PAGE_MAX)
+		read->query.limit = STORE_PAGE_MAX;
 	for (size_t i = 0; i < query->n_values && kept; i++) {
 		values[i] = query->values[i];
 		if (values[i].kind == STORE_TEXT)
@@ -224,50 +196,21 @@ static bool keep_condition(struct store_read *read, const struct store_query *qu
 		kept = values[i].kind != STORE_TEXT || values[i].text;
 	}
 	read->query.values = values;
-	return kept && (read->query.condition || !query->condition) &&
+	return kept && keep_text(read, &read->query.condition) &&
 	       keep_text(read, &read->query.totals_without) &&
 	       keep_text(read, &read->query.narrow.name) &&
 	       keep_text(read, &read->query.narrow.text) &&
 	       keep_text(read, &read->query.narrow.end);
 }
 
-/* The read's own copy of the terms. */
-static bool keep_query(struct store_read *read, const struct store_query *query)
-{
-	struct store_term *terms = arena_array(&read->arena, query->n_terms, sizeof(*terms));
-	bool kept = terms;
-
-	read->query = *query;
-	if (!read->query.limit || read->query.limit > STORE_PAGE_MAX)
-		read->query.limit = STORE_PAGE_MAX;
-	for (size_t i = 0; i < query->n_terms && kept; i++) {
-		const struct store_term *term = &query->terms[i];
-
-		terms[i] = *term;
-		terms[i].name = arena_strdup(&read->arena, term->name);
-		terms[i].text = arena_strdup(&read->arena, term->text);
-		kept = (!term->name || terms[i].name) && (!term->text || terms[i].text);
-	}
-	read->query.terms = terms;
-	return kept && keep_condition(read, query);
-}
-
 static enum temporal_code query_read(struct store *store, struct store_read *read,
 	const struct store_query *query, struct temporal_error *err)
 {
-	enum temporal_code code = check_query(query, err);
-
-	if (code == TEMPORAL_OK && (!read || !keep_query(read, query)))
-		code = error_no_memory(err, "a query");
-	if (code == TEMPORAL_OK)
+	if (read && keep_query(read, query))
 		return queue_read(store, read, err);
-	if (query->match_free)
-		query->match_free(query->user);
-	if (read) {
-		read->query.match_free = NULL;
+	if (read)
 		free_read(read);
-	}
-	return code;
+	return error_no_memory(err, "a query");
 }
 
 enum temporal_code store_list(struct store *store, const struct store_query *query,

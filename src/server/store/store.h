@@ -158,7 +158,7 @@ struct store_history {
 	size_t size;
 };
 
-/* A search attribute by whose value closed runs are found quickly (STORE_ATTRIBUTE terms). */
+/* A search attribute, by whose value closed runs are found quickly. */
 struct store_attribute {
 	const char *name, *value;
 };
@@ -259,44 +259,6 @@ typedef enum temporal_code store_part_fn(
 enum temporal_code store_load_history(struct store *store, uint64_t run, store_part_fn *take,
 	void *user, struct temporal_error *err) __attribute__((warn_unused_result));
 
-enum store_column {
-	STORE_WORKFLOW_ID,
-	STORE_RUN_ID,
-	STORE_TYPE,
-	STORE_TASK_QUEUE,
-	STORE_PARENT_WORKFLOW_ID,
-	STORE_PARENT_RUN_ID,
-	STORE_ROOT_WORKFLOW_ID,
-	STORE_ROOT_RUN_ID,
-	STORE_STATUS, /* from here on integers */
-	STORE_START,
-	STORE_EXECUTION,
-	STORE_CLOSE,
-	STORE_DURATION, /* close - execution, ns */
-	STORE_HISTORY_LENGTH,
-	STORE_HISTORY_SIZE,
-	STORE_TRANSITIONS,
-	STORE_ATTRIBUTE, /* one of store_closed.attributes; EQUAL only */
-};
-
-enum store_operator {
-	STORE_EQUAL,
-	STORE_NOT_EQUAL,
-	STORE_LESS,
-	STORE_LESS_EQUAL,
-	STORE_GREATER,
-	STORE_GREATER_EQUAL,
-	STORE_STARTS_WITH, /* texts */
-};
-
-struct store_term {
-	enum store_column column;
-	enum store_operator op;
-	const char *name; /* STORE_ATTRIBUTE */
-	const char *text; /* of text columns and attributes */
-	int64_t number;   /* of integer columns */
-};
-
 /*
  * Where a page ended; all zero is the beginning. Opaque, but may be carried over the wire. With
  * close_ns alone: before all that was closed at that time or later.
@@ -305,8 +267,6 @@ struct store_cursor {
 	int64_t close_ns, start_ns;
 	uint64_t run;
 };
-
-#define STORE_TERMS_MAX 32
 
 /* A value to be bound to the parameters of a condition. */
 struct store_value {
@@ -337,8 +297,8 @@ enum store_index {
 
 /*
  * A condition with an index that gives the rows in another order: it is walked, and what it gives
- * sorted, if it gives few (STORE_NARROW_MAX); else the query's own index is. The query's condition
- * has to imply it.
+ * sorted, if it gives few (STORE_NARROW_MAX); else the query's own index is, and this one only if
+ * that takes long. The query's condition has to imply it.
  */
 #define STORE_NARROW_MAX 5000
 struct store_narrow {
@@ -352,20 +312,13 @@ struct store_narrow {
 	int64_t first, last;
 };
 
-/*
- * Which closed runs, newest close first (then newest start). All terms hold (they are found by
- * index where there is one), and `match`, if set, says true: it is called on the reader's thread
- * and decides what terms cannot express. match_free is called when the read is over, on whichever
- * thread.
- */
+/* Which closed runs, newest close first (then newest start). */
 struct store_query {
 	uint32_t name_space;
-	const struct store_term *terms;
-	size_t n_terms;
 	/*
-	 * NULL, or SQL over closed_run and closed_attribute that has to hold too; its parameters
+	 * NULL: all; or SQL over closed_run and closed_attribute that has to hold; its parameters
 	 * are ?2 and on, bound to `values`. Its text is the server's own: nothing of a request may
-	 * be in it. With it there are no terms.
+	 * be in it.
 	 */
 	const char *condition;
 	const struct store_value *values;
@@ -379,9 +332,7 @@ struct store_query {
 	 */
 	const char *totals_without;
 	int32_t totals_status;
-	bool (*match)(void *user, const struct store_closed *closed);
-	void (*match_free)(void *user);
-	void *user;
+	bool by_status;            /* counts alone: by_status is wanted, not only the total */
 	struct store_cursor after; /* for counts too */
 	size_t limit;              /* rows of the page; at most STORE_PAGE_MAX */
 };
@@ -404,13 +355,13 @@ struct store_count {
 	const struct temporal_error *err;
 	int64_t total;
 #define STORE_STATUS_MAX 32
-	int64_t by_status[STORE_STATUS_MAX];
+	int64_t by_status[STORE_STATUS_MAX]; /* unless it is wanted, all may be in its first */
 };
 typedef void store_count_fn(void *user, const struct store_count *count);
 
 /*
  * Reads on the reader's thread; the callback comes from a later store_step(). The query is copied.
- * Errors as those of store_submit; on error the callback is never called (match_free is).
+ * Errors as those of store_submit; on error the callback is never called.
  */
 enum temporal_code store_list(struct store *store, const struct store_query *query,
 	store_page_fn *done, void *user, struct temporal_error *err)

@@ -20,6 +20,8 @@
 #define DIVISION "TemporalNamespaceDivision"
 #define RUNNING  1 /* WORKFLOW_EXECUTION_STATUS_RUNNING */
 
+#define REQUIRED_MAX 32 /* conditions of a filter that are looked at for an index */
+
 /* ---- Running ---- */
 
 struct open_row {
@@ -106,8 +108,8 @@ static bool matches(
 static const struct filter_condition *required(
 	const struct filter *filter, enum visibility_place place, enum filter_operator op)
 {
-	const struct filter_condition *conditions[STORE_TERMS_MAX];
-	size_t n = filter_required(filter, conditions, STORE_TERMS_MAX);
+	const struct filter_condition *conditions[REQUIRED_MAX];
+	size_t n = filter_required(filter, conditions, REQUIRED_MAX);
 
 	for (size_t i = 0; i < n; i++) {
 		if (conditions[i]->column->place == place && conditions[i]->op == op)
@@ -192,8 +194,8 @@ static enum store_index choose_index(const struct filter *filter)
 /* The earliest and the latest start that the filter allows; true if it has a latest. */
 static bool start_span(const struct filter *filter, int64_t *first, int64_t *last)
 {
-	const struct filter_condition *conditions[STORE_TERMS_MAX];
-	size_t n = filter_required(filter, conditions, STORE_TERMS_MAX);
+	const struct filter_condition *conditions[REQUIRED_MAX];
+	size_t n = filter_required(filter, conditions, REQUIRED_MAX);
 
 	*first = INT64_MIN;
 	*last = INT64_MAX;
@@ -218,8 +220,8 @@ static bool start_span(const struct filter *filter, int64_t *first, int64_t *las
 /* An equality on a search attribute whose texts closed_attribute has as they are. */
 static const struct filter_condition *required_attribute(const struct filter *filter)
 {
-	const struct filter_condition *conditions[STORE_TERMS_MAX];
-	size_t n = filter_required(filter, conditions, STORE_TERMS_MAX);
+	const struct filter_condition *conditions[REQUIRED_MAX];
+	size_t n = filter_required(filter, conditions, REQUIRED_MAX);
 
 	for (size_t i = 0; i < n; i++) {
 		enum visibility_type type = conditions[i]->column->type;
@@ -316,8 +318,8 @@ static bool is_plain(const struct filter *filter, int32_t *status)
 /* Does it ask for a time of the end? */
 static bool closes(const struct filter *filter)
 {
-	const struct filter_condition *conditions[STORE_TERMS_MAX];
-	size_t n = filter_required(filter, conditions, STORE_TERMS_MAX);
+	const struct filter_condition *conditions[REQUIRED_MAX];
+	size_t n = filter_required(filter, conditions, REQUIRED_MAX);
 
 	for (size_t i = 0; i < n; i++) {
 		if (conditions[i]->column->place == VISIBILITY_CLOSE_TIME)
@@ -342,8 +344,9 @@ bool listing_closed(struct arena *arena, const struct server_namespace *space,
 	(void)start_span(filter, &first, &last);
 	if (count && is_plain(filter, &out->totals_status))
 		out->totals_without = DIVISION;
-	/* Counts come by status. */
-	if (count && out->index == STORE_BY_CLOSE && first == INT64_MIN && !closes(filter))
+	out->by_status = count && filter->group_by;
+	if (count && out->index == STORE_BY_CLOSE && !closes(filter) &&
+		(first == INT64_MIN || out->by_status))
 		out->index = STORE_BY_STATUS;
 	if (first != INT64_MIN) {
 		struct store_value *bound =
