@@ -188,12 +188,22 @@ static enum temporal_code damaged(const struct batch_entry *entry, struct tempor
 		entry->key.kind, entry->key.run, entry->key.id);
 }
 
+/* Is it of the run of its key, and of the same one as before? By these a run is found. */
+static bool is_of(const struct execution *read, uint64_t run, const struct execution *before)
+{
+	return (uint64_t)read->number == run && !str_empty(read->run_id) &&
+	       (!before || (str_same(read->run_id, before->run_id) &&
+				   str_same(read->workflow_id, before->workflow_id) &&
+				   str_same(read->namespace_id, before->namespace_id)));
+}
+
 static bool apply_execution(struct server *server, const struct batch_entry *entry)
 {
 	struct execution *execution = state_here(server, entry->key.run);
 	struct execution read = { 0 };
 
-	if (!record_read(&state_execution_type, &read, entry->data, entry->len)) {
+	if (!record_read(&state_execution_type, &read, entry->data, entry->len) ||
+		!is_of(&read, entry->key.run, execution)) {
 		record_finish(&state_execution_type, &read);
 		return false;
 	}
@@ -246,10 +256,12 @@ static bool apply_timer(struct execution *execution, const struct batch_entry *e
 }
 
 /* The execution's own record is the last of its transition, so its events may come first. */
-static bool apply_part(struct server *server, const struct batch_entry *entry)
+static bool apply_part(struct server *server, uint64_t run, const struct batch_entry *entry)
 {
-	struct execution *execution = state_here(server, entry->key.run);
+	struct execution *execution = state_here(server, run);
 
+	if (entry->key.run != run)
+		return false;
 	if (entry->key.kind == ENTITY_EXECUTION)
 		return apply_execution(server, entry);
 	if (!execution)
@@ -279,8 +291,8 @@ static bool apply_part(struct server *server, const struct batch_entry *entry)
 	}
 }
 
-enum temporal_code journal_apply(
-	struct server *server, const uint8_t *data, size_t len, struct temporal_error *err)
+enum temporal_code journal_apply(struct server *server, uint64_t run, const uint8_t *data,
+	size_t len, struct temporal_error *err)
 {
 	struct batch_entry entry = { 0 };
 	size_t at = 0;
@@ -288,7 +300,7 @@ enum temporal_code journal_apply(
 
 	/* The execution first: the others belong to it. */
 	while (batch_next(data, len, &at, &entry, &bad)) {
-		if (entry.key.kind == ENTITY_EXECUTION && !apply_part(server, &entry))
+		if (entry.key.kind == ENTITY_EXECUTION && !apply_part(server, run, &entry))
 			return damaged(&entry, err);
 	}
 	if (bad)
@@ -297,7 +309,7 @@ enum temporal_code journal_apply(
 			len);
 	at = 0;
 	while (batch_next(data, len, &at, &entry, &bad)) {
-		if (entry.key.kind != ENTITY_EXECUTION && !apply_part(server, &entry))
+		if (entry.key.kind != ENTITY_EXECUTION && !apply_part(server, run, &entry))
 			return damaged(&entry, err);
 	}
 	return TEMPORAL_OK;
@@ -394,7 +406,12 @@ static bool bring_back(struct server *server, uint64_t run, struct temporal_erro
 {
 	struct execution *execution = archive_find_number(server, run);
 
-	return execution ? archive_history(execution, err) : true;
+	if (execution)
+		return archive_history(execution, err);
+	if (server->archive.lost.code == TEMPORAL_OK)
+		return true;
+	*err = server->archive.lost;
+	return false;
 }
 
 static enum temporal_code on_record(
@@ -405,7 +422,7 @@ static enum temporal_code on_record(
 	if (record->ordinal == 1 && !begins_run(record) && !state_here(server, record->run) &&
 		!bring_back(server, record->run, err))
 		return err->code;
-	return journal_apply(user, record->data, record->size, err);
+	return journal_apply(user, record->run, record->data, record->size, err);
 }
 
 static void on_failed(void *user, const struct temporal_error *why)

@@ -43,9 +43,9 @@ void journal_setting(
 /* A number for a new run. */
 uint64_t journal_new_run(struct server *server);
 
-/* Applies one record of the journal, a batch of one run, to the state. For recovery and tests. */
-enum temporal_code journal_apply(struct server *server, const uint8_t *data, size_t len,
-	struct temporal_error *err) __attribute__((warn_unused_result));
+/* Applies one record of the journal, a batch of this run, to the state. */
+enum temporal_code journal_apply(struct server *server, uint64_t run, const uint8_t *data,
+	size_t len, struct temporal_error *err) __attribute__((warn_unused_result));
 
 /* After the last record: timers and tasks of all that is running. */
 void journal_revive(struct server *server);

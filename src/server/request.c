@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "google/protobuf/any.pb-c.h"
 #include "proto/codec.h"
 #include "proto/time.h"
@@ -65,12 +66,27 @@ static void *got(struct request *request, void *made)
 	return made;
 }
 
+void request_unread(struct request *request)
+{
+	if (request->server->unread.code == TEMPORAL_OK)
+		server_no_memory(request->server);
+}
+
 void *request_decode(
 	struct request *request, const ProtobufCMessageDescriptor *type, const struct bytes *data)
 {
-	return data->len ? got(request, proto_decode(request->arena, type, data->ptr, data->len,
-						NULL, NULL))
-			 : NULL;
+	struct temporal_error err;
+	void *message =
+		data->len ? proto_decode(request->arena, type, data->ptr, data->len, NULL, &err)
+			  : NULL;
+
+	if (message || !data->len)
+		return message;
+	if (err.code != TEMPORAL_NO_MEMORY)
+		(void)error_set(&request->server->unread, TEMPORAL_DATA_LOSS,
+			"a record of type %s cannot be read: %s", type->name, err.message);
+	request_unread(request);
+	return NULL;
 }
 
 Google__Timestamp *request_time(struct request *request, int64_t ns)
@@ -93,14 +109,39 @@ void *request_array(struct request *request, size_t count, size_t size)
 	return got(request, arena_array(request->arena, count, size));
 }
 
+/* An answer that lacks what could not be read is none. */
+static void check_read(struct request *request)
+{
+	struct temporal_error *unread = &request->server->unread;
+
+	if (unread->code == TEMPORAL_OK || request->code != TEMPORAL_OK)
+		return;
+	request->code = TEMPORAL_DATA_LOSS;
+	request->text = request_text(request, unread->message);
+	unread->code = TEMPORAL_OK;
+}
+
 static void hold(struct request *request)
 {
 	struct server *server = request->server;
 
+	check_read(request);
 	request->cancelled = NULL;
 	request->next = NULL;
 	*server->answers_last = request;
 	server->answers_last = &request->next;
+}
+
+static void send(struct request *request)
+{
+	struct server *server = request->server;
+
+	if (server->failed)
+		request->ops->fail(request, TEMPORAL_UNAVAILABLE, server->failure, NULL);
+	else if (request->code != TEMPORAL_OK)
+		request->ops->fail(request, request->code, request->text, request->status);
+	else
+		request->ops->reply(request, request->reply);
 }
 
 void request_reply(struct request *request, const void *message)
@@ -114,11 +155,10 @@ void request_reply_now(struct request *request, const void *message)
 	struct server *server = request->server;
 
 	transition_check_memory(server);
+	check_read(request);
 	request->cancelled = NULL;
-	if (server->failed)
-		request->ops->fail(request, TEMPORAL_UNAVAILABLE, server->failure, NULL);
-	else
-		request->ops->reply(request, message);
+	request->reply = message;
+	send(request);
 }
 
 static const Common__GrpcStatus *make_status(
@@ -148,6 +188,7 @@ static const Common__GrpcStatus *make_status(
 void request_fail(struct request *request, enum temporal_code code, const void *detail,
 	const char *format, ...)
 {
+	const struct temporal_error *lost = &request->server->archive.lost;
 	va_list args;
 
 	va_start(args, format);
@@ -155,21 +196,15 @@ void request_fail(struct request *request, enum temporal_code code, const void *
 	va_end(args);
 	if (!request->text)
 		request->text = "out of memory";
+	/* What is there and cannot be read was not found, but that is not to be said. */
+	if (code == TEMPORAL_NOT_FOUND && lost->code != TEMPORAL_OK) {
+		code = lost->code;
+		request->text = request_text(request, lost->message);
+		detail = NULL;
+	}
 	request->code = code;
 	request->status = detail ? make_status(request, code, request->text, detail) : NULL;
 	hold(request);
-}
-
-static void send(struct request *request)
-{
-	struct server *server = request->server;
-
-	if (server->failed)
-		request->ops->fail(request, TEMPORAL_UNAVAILABLE, server->failure, NULL);
-	else if (request->code != TEMPORAL_OK)
-		request->ops->fail(request, request->code, request->text, request->status);
-	else
-		request->ops->reply(request, request->reply);
 }
 
 void request_release(struct server *server, uint64_t committed)

@@ -79,8 +79,11 @@ void request_release(struct server *server, uint64_t committed);
 	((Type_ *)request_message((request_), &prefix_##__descriptor))
 void *request_message(struct request *request, const ProtobufCMessageDescriptor *type);
 const char *request_text(struct request *request, const char *text);
+/* Something recorded that belongs to the answer could not be read: it becomes DATA_LOSS, or memory
+ * is out and stops the server. */
+void request_unread(struct request *request);
 /* A recorded message, NULL for no bytes; a time, NULL for 0. NULL also when memory is out (the
- * server has failed). */
+ * server has failed), or when the record is damaged (request_unread was called). */
 void *request_decode(
 	struct request *request, const ProtobufCMessageDescriptor *type, const struct bytes *data);
 Google__Timestamp *request_time(struct request *request, int64_t ns);

@@ -172,6 +172,14 @@ void server_no_memory(struct server *server)
 	server_fail(server, "the server is out of memory");
 }
 
+void server_unread(struct server *server)
+{
+	if (server->unread.code == TEMPORAL_OK)
+		server_no_memory(server);
+	else
+		server_fail(server, "%s", server->unread.message);
+}
+
 void state_init(struct server *server, const struct server_io *io)
 {
 	*server = (struct server){ .io = *io };
@@ -238,7 +246,7 @@ static struct execution *find_current(
 	}
 	(void)archive_find(server, space, workflow_id, NULL);
 	id = state_workflow_id(server, space, workflow_id);
-	if (!id)
+	if (!id || server->archive.lost.code != TEMPORAL_OK)
 		return NULL;
 	id->current_known = true;
 	return id->current;

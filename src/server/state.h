@@ -334,6 +334,7 @@ struct server {
 	struct store *store;
 	bool failed;
 	char failure[240];
+	struct temporal_error unread; /* what this input has read of records that are damaged */
 	char *cluster_id;
 	/* An input has ended: the earliest timer may be another one. NULL: nobody wants to know. */
 	void (*changed)(struct server *server);
@@ -346,6 +347,9 @@ extern const struct record_type state_namespace_type, state_execution_type, stat
 void server_fail(struct server *server, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void server_no_memory(struct server *server);
+/* Something recorded could not be read, without which nothing goes on: for want of memory, or as
+ * server->unread says. */
+void server_unread(struct server *server);
 
 /* The key of a name in a map; chains resolve what collides. */
 uint64_t state_hash(const struct server *server, int64_t space, const char *name);

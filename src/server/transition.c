@@ -137,6 +137,7 @@ void transition_begin(struct server *server)
 	int64_t now = virtual_time_now(server);
 
 	mem_watch();
+	server->archive.lost.code = server->unread.code = TEMPORAL_OK;
 	if (now > server->now_ns)
 		server->now_ns = now;
 }

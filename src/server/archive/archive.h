@@ -61,6 +61,7 @@ struct archive {
 	bool refused;                  /* the store's queue was full: `due` waits */
 	int64_t expiry_ns;             /* when retention ends next; INT64_MAX: never */
 	bool expiring;                 /* a batch that deletes what has expired is on its way */
+	struct temporal_error lost;    /* a run that this input looked for cannot be read */
 };
 
 /* The store is open and its journal has been read: what ended before is moved now. */
@@ -74,8 +75,9 @@ void archive_note(struct execution *execution);
 void archive_run(struct server *server, bool submitted);
 
 /*
- * A closed run that is not in memory comes back. NULL: there is none (or the store cannot be read,
- * which stops the server). An empty run id means the run that ended last.
+ * A closed run that is not in memory comes back. NULL: there is none; or it is damaged, which
+ * archive.lost says; or the store cannot be read, which stops the server. An empty run id means the
+ * run that ended last.
  */
 struct execution *archive_find(struct server *server, const struct server_namespace *space,
 	const char *workflow_id, const char *run_id);

@@ -26,10 +26,21 @@ static bool restore_rest(
 
 	for (; batch_next(data, row->info_size, &at, &entry, &bad); start = at) {
 		if (entry.key.kind != ENTITY_EXECUTION &&
-			journal_apply(server, data + start, at - start, err) != TEMPORAL_OK)
+			journal_apply(server, row->run, data + start, at - start, err) !=
+				TEMPORAL_OK)
 			return false;
 	}
 	return true;
+}
+
+/* What could not be made of a row: for want of memory, or it is damaged. */
+static void lose(struct server *server, const struct store_closed *row)
+{
+	if (mem_watch_hit())
+		server_no_memory(server);
+	else
+		(void)error_set(&server->archive.lost, TEMPORAL_DATA_LOSS,
+			"the row of closed run %s cannot be read", row->run_id);
 }
 
 struct execution *archive_restore(struct server *server, const struct store_closed *row)
@@ -47,14 +58,17 @@ struct execution *archive_restore(struct server *server, const struct store_clos
 	if (!closed_row_read(server, row, execution) || !state_execution_link(server, execution)) {
 		record_finish(&state_execution_type, execution);
 		mem_free(execution);
-		server_fail(server, "the row of closed run %s cannot be read", row->run_id);
+		lose(server, row);
 		return NULL;
 	}
 	execution->archive.history_missing = true;
-	archive_keep(execution);
-	if (!restore_rest(server, row, &err))
-		server_fail(server, "%s", err.message);
-	return execution;
+	if (restore_rest(server, row, &err)) {
+		archive_keep(execution);
+		return execution;
+	}
+	state_execution_free(execution);
+	lose(server, row);
+	return NULL;
 }
 
 /* What a look-up found. */
@@ -63,7 +77,9 @@ static struct execution *found(struct server *server, enum temporal_code code,
 {
 	if (code == TEMPORAL_OK)
 		return archive_restore(server, row);
-	if (code != TEMPORAL_NOT_FOUND && code != TEMPORAL_DATA_LOSS)
+	if (code == TEMPORAL_DATA_LOSS)
+		server->archive.lost = *err;
+	else if (code != TEMPORAL_NOT_FOUND)
 		server_fail(server, "%s", err->message);
 	return NULL;
 }
@@ -106,6 +122,8 @@ static enum temporal_code take_part(
 
 	if (event_restore(execution, part->first_event, part->data, part->size))
 		return TEMPORAL_OK;
+	if (mem_watch_hit())
+		return error_no_memory(err, "the events of a closed run");
 	return error_set(err, TEMPORAL_DATA_LOSS, "events %lld and on of run %s cannot be read",
 		(long long)part->first_event, execution->run_id);
 }

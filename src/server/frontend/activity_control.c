@@ -129,7 +129,7 @@ static bool original_options(
 	const History__ActivityTaskScheduledEventAttributes *in;
 
 	if (!event) {
-		server_no_memory(request->server);
+		request_unread(request);
 		return false;
 	}
 	in = event->activity_task_scheduled_event_attributes;

@@ -85,7 +85,7 @@ static void reply_close(struct request *request, struct execution *execution)
 	History__WorkflowExecutionContinuedAsNewEventAttributes *continued;
 
 	if (!events || !event) {
-		server_no_memory(request->server);
+		request_unread(request);
 		request_reply(request, response);
 		return;
 	}
@@ -137,7 +137,7 @@ static void get_close(struct request *request, struct execution *execution)
 		response->history->n_events = events[0] ? 1 : 0;
 	}
 	if (!events || !events[0])
-		server_no_memory(request->server);
+		request_unread(request);
 	request_reply(request, response);
 }
 
@@ -174,7 +174,7 @@ void frontend_get_history(struct request *request)
 		page_size(request->server, in->maximum_page_size), request->arena);
 	bool whole = end == execution->next_event_id;
 	if (!response->history)
-		server_no_memory(request->server);
+		request_unread(request);
 	else if (whole && state_running(execution) && !in->wait_new_event && wants_pending(request))
 		workflow_task_transient_events(execution, response->history, request->arena);
 	if (!whole || (in->wait_new_event && state_running(execution)))
@@ -207,7 +207,7 @@ void frontend_get_history_reverse(struct request *request)
 		if (event)
 			response->history->events[response->history->n_events++] = event;
 		else
-			server_no_memory(request->server);
+			request_unread(request);
 	}
 	if (next > 0)
 		response->next_page_token = token_page(request, execution, next, 0);

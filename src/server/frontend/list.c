@@ -208,6 +208,14 @@ static bool add_info(struct listing *listing, struct execution *execution)
 	return listing->n < listing->limit;
 }
 
+static void unreadable(struct request *request, const struct store_closed *row)
+{
+	if (!mem_watch_hit())
+		(void)error_set(&request->server->unread, TEMPORAL_DATA_LOSS,
+			"the row of closed run %s cannot be read", row->run_id);
+	request_unread(request);
+}
+
 /* A row has all that is said of a run; none is made of it. */
 static void add_closed(struct listing *listing, const struct store_closed *row)
 {
@@ -215,6 +223,8 @@ static void add_closed(struct listing *listing, const struct store_closed *row)
 
 	if (closed_row_read(listing->server, row, &execution))
 		(void)add_info(listing, &execution);
+	else
+		unreadable(listing->request, row);
 	record_finish(&state_execution_type, &execution);
 }
 

@@ -408,7 +408,7 @@ static bool is_repeated(struct multi *multi, struct execution *current, const st
 		status.outcome =
 			event->workflow_execution_update_completed_event_attributes->outcome;
 	else
-		server_no_memory(multi->request->server);
+		request_unread(multi->request);
 	reply(multi, not_started(multi, current),
 		frontend_update_response(multi->request, update, multi->update, &status, false));
 	return true;

@@ -21,7 +21,7 @@ static Enums__EventType type_of(
 	arena_init(&arena, 4096, ARENA_NO_BUDGET);
 	event = event_read(execution, id, &arena);
 	if (!event)
-		server_no_memory(request->server);
+		request_unread(request);
 	type = event ? event->event_type : EVENT(UNSPECIFIED);
 	arena_finish(&arena);
 	return type;

@@ -67,6 +67,12 @@ static enum verdict judge(struct request *request, const struct execution *curre
 {
 	Enums__WorkflowIdReusePolicy reuse = in->workflow_id_reuse_policy;
 
+	const struct temporal_error *lost = &request->server->archive.lost;
+
+	if (!current && lost->code != TEMPORAL_OK) {
+		request_fail(request, lost->code, NULL, "%s", lost->message);
+		return VERDICT_REFUSED;
+	}
 	if (!current)
 		return VERDICT_START;
 	if (!str_empty(in->request_id) && str_same(current->create_request_id, in->request_id))

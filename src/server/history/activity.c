@@ -14,6 +14,7 @@
  *
  * Loop's thread.
  */
+#include "base/error.h"
 #include "base/mem.h"
 #include "proto/codec.h"
 #include "proto/payload.h"
@@ -106,12 +107,19 @@ static Google__Duration *duration(struct request *request, int64_t ms)
 static void *decode(const struct activity *activity, struct arena *arena,
 	const ProtobufCMessageDescriptor *type, const struct bytes *data)
 {
+	struct server *server = server_of(activity);
+	struct temporal_error err;
 	void *message =
-		data->len ? proto_decode(arena, type, data->ptr, data->len, NULL, NULL) : NULL;
+		data->len ? proto_decode(arena, type, data->ptr, data->len, NULL, &err) : NULL;
 
-	if (data->len && !message)
-		server_no_memory(server_of(activity));
-	return message;
+	if (message || !data->len)
+		return message;
+	if (err.code != TEMPORAL_NO_MEMORY)
+		(void)error_set(&server->unread, TEMPORAL_DATA_LOSS,
+			"what is recorded of activity %s cannot be read: %s", activity->id,
+			err.message);
+	server_unread(server);
+	return NULL;
 }
 
 static void describe(struct activity *activity, struct request *request,
@@ -129,7 +137,7 @@ static void describe(struct activity *activity, struct request *request,
 	};
 
 	if (!event) {
-		server_no_memory(execution->server);
+		server_unread(execution->server);
 		return;
 	}
 	const History__ActivityTaskScheduledEventAttributes *scheduled =

@@ -19,7 +19,7 @@ static History__HistoryEvent *first_event(struct execution *execution)
 	History__HistoryEvent *event = event_read(execution, 1, &execution->server->scratch);
 
 	if (!event)
-		server_no_memory(execution->server);
+		server_unread(execution->server);
 	return event;
 }
 

@@ -276,7 +276,7 @@ void child_start(struct execution *parent, int64_t initiated_id)
 	if (!child || child->run_id || !state_running(parent))
 		return;
 	if (!event) {
-		server_no_memory(server);
+		server_unread(server);
 		return;
 	}
 	const History__StartChildWorkflowExecutionInitiatedEventAttributes *in =

@@ -213,7 +213,7 @@ void child_tell_parent(struct execution *execution)
 		return;
 	last = event_read(execution, execution->next_event_id - 1, &server->scratch);
 	if (!last) {
-		server_no_memory(server);
+		server_unread(server);
 		return;
 	}
 	name.workflow_id = execution->workflow_id;

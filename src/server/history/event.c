@@ -15,6 +15,7 @@
 
 #include <google/protobuf/timestamp.pb-c.h>
 
+#include "base/error.h"
 #include "base/mem.h"
 #include "proto/codec.h"
 #include "proto/time.h"
@@ -315,19 +316,37 @@ static size_t offset_of(const struct event_block *block, int64_t n)
 	return at;
 }
 
+/* The events are there. False: server->unread says why not, unless memory is out. */
+static bool has_history(const struct execution *execution)
+{
+	struct temporal_error err;
+
+	if (archive_history(execution, &err))
+		return true;
+	if (err.code != TEMPORAL_NO_MEMORY)
+		execution->server->unread = err;
+	return false;
+}
+
 History__HistoryEvent *event_read(
 	const struct execution *execution, int64_t event_id, struct arena *arena)
 {
 	const struct event_block *block =
-		archive_history(execution, NULL) ? block_of(execution, event_id) : NULL;
+		has_history(execution) ? block_of(execution, event_id) : NULL;
+	struct temporal_error err;
 	uint64_t size = 0;
 
 	if (!block || event_id < block->first_id || event_id >= block->first_id + block->count)
 		return NULL;
 	size_t at = offset_of(block, event_id - block->first_id) + 1;
 	at += record_varint_read(block->data + at, block->len - at, &size);
-	return proto_decode(arena, &history__history_event__descriptor, block->data + at,
-		(size_t)size, NULL, NULL);
+	History__HistoryEvent *event = proto_decode(arena, &history__history_event__descriptor,
+		block->data + at, (size_t)size, NULL, &err);
+	if (!event && err.code != TEMPORAL_NO_MEMORY)
+		(void)error_set(&execution->server->unread, TEMPORAL_DATA_LOSS,
+			"event %lld of run %s cannot be read: %s", (long long)event_id,
+			execution->run_id, err.message);
+	return event;
 }
 
 /* Adds encoded events to a History: one unknown field, whose tag the encoder writes itself. */
@@ -398,7 +417,7 @@ History__History *event_range(const struct execution *execution, int64_t first, 
 		*end = execution->next_event_id;
 	if (!history || first >= *end)
 		return history;
-	if (!archive_history(execution, NULL))
+	if (!has_history(execution))
 		return NULL;
 	struct bytes events = gather(execution, first, end, limit, arena);
 	if (!events.ptr || !add_bytes(history, events.ptr, events.len, arena))

@@ -309,7 +309,7 @@ void external_signal(struct execution *source, int64_t initiated_id)
 	if (!state_running(source))
 		return;
 	if (!event) {
-		server_no_memory(source->server);
+		server_unread(source->server);
 		return;
 	}
 	const signal_attributes *in =
@@ -373,7 +373,7 @@ void external_cancel(struct execution *source, int64_t initiated_id)
 	if (!state_running(source))
 		return;
 	if (!event) {
-		server_no_memory(source->server);
+		server_unread(source->server);
 		return;
 	}
 	const cancel_attributes *in =

@@ -246,7 +246,7 @@ static bool completion_of(const struct nexus_callback *callback, struct nexus_co
 		event_read(execution, execution->next_event_id - 1, arena);
 
 	if (!event) {
-		server_no_memory(execution->server);
+		server_unread(execution->server);
 		return false;
 	}
 	outcome_of(arena, event, out);

@@ -146,7 +146,7 @@ static const History__NexusOperationScheduledEventAttributes *scheduled_of(
 		event_read(operation->execution, operation->scheduled_id, arena);
 
 	if (!event)
-		server_no_memory(server_of(operation));
+		server_unread(server_of(operation));
 	return event ? event->nexus_operation_scheduled_event_attributes : NULL;
 }
 

@@ -3,6 +3,7 @@
  * of the database; and it is checked before it is reported. The source is the writer's connection
  * of an open store, or a file that another process may be writing.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -105,7 +106,9 @@ static enum temporal_code check_all(struct store_conn *conn, struct temporal_err
 	return code;
 }
 
-static enum temporal_code check_file(const char *path, const char *vfs, struct temporal_error *err)
+/* `copy`: a file of ours alone, beside which no log is to stay behind. */
+static enum temporal_code check_file(
+	const char *path, const char *vfs, bool copy, struct temporal_error *err)
 {
 	struct store_conn conn = { 0 };
 	enum temporal_code code = store_conn_open(&conn, path, vfs, STORE_READER, err);
@@ -113,6 +116,8 @@ static enum temporal_code check_file(const char *path, const char *vfs, struct t
 	if (code != TEMPORAL_OK)
 		return code;
 	code = check_all(&conn, err);
+	if (copy)
+		(void)sqlite3_db_config(conn.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, (int *)NULL);
 	store_conn_close(&conn);
 	return code;
 }
@@ -125,7 +130,7 @@ enum temporal_code store_check(const char *path, const char *vfs, struct tempora
 	if (!vfs)
 		code = store_lock_take(path, &lock_fd, err);
 	if (code == TEMPORAL_OK)
-		code = check_file(path, vfs, err);
+		code = check_file(path, vfs, false, err);
 	store_lock_release(lock_fd);
 	return code;
 }
@@ -162,6 +167,17 @@ static enum temporal_code write_backup(
 	return result;
 }
 
+static void delete_all(sqlite3_vfs *vfs, const char *path)
+{
+	static const char *const endings[] = { "-wal", "-shm", "" };
+	char name[4096];
+
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		if (snprintf(name, sizeof(name), "%s%s", path, endings[i]) < (int)sizeof(name))
+			(void)vfs->xDelete(vfs, name, 1);
+	}
+}
+
 /* From an open database to a new file; `name` is the VFS's. */
 static enum temporal_code back_up(
 	struct store_conn *from, const char *name, const char *path, struct temporal_error *err)
@@ -176,9 +192,9 @@ static enum temporal_code back_up(
 			"the backup's file %s is there already; expected a new name", path);
 	enum temporal_code code = write_backup(from, name, path, err);
 	if (code == TEMPORAL_OK)
-		code = check_file(path, name, err);
+		code = check_file(path, name, true, err);
 	if (code != TEMPORAL_OK)
-		(void)vfs->xDelete(vfs, path, 1);
+		delete_all(vfs, path);
 	return code;
 }
 

@@ -50,7 +50,8 @@ bool closed_row_read(struct server *server, const struct store_closed *row, stru
 	while (space && space->number != (int64_t)row->name_space)
 		space = space->next;
 	if (!space || !find_record(row, &entry) ||
-		!record_read(&state_execution_type, out, entry.data, entry.len))
+		!record_read(&state_execution_type, out, entry.data, entry.len) ||
+		(uint64_t)out->number != row->run || state_running(out))
 		return false;
 	out->server = server;
 	out->space = space;

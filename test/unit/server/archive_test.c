@@ -7,11 +7,13 @@
  */
 #include <stdio.h>
 
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "fake_world.h"
 #include "server/limits.h"
+#include "server/store/store.h"
 
 static Taskqueue__TaskQueue queue = TASKQUEUE__TASK_QUEUE__INIT;
 static Common__WorkflowExecution workflow = COMMON__WORKFLOW_EXECUTION__INIT;
@@ -493,6 +495,131 @@ static void deleted_run_stays_deleted(void **state)
 		&world.server, state_namespace(&world.server, "default"), "w", NULL));
 }
 
+/* ---- Damage ---- */
+
+/* A file with one ended run that was changed by somebody else, opened again. */
+static void damage(const char *sql)
+{
+	struct answer poll;
+	sqlite3 *db = NULL;
+
+	start_and_complete(&poll);
+	forget(&poll);
+	world_close();
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	open_file();
+}
+
+static enum temporal_code describe_code(void)
+{
+	Workflowservice__DescribeWorkflowExecutionRequest in =
+		WORKFLOWSERVICE__DESCRIBE_WORKFLOW_EXECUTION_REQUEST__INIT;
+	struct answer answer;
+
+	in.namespace_ = "default";
+	in.execution = &workflow;
+	call(&answer, frontend_describe, &in);
+	world_settle();
+	assert_true(answer.done);
+	forget(&answer);
+	return answer.code;
+}
+
+static enum temporal_code history_code(bool reverse)
+{
+	Workflowservice__GetWorkflowExecutionHistoryRequest in =
+		WORKFLOWSERVICE__GET_WORKFLOW_EXECUTION_HISTORY_REQUEST__INIT;
+	Workflowservice__GetWorkflowExecutionHistoryReverseRequest back =
+		WORKFLOWSERVICE__GET_WORKFLOW_EXECUTION_HISTORY_REVERSE_REQUEST__INIT;
+	struct answer answer;
+
+	in.namespace_ = back.namespace_ = "default";
+	in.execution = back.execution = &workflow;
+	if (reverse)
+		call(&answer, frontend_get_history_reverse, &back);
+	else
+		call(&answer, frontend_get_history, &in);
+	world_settle();
+	forget(&answer);
+	return answer.code;
+}
+
+/* It is neither "not found", which would let its id be taken anew, nor the end of the server. */
+static void damaged_row_is_data_loss(void **state)
+{
+	struct answer answer;
+
+	damage("UPDATE closed_run SET history_length = 7");
+	assert_int_equal(describe_code(), TEMPORAL_DATA_LOSS);
+	assert_int_equal(history_code(false), TEMPORAL_DATA_LOSS);
+	assert_int_equal(start_with("again", 0, &answer), TEMPORAL_DATA_LOSS);
+	forget(&answer);
+	assert_false(world.server.failed);
+	workflow.workflow_id = "other";
+	assert_int_equal(describe_code(), TEMPORAL_NOT_FOUND);
+}
+
+static void damaged_history_is_data_loss(void **state)
+{
+	damage("UPDATE closed_history SET data = zeroblob(length(data))");
+	assert_int_equal(describe_code(), TEMPORAL_OK);
+	assert_int_equal(history_code(false), TEMPORAL_DATA_LOSS);
+	assert_int_equal(history_code(true), TEMPORAL_DATA_LOSS);
+	assert_false(world.server.failed);
+}
+
+/* The row with one byte of its `info` another one, and a checksum that fits. */
+static void forge(uint8_t *info, size_t *size, size_t at, uint8_t byte)
+{
+	struct temporal_error err;
+	struct store *store =
+		store_open(&(struct store_opts){ .path = path, .manual = true }, &err);
+	struct store_batch *batch = store_batch_new();
+	struct store_closed row;
+	struct arena arena;
+
+	arena_init(&arena, 1024, ARENA_NO_BUDGET);
+	assert_int_equal(store_recover(store, NULL, &err), TEMPORAL_OK);
+	assert_int_equal(store_find(store, 1, "w", NULL, &arena, &row, &err), TEMPORAL_OK);
+	if (!*size) {
+		*size = row.info_size;
+		memcpy(info, row.info, row.info_size);
+	}
+	info[at] ^= byte;
+	row.info = info;
+	store_batch_close(batch, &row, NULL, 0);
+	assert_int_equal(store_submit(store, batch, STORE_DURABLE, NULL, NULL, &err), TEMPORAL_OK);
+	store_close(store);
+	arena_finish(&arena);
+	info[at] ^= byte;
+}
+
+/* Whatever byte of what is recorded of a run is another one: no other run is touched, and the
+ * server goes on. */
+static void forged_rows_do_no_harm(void **state)
+{
+	static uint8_t info[4096];
+	size_t size = 0;
+	struct answer poll;
+
+	start_and_complete(&poll);
+	forget(&poll);
+	for (size_t at = 0; at < 36; at++) {
+		world_close();
+		forge(info, &size, at, 0x55);
+		open_file();
+		(void)describe_code();
+		(void)history_code(false);
+		assert_false(world.server.failed);
+	}
+	world_close();
+	forge(info, &size, 0, 0);
+	open_file();
+	assert_int_equal(describe_code(), TEMPORAL_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -513,6 +640,12 @@ int main(void)
 			change_of_a_moved_run_is_kept, set_up_file, tear_down_file),
 		cmocka_unit_test_setup_teardown(
 			deleted_run_stays_deleted, set_up_file, tear_down_file),
+		cmocka_unit_test_setup_teardown(
+			damaged_row_is_data_loss, set_up_file, tear_down_file),
+		cmocka_unit_test_setup_teardown(
+			damaged_history_is_data_loss, set_up_file, tear_down_file),
+		cmocka_unit_test_setup_teardown(
+			forged_rows_do_no_harm, set_up_file, tear_down_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -157,6 +157,13 @@ static void backup_is_whole(void **state)
 	assert_int_equal(append_text(store, 1, 1, "after", &outcomes), TEMPORAL_OK);
 	settle(store);
 	assert_int_equal(outcomes.ok, 3);
+	/* One file: no log beside it. */
+	for (const char *const *end = (const char *const[]){ "-wal", "-shm", NULL }; *end; end++) {
+		char beside[110];
+
+		(void)snprintf(beside, sizeof(beside), "%s%s", files->copy, *end);
+		assert_int_not_equal(access(beside, F_OK), 0);
+	}
 	assert_int_equal(store_backup(store, files->copy, on_done, &outcomes, &err), TEMPORAL_OK);
 	settle(store);
 	assert_int_equal(outcomes.other, 1);
