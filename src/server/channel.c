@@ -180,9 +180,11 @@ static void on_serve(struct rpc_task *task)
 		local_fail(request, TEMPORAL_UNIMPLEMENTED, unknown, NULL);
 		return;
 	}
-	request->message = local->parcel ? rpc_parcel_message(local->parcel) : decode(local);
-	if (request->message)
-		frontend_serve(request, method->handle);
+	const void *message = local->parcel ? rpc_parcel_message(local->parcel) : decode(local);
+	if (!message) /* answered: the call may be gone */
+		return;
+	request->message = message;
+	frontend_serve(request, method->handle);
 }
 
 static void on_cancel(struct rpc_task *task)
