@@ -74,6 +74,8 @@ static const struct config_key keys[] = {
 	KEY("frontend.linkMaxSize", KIND_COUNT, link_max, SERVER_LINK_MAX),
 	KEY("history.workflowIdReuseMinimalInterval", KIND_PAUSE, run_interval_ms,
 		SERVER_RUN_INTERVAL_MS),
+	KEY("callback.maxPerExecution", KIND_COUNT, callbacks_max, SERVER_NEXUS_CALLBACKS_MAX),
+	KEY("limit.mutableStateSize.error", KIND_COUNT, state_size_max, SERVER_STATE_SIZE_MAX),
 	KEY("system.enableCrossNamespaceCommands", KIND_SWITCH, cross_namespace, 0),
 };
 
@@ -111,6 +113,7 @@ static const char *const without_meaning[] = {
 	"limit.historyCount.warn",
 	"limit.historySize.warn",
 	"limit.memoSize.warn",
+	"limit.mutableStateSize.warn",
 	"matching.persistenceMaxQPS",
 	"matching.rps",
 	"system.refreshNexusEndpointsMinWait",

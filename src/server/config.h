@@ -25,6 +25,7 @@ struct server_config {
 	int64_t updates_open_max, updates_size_max, updates_max;
 	int64_t partitions;      /* that a task queue is said to have */
 	int64_t run_interval_ms; /* between the starts of two runs of a chain, at least; or 0 */
+	int64_t callbacks_max, state_size_max;
 	int64_t cross_namespace; /* 1: commands may reach into other namespaces */
 };
 

@@ -12,6 +12,7 @@
 #define SERVER_MEMO_MAX              (2 * 1024 * 1024)
 #define SERVER_COMPLETION_MAX        (40 * 1024 * 1024)
 #define SERVER_HISTORY_SIZE_MAX      (50 * 1024 * 1024)
+#define SERVER_STATE_SIZE_MAX        (8 * 1024 * 1024) /* of what a run keeps beside its history */
 #define SERVER_HISTORY_SIZE_SUGGEST  (4 * 1024 * 1024)
 #define SERVER_HISTORY_COUNT_MAX     51200
 #define SERVER_HISTORY_COUNT_SUGGEST 4096

@@ -205,8 +205,18 @@ void transition_submit(struct server *server)
 	journal_submit(server);
 }
 
+/* Whatever has made them too long (what could be foreseen was refused). */
+static void end_long_runs(struct server *server)
+{
+	for (struct execution *at = server->touched; at; at = at->next_touched) {
+		if (state_running(at) && at->next_event_id - 1 > server->config.history_count_max)
+			(void)execution_over_limit(at, 0, 0, false);
+	}
+}
+
 void transition_end(struct server *server)
 {
+	end_long_runs(server);
 	effect_run_all(server);
 	nexus_run(server);
 	matching_run(server);

@@ -245,7 +245,8 @@ static bool settle_timeouts(struct request *request, const struct activity *acti
 	return true;
 }
 
-/* The policy to keep: what cannot be changed comes from the old one. */
+/* The policy to keep: what cannot be changed comes from the old one. NULL: answered, or memory is
+ * out. */
 static const Common__RetryPolicy *policy_of(
 	struct request *request, const struct activity *activity, const Common__RetryPolicy *merged)
 {
@@ -256,6 +257,12 @@ static const Common__RetryPolicy *policy_of(
 
 	if (!full || !old) {
 		server_no_memory(request->server);
+		return NULL;
+	}
+	/* A policy that is given as a whole (the official server takes it as it is). */
+	const char *wrong = retry_invalid(full);
+	if (wrong) {
+		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s", wrong);
 		return NULL;
 	}
 	full->non_retryable_error_types = old->non_retryable_error_types;
@@ -286,7 +293,7 @@ static bool merge(
 	out->task_queue = merged->task_queue->name;
 	out->priority = merged->priority;
 	out->retry_policy = policy_of(request, activity, merged->retry_policy);
-	return true;
+	return out->retry_policy != NULL;
 }
 
 /* False: answered. */

@@ -7,6 +7,8 @@
 #include "server/limits.h"
 #include "temporal/api/errordetails/v1/message.pb-c.h"
 
+#define DETAILS_SMALL 1024 /* of a heartbeat: no need to count */
+
 void frontend_poll_activity(struct request *request)
 {
 	const Workflowservice__PollActivityTaskQueueRequest *in = request->message;
@@ -222,6 +224,21 @@ void frontend_activity_canceled_by_id(struct request *request)
 			workflowservice__respond_activity_task_canceled_by_id_response));
 }
 
+/* All that the run's activities tell may be too much. False: answered. */
+static bool check_state(
+	struct request *request, const struct activity *activity, const Common__Payloads *details)
+{
+	size_t size = details ? proto_size(details) : 0;
+	const char *over = NULL;
+
+	if (size > activity->heartbeat_details.len && size > DETAILS_SMALL)
+		over = execution_over_limit(
+			activity->execution, 0, size - activity->heartbeat_details.len, true);
+	if (over)
+		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s", over);
+	return !over;
+}
+
 /* Heartbeats that are too large end the activity. */
 static bool beat(struct activity *activity, const Common__Payloads *details, const char *identity)
 {
@@ -241,7 +258,7 @@ void frontend_activity_heartbeat(struct request *request)
 	struct activity *activity = by_token(request, in->namespace_, in->task_token, NULL);
 	Workflowservice__RecordActivityTaskHeartbeatResponse *response;
 
-	if (!activity)
+	if (!activity || !check_state(request, activity, in->details))
 		return;
 	response = REQUEST_NEW(request, Workflowservice__RecordActivityTaskHeartbeatResponse,
 		workflowservice__record_activity_task_heartbeat_response);
@@ -258,7 +275,7 @@ void frontend_activity_heartbeat_by_id(struct request *request)
 		by_id(request, in->namespace_, in->workflow_id, in->run_id, in->activity_id, NULL);
 	Workflowservice__RecordActivityTaskHeartbeatByIdResponse *response;
 
-	if (!activity)
+	if (!activity || !check_state(request, activity, in->details))
 		return;
 	response = REQUEST_NEW(request, Workflowservice__RecordActivityTaskHeartbeatByIdResponse,
 		workflowservice__record_activity_task_heartbeat_by_id_response);

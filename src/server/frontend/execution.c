@@ -7,7 +7,8 @@
 #include "server/limits.h"
 #include "temporal/api/errordetails/v1/message.pb-c.h"
 
-bool frontend_may_signal(struct request *request, const struct execution *execution)
+bool frontend_may_signal(
+	struct request *request, struct execution *execution, const Common__Payloads *input)
 {
 	Errordetails__ResourceExhaustedFailure busy =
 		ERRORDETAILS__RESOURCE_EXHAUSTED_FAILURE__INIT;
@@ -17,8 +18,13 @@ bool frontend_may_signal(struct request *request, const struct execution *execut
 			"exceeded workflow execution limit for signal events");
 		return false;
 	}
-	if (!execution->close_attempted || !execution->task_started_id)
-		return true;
+	if (!execution->close_attempted || !execution->task_started_id) {
+		const char *over = execution_over_signal(execution, input);
+
+		if (over)
+			request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s", over);
+		return !over;
+	}
 	busy.cause = ENUMS__RESOURCE_EXHAUSTED_CAUSE__RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW;
 	busy.scope = ENUMS__RESOURCE_EXHAUSTED_SCOPE__RESOURCE_EXHAUSTED_SCOPE_NAMESPACE;
 	request_fail(request, TEMPORAL_RESOURCE_EXHAUSTED, &busy,
@@ -52,13 +58,8 @@ void frontend_signal(struct request *request)
 	 */
 	bool repeated = execution_signal_known(execution, in->request_id);
 	if (!repeated && (!frontend_running(request, space, in->workflow_execution) ||
-				 !frontend_may_signal(request, execution)))
+				 !frontend_may_signal(request, execution, in->input)))
 		return;
-	const char *over = repeated ? NULL : execution_over_limit(execution);
-	if (over) {
-		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s", over);
-		return;
-	}
 	signal.signal_name = in->signal_name;
 	signal.input = in->input;
 	signal.identity = in->identity;

@@ -47,7 +47,8 @@ bool frontend_token(struct request *request, const char *name, ProtobufCBinaryDa
 	struct task_token *token, struct execution **execution);
 /* The running run takes another signal. False: its limit is reached, or it is about to end and
  * would never come to it; the request has been answered. */
-bool frontend_may_signal(struct request *request, const struct execution *execution);
+bool frontend_may_signal(
+	struct request *request, struct execution *execution, const Common__Payloads *input);
 /* The events of a closed run are there. False: damaged, the request has been answered. */
 bool frontend_history(struct request *request, const struct execution *execution);
 

@@ -271,11 +271,8 @@ void frontend_register_namespace(struct request *request)
 
 	if (!frontend_text(request, in->namespace_, "Namespace not set on request."))
 		return;
-	if (strlen(in->namespace_) > SERVER_ID_MAX) {
-		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL,
-			"Namespace length exceeds limit.");
+	if (!frontend_length(request, in->namespace_, "Namespace length exceeds limit."))
 		return;
-	}
 	if (in->is_global_namespace) {
 		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL,
 			"Cannot register global namespace when not enabled");

@@ -184,15 +184,16 @@ void frontend_unpause_run(struct request *request)
 	const Workflowservice__UnpauseWorkflowExecutionRequest *in = request->message;
 	Common__WorkflowExecution wanted = COMMON__WORKFLOW_EXECUTION__INIT;
 	struct server_namespace *space = frontend_namespace(request, in->namespace_);
+	int64_t max = request->server->config.id_max;
 	const char *wrong = NULL;
 
 	if (!space)
 		return;
-	if (strlen(in->reason) > SERVER_ID_MAX)
+	if (server_over(strlen(in->reason), max))
 		wrong = "reason is too long.";
-	else if (strlen(in->request_id) > SERVER_ID_MAX)
+	else if (server_over(strlen(in->request_id), max))
 		wrong = "request id is too long.";
-	else if (strlen(in->identity) > SERVER_ID_MAX)
+	else if (server_over(strlen(in->identity), max))
 		wrong = "identity is too long.";
 	else if (str_empty(in->workflow_id))
 		wrong = "Can't load workflow execution.  WorkflowId not set.";

@@ -218,9 +218,10 @@ void frontend_start(struct request *request)
 	if (verdict == VERDICT_REFUSED)
 		return;
 	if (verdict == VERDICT_USE || verdict == VERDICT_REPEAT) {
-		if (verdict == VERDICT_USE && state_running(current))
-			nexus_attach(request, current, in);
-		else if (verdict == VERDICT_REPEAT && in->request_eager_execution)
+		if (verdict == VERDICT_USE && state_running(current) &&
+			!nexus_attach(request, current, in))
+			return;
+		if (verdict == VERDICT_REPEAT && in->request_eager_execution)
 			task = first_task_again(request, current);
 		reply(request, current, in->request_id, verdict == VERDICT_REPEAT, task);
 		return;
@@ -330,7 +331,8 @@ void frontend_signal_with_start(struct request *request)
 	current = state_execution(request->server, space, in->workflow_id, NULL);
 	enum verdict verdict = judge(request, current, as, conflict);
 	if (verdict == VERDICT_REFUSED ||
-		(verdict == VERDICT_USE && !frontend_may_signal(request, current)))
+		(verdict == VERDICT_USE &&
+			!frontend_may_signal(request, current, in->signal_input)))
 		return;
 	if (verdict == VERDICT_TERMINATE || verdict == VERDICT_START) {
 		struct execution *old = current;

@@ -196,6 +196,20 @@ static void go_on(struct decision *decision)
 	query_again(execution);
 }
 
+/* How many events the completion makes: its own, those of a task that has none yet, one for each
+ * command, and the next task's. */
+static int64_t events_of(const struct execution *execution,
+	const Workflowservice__RespondWorkflowTaskCompletedRequest *in)
+{
+	int64_t events = 1 + (int64_t)in->n_commands;
+
+	if (execution->task_transient || execution->task_speculative)
+		events += 2;
+	if (in->force_create_new_workflow_task)
+		events += 1 + in->return_new_workflow_task;
+	return events;
+}
+
 void frontend_workflow_completed(struct request *request)
 {
 	const Workflowservice__RespondWorkflowTaskCompletedRequest *in = request->message;
@@ -209,7 +223,7 @@ void frontend_workflow_completed(struct request *request)
 
 	if (!execution)
 		return;
-	const char *over = execution_over_limit(execution);
+	const char *over = execution_over_limit(execution, events_of(execution, in), 0, false);
 	if (over) {
 		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL, "%s", over);
 		return;

@@ -11,6 +11,8 @@
 #include "server/limits.h"
 #include "server/nexus/nexus.h"
 
+#define ACTIVITY_SIZE 256 /* of one that has nothing to tell */
+
 static void erase_all(struct execution *execution)
 {
 	struct server *server = execution->server;
@@ -63,14 +65,32 @@ void execution_terminate(struct execution *execution, const char *reason,
 		execution, ENUMS__WORKFLOW_EXECUTION_STATUS__WORKFLOW_EXECUTION_STATUS_TERMINATED);
 }
 
-const char *execution_over_limit(struct execution *execution)
+/*
+ * About what it takes to keep the run beside its history: what callers and workers can make large.
+ * A bit more than that for each activity, so that many small ones count too.
+ */
+static int64_t state_size(const struct execution *execution)
 {
+	size_t size =
+		execution->memo.len + execution->search_attributes.len + execution->buffered_size;
+
+	for (const struct activity *at = execution->activities; at; at = at->next)
+		size += ACTIVITY_SIZE + at->heartbeat_details.len + at->last_failure.len;
+	return (int64_t)size;
+}
+
+const char *execution_over_limit(
+	struct execution *execution, int64_t events, size_t bytes, bool with_state)
+{
+	const struct server_config *config = &execution->server->config;
 	const char *text = NULL;
 
-	if (execution->next_event_id > execution->server->config.history_count_max)
-		text = "Workflow history count exceeds limit.";
-	else if (execution->history_size > execution->server->config.history_size_max)
+	if (execution->history_size > config->history_size_max)
 		text = "Workflow history size exceeds limit.";
+	else if (execution->next_event_id - 1 + events > config->history_count_max)
+		text = "Workflow history count exceeds limit.";
+	else if (with_state && state_size(execution) + (int64_t)bytes > config->state_size_max)
+		text = "Workflow mutable state size exceeds limit.";
 	if (text)
 		execution_terminate(execution, text, NULL, "history-service", NULL);
 	return text;

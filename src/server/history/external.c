@@ -272,6 +272,8 @@ static Enums__SignalExternalWorkflowExecutionFailedCause send_signal(
 	if (target->signals >= source->server->config.signals_max ||
 		(in->input && server_over(proto_size(in->input), source->server->config.blob_max)))
 		return SIGNAL_FAILED(SIGNAL_COUNT_LIMIT_EXCEEDED);
+	if (execution_over_signal(target, in->input))
+		return SIGNAL_FAILED(EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND);
 	server_uuid(&source->server->io, request_id);
 	name.workflow_id = source->workflow_id;
 	name.run_id = source->run_id;

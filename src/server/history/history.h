@@ -176,8 +176,15 @@ bool properties_is_nothing(const Common__Payload *payload);
 void execution_close(struct execution *execution, Enums__WorkflowExecutionStatus status);
 void execution_terminate(struct execution *execution, const char *reason,
 	const Common__Payloads *details, const char *identity, const struct event_extras *extras);
-/* A history that has grown too large ends its run; the text for the caller, or NULL. */
-const char *execution_over_limit(struct execution *execution);
+/*
+ * A history that would be too long with so many events more, or is too large already, ends its run,
+ * as does what is kept beside it (asked for by `with_state`: it has to be counted; `bytes` more are
+ * to come). The text for the caller, or NULL.
+ */
+const char *execution_over_limit(
+	struct execution *execution, int64_t events, size_t bytes, bool with_state);
+/* ... with a signal more. */
+const char *execution_over_signal(struct execution *execution, const Common__Payloads *input);
 void execution_timed_out(struct timers_entry *timer);
 
 /* activity.c: an activity's attempts. */

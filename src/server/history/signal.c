@@ -2,6 +2,7 @@
  * signal.c: signals: an event each, once for each request id. Loop's thread.
  */
 #include "base/mem.h"
+#include "proto/codec.h"
 #include "server/history/history.h"
 #include "server/limits.h"
 
@@ -23,6 +24,16 @@ void execution_signal(struct execution *execution,
 	if (execution->n_buffered > execution->server->config.buffered_max)
 		workflow_task_fail(execution, FORCE_CLOSE, NULL, "history-service");
 	workflow_task_wake(execution);
+}
+
+const char *execution_over_signal(struct execution *execution, const Common__Payloads *input)
+{
+	bool waits = execution->task_started_id; /* it gets its number with the task's end */
+	bool wakes = !execution->task_scheduled_id && !execution->backing_off;
+
+	if (waits)
+		return execution_over_limit(execution, 0, input ? proto_size(input) : 0, true);
+	return execution_over_limit(execution, wakes ? 2 : 1, 0, false);
 }
 
 bool execution_restore_request_id(struct execution *execution, const char *text, size_t len)

@@ -74,7 +74,24 @@ Common__Link **nexus_links_without(struct request *request,
 	return links;
 }
 
-void nexus_attach(struct request *request, struct execution *execution,
+/* All of a run's together. False: answered. */
+static bool check_number(struct request *request, const struct execution *execution, size_t more)
+{
+	int64_t limit = request->server->config.callbacks_max;
+	size_t count = 0;
+
+	for (const struct nexus_callback *at = execution->nexus_callbacks; at; at = at->next)
+		count += at->callback.len != 0;
+	if (!server_over(count + more, limit))
+		return true;
+	request_fail(request, TEMPORAL_FAILED_PRECONDITION, NULL,
+		"cannot attach more than %d callbacks to a workflow (%zu callbacks already "
+		"attached)",
+		(int)limit, count);
+	return false;
+}
+
+bool nexus_attach(struct request *request, struct execution *execution,
 	const Workflowservice__StartWorkflowExecutionRequest *in)
 {
 	const Workflow__OnConflictOptions *opts = in->on_conflict_options;
@@ -86,7 +103,10 @@ void nexus_attach(struct request *request, struct execution *execution,
 
 	if (!opts || find(execution, in->request_id) ||
 		str_same(execution->create_request_id, in->request_id))
-		return;
+		return true;
+	if (opts->attach_completion_callbacks &&
+		!check_number(request, execution, in->n_completion_callbacks))
+		return false;
 	if (opts->attach_links)
 		extras.links = nexus_links_without(request, in, &extras.n_links);
 	if (opts->attach_request_id)
@@ -105,6 +125,7 @@ void nexus_attach(struct request *request, struct execution *execution,
 		nexus_attached(execution, in->request_id, id);
 	transition_touch(execution);
 	transition_durable(server);
+	return true;
 }
 
 void nexus_attached(struct execution *execution, const char *request_id, int64_t event_id)

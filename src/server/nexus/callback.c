@@ -89,10 +89,10 @@ static bool check_header(struct request *request, Common__Callback__Nexus *nexus
 bool nexus_callbacks_check(
 	struct request *request, Common__Callback *const *callbacks, size_t n_callbacks)
 {
-	if (n_callbacks > SERVER_NEXUS_CALLBACKS_MAX) {
+	if (server_over(n_callbacks, request->server->config.callbacks_max)) {
 		request_fail(request, TEMPORAL_INVALID_ARGUMENT, NULL,
 			"cannot attach more than %d callbacks to an execution",
-			SERVER_NEXUS_CALLBACKS_MAX);
+			(int)request->server->config.callbacks_max);
 		return false;
 	}
 	for (size_t i = 0; i < n_callbacks; i++) {

@@ -73,13 +73,13 @@ static void check_name(struct nexus_text *issues, const char *name)
 		issue(issues, "endpoint name must match the regex: \"" NAME_PATTERN "\"");
 }
 
-static void check_queue(struct nexus_text *issues, const char *name)
+static void check_queue(struct nexus_text *issues, const char *name, int64_t max)
 {
 	const char *wrong = NULL;
 
 	if (str_empty(name))
 		wrong = "taskQueue is not set";
-	else if (strlen(name) > SERVER_ID_MAX)
+	else if (server_over(strlen(name), max))
 		wrong = "taskQueue length exceeds limit";
 	else if (strncmp(name, RESERVED, strlen(RESERVED)) == 0)
 		wrong = "task queue name cannot start with reserved prefix " RESERVED;
@@ -118,7 +118,7 @@ static bool check_worker(struct request *request, struct nexus_text *issues,
 			worker->namespace_);
 		return false;
 	}
-	check_queue(issues, worker->task_queue);
+	check_queue(issues, worker->task_queue, request->server->config.id_max);
 	return true;
 }
 

@@ -504,7 +504,7 @@ static void by_queue(
 	else if (!route.space)
 		refuse(exchange, "NOT_FOUND",
 			arena_printf(&exchange->arena, "namespace not found: \"%s\"", path[1]));
-	else if (strlen(path[3]) > SERVER_ID_MAX)
+	else if (server_over(strlen(path[3]), exchange->request.server->config.id_max))
 		refuse(exchange, "BAD_REQUEST", "invalid URL");
 	else
 		call(exchange, &route);

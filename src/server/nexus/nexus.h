@@ -294,11 +294,12 @@ void nexus_callback_post(struct nexus_callback *callback, const Common__Callback
 	const struct nexus_completion *completion);
 void nexus_callback_abandon(struct nexus_callback *callback);
 
-/* attach.c: a start that joins a run. */
+/* attach.c: a start that joins a run. nexus_attach: false: answered. */
 bool nexus_attach_check(
 	struct request *request, const Workflowservice__StartWorkflowExecutionRequest *in);
-void nexus_attach(struct request *request, struct execution *execution,
-	const Workflowservice__StartWorkflowExecutionRequest *in);
+bool nexus_attach(struct request *request, struct execution *execution,
+	const Workflowservice__StartWorkflowExecutionRequest *in)
+	__attribute__((warn_unused_result));
 /* The request's links that its callbacks do not have as well. */
 Common__Link **nexus_links_without(struct request *request,
 	const Workflowservice__StartWorkflowExecutionRequest *in, size_t *n);
