@@ -198,6 +198,7 @@ struct temporal_worker_opts {
 	   just scheduled. */
 	int32_t max_concurrent_eager_activities; /* no limit */
 	double max_local_activities_per_second;  /* attempts that are started; no limit */
+
 	/* Services whose Nexus operations are handled; NULL-terminated. At most one without a name:
 	   the dynamic one. */
 	const struct temporal_nexus_service *const *nexus_services;
@@ -213,6 +214,13 @@ struct temporal_worker_opts {
 	   it is never killed. */
 	int64_t isolated_kill_grace_ms; /* 5 s */
 	int64_t isolated_memory_limit;  /* bytes of data of each process (RLIMIT_DATA); none */
+
+	/* Instead of *_task_pollers: as many polls as the server's hints ask for. With neither, a
+	   namespace may ask its workers for it (as if `&(const struct temporal_autoscaling){ 0 }`
+	   were given). */
+	const struct temporal_autoscaling *workflow_task_autoscaling;
+	const struct temporal_autoscaling *activity_task_autoscaling;
+	const struct temporal_autoscaling *nexus_task_autoscaling;
 };
 
 /*

@@ -282,7 +282,7 @@ static void on_deadline(struct rpc_timer *timer);
 static void try_start(struct rpc_call *call)
 {
 	int64_t now_ns = rpc_now_ns();
-	bool each = call->policy == RPC_RETRY_LONG_POLL || call->policy == RPC_RETRY_USER_POLL;
+	bool each = rpc_is_worker_poll(call->policy) || call->policy == RPC_RETRY_USER_POLL;
 
 	call->state = RPC_CALL_TRYING;
 	call->has_message = call->extra_message = false;
@@ -365,7 +365,7 @@ static const char *late(const struct rpc_call *call, char text[LATE_TEXT_SIZE])
 static void observe(struct rpc_call *call, enum temporal_code code)
 {
 	struct rpc_observer *observer = call->channel->observer;
-	bool long_poll = call->policy == RPC_RETRY_LONG_POLL || call->policy == RPC_RETRY_USER_POLL;
+	bool long_poll = rpc_is_worker_poll(call->policy) || call->policy == RPC_RETRY_USER_POLL;
 
 	if (call->try_began_ns == 0)
 		return;
@@ -573,7 +573,7 @@ static enum temporal_code take_message(
 static enum temporal_code call_fill(
 	struct rpc_call *call, const struct rpc_request *request, struct temporal_error *err)
 {
-	bool poll = request->retry == RPC_RETRY_LONG_POLL || request->retry == RPC_RETRY_USER_POLL;
+	bool poll = rpc_is_worker_poll(request->retry) || request->retry == RPC_RETRY_USER_POLL;
 	int64_t timeout_ms = request->timeout_ms;
 
 	if (timeout_ms <= 0)

@@ -37,7 +37,10 @@ enum rpc_retry {
 			   s */
 	RPC_RETRY_LONG_POLL, /* a worker's: 200 ms x 2 up to 10 s, for ever; each try has the whole
 				timeout */
-	RPC_RETRY_USER_POLL, /* a client's long poll: as CALL, but each try has the whole timeout,
+	RPC_RETRY_SCALED_POLL, /* as LONG_POLL, but what tells something of the number of polls is
+				  the call's end: RESOURCE_EXHAUSTED, CANCELLED, DEADLINE_EXCEEDED
+				*/
+	RPC_RETRY_USER_POLL,   /* a client's long poll: as CALL, but each try has the whole timeout,
 				and the 10 s run from the first failure */
 };
 
@@ -53,13 +56,18 @@ struct rpc_reply {
 	struct arena arena;
 };
 
+static inline bool rpc_is_worker_poll(enum rpc_retry retry)
+{
+	return retry == RPC_RETRY_LONG_POLL || retry == RPC_RETRY_SCALED_POLL;
+}
+
 struct rpc_request {
 	const struct rpc_method *method;
 	const void *message; /* borrowed until rpc_start returns */
 	struct arena *arena; /* if set: finished by rpc_start, also on failure; of the message */
 	/* The same message from rpc_encode, if it is sent often; borrowed until `done`. */
 	struct bytes encoded;
-	int64_t timeout_ms; /* of the whole call with its retries (LONG_POLL: of one try); 0: 30 s
+	int64_t timeout_ms; /* of the whole call with its retries (polls: of one try); 0: 30 s
 				(70 s) */
 	enum rpc_retry retry;
 	bool no_status_details; /* do not decode status details */

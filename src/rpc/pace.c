@@ -58,7 +58,7 @@ void rpc_pace_expect(struct rpc_link *link, struct rpc_call *call)
 {
 	struct rpc_pace *pace = &link->pace;
 
-	call->http2.prompt = !call->lazy && call->policy != RPC_RETRY_LONG_POLL;
+	call->http2.prompt = !call->lazy && !rpc_is_worker_poll(call->policy);
 	if (call->http2.prompt) {
 		pace->n_prompt++;
 		pace->is_lazy = false;

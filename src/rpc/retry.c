@@ -31,6 +31,7 @@ static const struct policy policies[] = {
 	[RPC_RETRY_NONE] = { 0, 0, 100, 0, 1 },
 	[RPC_RETRY_CALL] = { 100, 5000, 170, 10000, 10 },
 	[RPC_RETRY_LONG_POLL] = { 200, 10000, 200, 0, 0 },
+	[RPC_RETRY_SCALED_POLL] = { 200, 10000, 200, 0, 0 },
 	[RPC_RETRY_USER_POLL] = { 100, 5000, 170, 10000, 10 },
 };
 
@@ -76,6 +77,14 @@ static bool is_too_large(const struct rpc_failure *failure)
 	return false;
 }
 
+/* What the number of polls is changed by, and its owner waits for. */
+static bool ends_scaled(const struct rpc_retry_state *state, enum temporal_code code)
+{
+	return state->policy == RPC_RETRY_SCALED_POLL &&
+	       (code == TEMPORAL_RESOURCE_EXHAUSTED || code == TEMPORAL_CANCELLED ||
+		       code == TEMPORAL_DEADLINE_EXCEEDED);
+}
+
 static bool is_retryable(struct rpc_retry_state *state, const struct rpc_failure *failure)
 {
 	switch (failure->code) {
@@ -112,10 +121,11 @@ int64_t rpc_retry_next(struct rpc_retry_state *state, const struct rpc_failure *
 	state->tries++;
 	if (policy->tries_max > 0 && state->tries >= policy->tries_max)
 		return -1;
-	if (is_too_large(failure) || failure->code == TEMPORAL_NO_MEMORY)
+	if (is_too_large(failure) || failure->code == TEMPORAL_NO_MEMORY ||
+		ends_scaled(state, failure->code))
 		return -1;
 	if (!is_retryable(state, failure))
-		return state->policy == RPC_RETRY_LONG_POLL && elapsed_ms <= POLL_GRACE_MS
+		return rpc_is_worker_poll(state->policy) && elapsed_ms <= POLL_GRACE_MS
 			       ? policy->max_ms
 			       : -1;
 	int64_t wait = wait_ms(policy, &state->next_ms, chance);

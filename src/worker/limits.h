@@ -13,6 +13,8 @@
 #define WORKER_RESOURCE_SLOTS       10000
 #define WORKER_RAMP_MS              50
 #define WORKER_POLLERS              5
+#define WORKER_SCALED_MIN           1
+#define WORKER_SCALED_MAX           100
 #define WORKER_POLL_RATIO           0.2
 #define WORKER_STICKY_TIMEOUT_MS    10000
 #define WORKER_HEARTBEAT_MAX_MS     60000

@@ -259,6 +259,42 @@ static enum temporal_code copy_definitions(
 	return TEMPORAL_OK;
 }
 
+const struct temporal_autoscaling worker_autoscaling_enrolled = { WORKER_SCALED_MIN,
+	WORKER_SCALED_MAX, WORKER_POLLERS };
+
+static enum temporal_code complete_autoscaling(const char *name,
+	const struct temporal_autoscaling **opts, int32_t pollers, struct arena *arena,
+	struct temporal_error *err)
+{
+	struct temporal_autoscaling *copy;
+
+	if (!*opts) {
+		*opts = pollers == 0 ? &worker_autoscaling_enrolled : NULL;
+		return TEMPORAL_OK;
+	}
+	if (pollers != 0)
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+			"worker: .%s_task_autoscaling and .%s_task_pollers: expected one of them",
+			name, name);
+	copy = arena_alloc(arena, sizeof(*copy));
+	if (!copy)
+		return error_no_memory(err, "worker: its options");
+	*copy = **opts;
+	copy->min_pollers = copy->min_pollers ? copy->min_pollers : WORKER_SCALED_MIN;
+	copy->max_pollers = copy->max_pollers ? copy->max_pollers : WORKER_SCALED_MAX;
+	copy->initial_pollers = copy->initial_pollers ? copy->initial_pollers : WORKER_POLLERS;
+	*opts = copy;
+	if (copy->min_pollers >= 1 && copy->min_pollers <= copy->initial_pollers &&
+		copy->initial_pollers <= copy->max_pollers &&
+		copy->max_pollers <= WORKER_POLLERS_MAX)
+		return TEMPORAL_OK;
+	return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+		"worker: .%s_task_autoscaling has %" PRId32 " to %" PRId32 " pollers, at first "
+		"%" PRId32 ": expected 1 to %d, in order",
+		name, copy->min_pollers, copy->max_pollers, copy->initial_pollers,
+		WORKER_POLLERS_MAX);
+}
+
 static enum temporal_code check_together(
 	const struct temporal_worker_opts *opts, struct temporal_error *err)
 {
@@ -293,6 +329,15 @@ enum temporal_code worker_options_complete(struct temporal_worker_opts *opts,
 		code = worker_nexus_options(opts, arena, err);
 	for (size_t i = 0; code == TEMPORAL_OK && i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		code = number_complete(&numbers[i], opts, err);
+	if (code == TEMPORAL_OK)
+		code = complete_autoscaling("workflow", &opts->workflow_task_autoscaling,
+			written.workflow_task_pollers, arena, err);
+	if (code == TEMPORAL_OK)
+		code = complete_autoscaling("activity", &opts->activity_task_autoscaling,
+			written.activity_task_pollers, arena, err);
+	if (code == TEMPORAL_OK)
+		code = complete_autoscaling("nexus", &opts->nexus_task_autoscaling,
+			written.nexus_task_pollers, arena, err);
 	if (code == TEMPORAL_OK)
 		code = check_together(opts, err);
 	if (code == TEMPORAL_OK)

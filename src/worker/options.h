@@ -18,6 +18,10 @@ enum temporal_code worker_options_complete(struct temporal_worker_opts *opts,
 	const struct temporal_worker_opts *given, size_t size, const char *client_identity,
 	struct arena *arena, struct temporal_error *err) __attribute__((warn_unused_result));
 
+/* What *_task_autoscaling point to if neither they nor the number of polls were given: these are
+ * the numbers where the namespace enrolls its workers, and nothing elsewhere. */
+extern const struct temporal_autoscaling worker_autoscaling_enrolled;
+
 /* The activity of that type, else the dynamic one, else NULL. Any thread. */
 const struct temporal_activity *worker_options_activity(
 	const struct temporal_worker_opts *opts, const char *type);

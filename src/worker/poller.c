@@ -18,9 +18,11 @@
 #include "worker/event.h"
 #include "worker/metrics.h"
 #include "worker/nexus.h"
+#include "worker/options.h"
 #include "worker/run.h"
 #include "worker/worker.h"
 
+#define MS_NS    INT64_C(1000000)
 #define AGAIN_NS INT64_C(1000000000) /* after memory was out */
 
 static Taskqueue__TaskQueue *task_queue(struct temporal_worker *worker, bool sticky)
@@ -132,6 +134,51 @@ static bool requests_init(struct temporal_worker *worker, bool sticky)
 	return true;
 }
 
+/* Sets what is wanted to what the scalers want. */
+static void follow_scalers(struct temporal_worker *worker)
+{
+	struct worker_pollers *pollers = &worker->pollers;
+
+	pollers->balance.wanted[WORKER_QUEUE_NORMAL] =
+		pollers->scalers[WORKER_POLL_WORKFLOWS].target;
+	pollers->balance.wanted[WORKER_QUEUE_STICKY] = pollers->scalers[WORKER_POLL_STICKY].target;
+	pollers->activities_wanted = pollers->scalers[WORKER_POLL_ACTIVITIES].target;
+	pollers->nexus_wanted = pollers->scalers[WORKER_POLL_NEXUS].target;
+}
+
+/* The polls of a kind, if it is polled at all. Returns how many there may ever be. */
+static unsigned scale(struct temporal_worker *worker, enum worker_poll_kind kind,
+	const struct temporal_autoscaling *opts, unsigned pollers)
+{
+	struct worker_scaler *scaler = &worker->pollers.scalers[kind];
+
+	if (pollers == 0)
+		return 0;
+	worker_scaler_init_fixed(scaler, pollers);
+	if (!opts)
+		return pollers;
+	if (opts != &worker_autoscaling_enrolled) /* those are told later, if at all */
+		worker_scaler_init_auto(scaler, opts, rpc_now_ns());
+	return (unsigned)opts->max_pollers;
+}
+
+static unsigned scale_all(struct temporal_worker *worker)
+{
+	const struct temporal_worker_opts *opts = &worker->opts;
+	const unsigned *workflows = worker->pollers.balance.wanted;
+	unsigned activities = opts->activities[0] && !opts->no_remote_activities
+				      ? (unsigned)opts->activity_task_pollers
+				      : 0;
+
+	return scale(worker, WORKER_POLL_WORKFLOWS, opts->workflow_task_autoscaling,
+		       workflows[WORKER_QUEUE_NORMAL]) +
+	       scale(worker, WORKER_POLL_STICKY, opts->workflow_task_autoscaling,
+		       workflows[WORKER_QUEUE_STICKY]) +
+	       scale(worker, WORKER_POLL_ACTIVITIES, opts->activity_task_autoscaling, activities) +
+	       scale(worker, WORKER_POLL_NEXUS, opts->nexus_task_autoscaling,
+		       opts->nexus_services[0] ? (unsigned)opts->nexus_task_pollers : 0);
+}
+
 enum temporal_code worker_pollers_init(struct temporal_worker *worker, struct temporal_error *err)
 {
 	struct worker_pollers *pollers = &worker->pollers;
@@ -141,13 +188,9 @@ enum temporal_code worker_pollers_init(struct temporal_worker *worker, struct te
 	if (opts->workflows[0])
 		worker_balance_init(&pollers->balance, (unsigned)opts->workflow_task_pollers,
 			opts->nonsticky_to_sticky_poll_ratio, sticky);
-	if (opts->activities[0] && !opts->no_remote_activities)
-		pollers->activities_wanted = (unsigned)opts->activity_task_pollers;
-	if (opts->nexus_services[0])
-		pollers->nexus_wanted = (unsigned)opts->nexus_task_pollers;
 	worker_rate_init(&pollers->rate, opts->max_activities_per_second);
-	pollers->n_polls = pollers->balance.wanted[0] + pollers->balance.wanted[1] +
-			   pollers->activities_wanted + pollers->nexus_wanted;
+	pollers->n_polls = scale_all(worker);
+	follow_scalers(worker);
 	pollers->polls = mem_zalloc(pollers->n_polls * sizeof(pollers->polls[0]));
 	if (!pollers->polls || !requests_init(worker, sticky))
 		return error_no_memory(err, "worker: its polls");
@@ -198,6 +241,52 @@ static void give_back(struct worker_poll *poll)
 		worker_rate_return(&poll->worker->pollers.rate);
 }
 
+/* It does not count any more. */
+static void uncount(struct worker_poll *poll)
+{
+	poll->worker->pollers.active--;
+	(*active_of(poll))--;
+}
+
+/* It may be made again, and no one holds on to its slot. */
+static void reuse(struct worker_poll *poll)
+{
+	poll->next = poll->worker->pollers.unused;
+	poll->worker->pollers.unused = poll;
+}
+
+static void back_off_over(struct rpc_timer *timer)
+{
+	struct worker_poll *poll =
+		(struct worker_poll *)((char *)timer - offsetof(struct worker_poll, back_off));
+
+	uncount(poll);
+	give_back(poll);
+	reuse(poll);
+	worker_pollers_pump(poll->worker);
+	worker_advance(poll->worker);
+}
+
+/* A failure that the number of polls depends on: the poll waits here, with its slot, so that no
+ * other one takes its place. */
+static bool backs_off(struct worker_poll *poll, enum temporal_code code)
+{
+	struct temporal_worker *worker = poll->worker;
+	struct worker_scaler *scaler = &worker->pollers.scalers[poll->kind];
+
+	if (worker->phase != WORKER_RUNNING || poll->given_up || !scaler->is_auto ||
+		(code != TEMPORAL_RESOURCE_EXHAUSTED && code != TEMPORAL_CANCELLED &&
+			code != TEMPORAL_DEADLINE_EXCEEDED))
+		return false;
+	int64_t now_ns = rpc_now_ns();
+	int64_t wait_ms =
+		worker_scaler_failed(scaler, code, worker->pollers.server_scales, (uint32_t)now_ns);
+
+	rpc_timer_set(worker->loop, &poll->back_off, now_ns + wait_ms * MS_NS, back_off_over);
+	follow_scalers(worker);
+	return true;
+}
+
 static void failed(struct worker_poll *poll, const struct temporal_error *error)
 {
 	struct temporal_worker *worker = poll->worker;
@@ -212,11 +301,28 @@ static void failed(struct worker_poll *poll, const struct temporal_error *error)
 	worker_refused(worker, &refused);
 }
 
+/* What the poll says of the number of polls. */
+static void scaled(
+	struct worker_poll *poll, bool is_empty, const Taskqueue__PollerScalingDecision *hint)
+{
+	struct worker_pollers *pollers = &poll->worker->pollers;
+	struct worker_scaler *scaler = &pollers->scalers[poll->kind];
+	const struct worker_scaler_news news = { .is_empty = is_empty,
+		.has_hint = hint,
+		.hint = hint ? hint->poll_request_delta_suggestion : 0 };
+
+	if (!scaler->is_auto)
+		return;
+	worker_scaler_polled(scaler, &news, pollers->server_scales, rpc_now_ns());
+	follow_scalers(poll->worker);
+}
+
 static void workflow_task(struct worker_poll *poll, struct rpc_reply *reply)
 {
 	const Workflowservice__PollWorkflowTaskQueueResponse *response = reply->message;
 
 	worker_metrics_polled(poll->worker, false, response->task_token.len > 0);
+	scaled(poll, response->task_token.len == 0, response->poller_scaling_decision);
 	if (poll->kind == WORKER_POLL_STICKY)
 		poll->worker->pollers.balance.sticky_backlog = response->backlog_count_hint;
 	if (response->task_token.len == 0) {
@@ -231,6 +337,7 @@ static void activity_task(struct worker_poll *poll, struct rpc_reply *reply)
 	const Workflowservice__PollActivityTaskQueueResponse *response = reply->message;
 
 	worker_metrics_polled(poll->worker, true, response->task_token.len > 0);
+	scaled(poll, response->task_token.len == 0, response->poller_scaling_decision);
 	if (response->task_token.len == 0) {
 		give_back(poll);
 		return;
@@ -242,6 +349,7 @@ static void nexus_task(struct worker_poll *poll, struct rpc_reply *reply)
 {
 	const Workflowservice__PollNexusTaskQueueResponse *response = reply->message;
 
+	scaled(poll, response->task_token.len == 0, response->poller_scaling_decision);
 	if (response->task_token.len == 0) {
 		worker_metrics_nexus_poll_empty(poll->worker);
 		give_back(poll);
@@ -256,8 +364,11 @@ static void poll_done(struct rpc_call *call, struct rpc_reply *reply, void *user
 	struct temporal_worker *worker = poll->worker;
 
 	poll->call = NULL;
-	worker->pollers.active--;
-	(*active_of(poll))--;
+	if (backs_off(poll, reply->code)) {
+		arena_finish(&reply->arena);
+		return;
+	}
+	uncount(poll);
 	if (reply->code != TEMPORAL_OK)
 		failed(poll, &reply->error);
 	else if (poll->kind == WORKER_POLL_ACTIVITIES)
@@ -267,8 +378,7 @@ static void poll_done(struct rpc_call *call, struct rpc_reply *reply, void *user
 	else
 		workflow_task(poll, reply);
 	arena_finish(&reply->arena); /* whoever wanted it has moved it out */
-	poll->next = worker->pollers.unused;
-	worker->pollers.unused = poll;
+	reuse(poll);
 	worker_pollers_pump(worker);
 	worker_advance(worker);
 }
@@ -291,7 +401,9 @@ static bool start(struct temporal_worker *worker, enum worker_poll_kind kind)
 		.method = pollers->requests[kind].method,
 		.message = pollers->requests[kind].message,
 		.encoded = pollers->requests[kind].encoded,
-		.retry = RPC_RETRY_LONG_POLL,
+		.retry = pollers->scalers[kind].is_auto ? RPC_RETRY_SCALED_POLL
+							: RPC_RETRY_LONG_POLL,
+		.timeout_ms = worker_scaler_timeout_ms(&pollers->scalers[kind]),
 		.done = poll_done,
 		.user = poll,
 	};
@@ -367,6 +479,41 @@ void worker_pollers_move(struct temporal_worker *worker)
 			continue;
 		poll->given_up = true;
 		rpc_give_up(poll->call);
+	}
+}
+
+void worker_pollers_described(struct temporal_worker *worker, bool server_scales, bool auto_enroll)
+{
+	const struct temporal_worker_opts *opts = &worker->opts;
+	const struct temporal_autoscaling *const given[] = {
+		[WORKER_POLL_WORKFLOWS] = opts->workflow_task_autoscaling,
+		[WORKER_POLL_STICKY] = opts->workflow_task_autoscaling,
+		[WORKER_POLL_ACTIVITIES] = opts->activity_task_autoscaling,
+		[WORKER_POLL_NEXUS] = opts->nexus_task_autoscaling,
+	};
+	struct worker_pollers *pollers = &worker->pollers;
+
+	pollers->server_scales = server_scales;
+	for (int i = 0; auto_enroll && i < WORKER_POLL_KINDS; i++) {
+		if (pollers->scalers[i].target > 0 && !pollers->scalers[i].is_auto &&
+			given[i] == &worker_autoscaling_enrolled)
+			worker_scaler_init_auto(&pollers->scalers[i], given[i], rpc_now_ns());
+	}
+	follow_scalers(worker);
+	worker_pollers_pump(worker);
+}
+
+void worker_pollers_stop(struct temporal_worker *worker)
+{
+	for (size_t i = 0; i < worker->pollers.n_polls; i++) {
+		struct worker_poll *poll = &worker->pollers.polls[i];
+
+		if (!poll->back_off.armed)
+			continue;
+		rpc_timer_stop(&poll->back_off);
+		uncount(poll);
+		give_back(poll);
+		reuse(poll);
 	}
 }
 

@@ -8,6 +8,7 @@
 #include <temporal/error.h>
 
 #include "rpc/channel.h"
+#include "worker/scaler.h"
 #include "worker/slots.h"
 #include "worker/supplier.h"
 
@@ -32,10 +33,11 @@ struct worker_poll_request {
 struct worker_poll {
 	struct temporal_worker *worker;
 	enum worker_poll_kind kind;
-	struct worker_slot slot;  /* for what it may bring */
-	struct rpc_call *call;    /* NULL: it does not wait */
-	bool given_up;            /* with a client that was replaced: it may fail */
-	struct worker_poll *next; /* worker_pollers.unused */
+	struct worker_slot slot;   /* for what it may bring */
+	struct rpc_call *call;     /* NULL: it does not wait */
+	struct rpc_timer back_off; /* a failure that its number depends on: it waits, and counts */
+	bool given_up;             /* with a client that was replaced: it may fail */
+	struct worker_poll *next;  /* worker_pollers.unused */
 };
 
 struct worker_pollers {
@@ -44,6 +46,8 @@ struct worker_pollers {
 	unsigned active; /* polls that wait at the server */
 	unsigned activities, activities_wanted;
 	unsigned nexus, nexus_wanted;
+	struct worker_scaler scalers[WORKER_POLL_KINDS]; /* what is wanted, here and in `balance` */
+	bool server_scales;                              /* the namespace gives hints */
 	struct worker_balance balance;
 	struct worker_rate rate;
 	struct rpc_timer again; /* when a poll has to wait for the rate, or for memory */
@@ -61,6 +65,13 @@ void worker_pollers_pump(struct temporal_worker *worker);
 
 /* The worker has another client: no poll is tried again with the old one. */
 void worker_pollers_move(struct temporal_worker *worker);
+
+/* What the namespace can do is known: does it give hints, and should workers that say nothing
+ * follow them? */
+void worker_pollers_described(struct temporal_worker *worker, bool server_scales, bool auto_enroll);
+
+/* The worker stops: what is not at the server now ends. */
+void worker_pollers_stop(struct temporal_worker *worker);
 
 /* Ends the polls that wait; each still gives its answer, and what it brings after all is worked on.
  */

@@ -90,6 +90,7 @@ void worker_shutdown_begin(struct temporal_worker *worker)
 		rpc_cancel(worker->describing);
 	tell_server(worker);
 	worker_suppliers_stop(worker);
+	worker_pollers_stop(worker);
 	if (worker->polls_end_alone)
 		rpc_timer_set(worker->loop, &worker->polls_end,
 			rpc_now_ns() + WORKER_POLL_END_MS * MS_NS, polls_overdue);
@@ -115,6 +116,9 @@ static void described(struct rpc_call *call, struct rpc_reply *reply, void *user
 			worker->namespace_, reply->error.message);
 	if (reply->code == TEMPORAL_OK && response->namespace_info &&
 		response->namespace_info->capabilities) {
+		worker_pollers_described(worker,
+			response->namespace_info->capabilities->poller_autoscaling,
+			response->namespace_info->capabilities->poller_autoscaling_auto_enroll);
 		worker->polls_end_alone =
 			response->namespace_info->capabilities->worker_poll_complete_on_shutdown;
 		worker->takes_pages =

@@ -35,6 +35,21 @@ static void calls_wait_longer_each_time(void **state)
 	}
 }
 
+static void a_scaled_poll_tells_of_load(void **state)
+{
+	static const enum temporal_code told[] = { TEMPORAL_RESOURCE_EXHAUSTED, TEMPORAL_CANCELLED,
+		TEMPORAL_DEADLINE_EXCEEDED };
+	struct rpc_retry_state retry;
+
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		rpc_retry_init(&retry, RPC_RETRY_SCALED_POLL, 0);
+		assert_int_equal(next(&retry, told[i], "", 0), -1);
+	}
+	rpc_retry_init(&retry, RPC_RETRY_SCALED_POLL, 0);
+	assert_int_equal(next(&retry, TEMPORAL_UNAVAILABLE, "", 0), 160);
+	assert_int_equal(next(&retry, TEMPORAL_PERMISSION_DENIED, "", 0), 10000);
+}
+
 static void calls_end_after_ten_tries(void **state)
 {
 	struct rpc_retry_state retry;
@@ -165,6 +180,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(calls_wait_longer_each_time),
+		cmocka_unit_test(a_scaled_poll_tells_of_load),
 		cmocka_unit_test(calls_end_after_ten_tries),
 		cmocka_unit_test(calls_end_after_ten_seconds),
 		cmocka_unit_test(what_calls_try_again),

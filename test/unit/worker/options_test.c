@@ -169,6 +169,31 @@ static void a_tuner_that_does_not_fit_is_refused(void **state)
 	REFUSED(".tuner.nexus.source", TUNER(.nexus = { .source = (enum temporal_slot_source)9 }));
 }
 
+#define SCALED(...) (&(const struct temporal_autoscaling){ __VA_ARGS__ })
+
+static void autoscaling_has_its_defaults(void **state)
+{
+	struct temporal_worker_opts given = good(), opts;
+	struct temporal_error err;
+
+	assert_int_equal(complete(&opts, given, &err), TEMPORAL_OK);
+	assert_ptr_equal(opts.workflow_task_autoscaling, &worker_autoscaling_enrolled);
+	given.workflow_task_pollers = 3;
+	given.activity_task_autoscaling = SCALED(0);
+	assert_int_equal(complete(&opts, given, &err), TEMPORAL_OK);
+	assert_null(opts.workflow_task_autoscaling);
+	assert_ptr_not_equal(opts.activity_task_autoscaling, given.activity_task_autoscaling);
+	assert_int_equal(opts.activity_task_autoscaling->min_pollers, 1);
+	assert_int_equal(opts.activity_task_autoscaling->max_pollers, 100);
+	assert_int_equal(opts.activity_task_autoscaling->initial_pollers, 5);
+	REFUSED("expected one of them", .workflow_task_pollers = 3,
+		.workflow_task_autoscaling = SCALED(0));
+	REFUSED("activity_task_autoscaling", .activity_task_autoscaling = SCALED(6, 100, 5));
+	REFUSED("activity_task_autoscaling", .activity_task_autoscaling = SCALED(1, 4, 5));
+	REFUSED("workflow_task_autoscaling", .workflow_task_autoscaling = SCALED(-1, 4, 2));
+	REFUSED("workflow_task_autoscaling", .workflow_task_autoscaling = SCALED(1, 1001, 2));
+}
+
 static void everything_is_copied(void **state)
 {
 	char queue[] = "orders", identity[] = "myself";
@@ -368,6 +393,7 @@ int main(void)
 		cmocka_unit_test(what_is_left_out_has_its_default),
 		cmocka_unit_test(a_tuner_has_its_defaults),
 		cmocka_unit_test(a_tuner_that_does_not_fit_is_refused),
+		cmocka_unit_test(autoscaling_has_its_defaults),
 		cmocka_unit_test(everything_is_copied),
 		cmocka_unit_test(an_older_caller_is_understood),
 		cmocka_unit_test(off_means_none),
