@@ -73,6 +73,8 @@ struct temporal_proxy_opts {
 };
 
 struct temporal_server;
+struct temporal_interceptor;
+struct temporal_plugin;
 
 struct temporal_client_opts {
 	const char
@@ -113,6 +115,11 @@ struct temporal_client_opts {
 	/* No thread of its own: the program's loop drives the client, and its workers, by
 	 * temporal_client_step. A name of a host (not an address) is still resolved on threads. */
 	bool no_thread;
+
+	/* Functions around the calls, and around what its workers do (interceptor.h); and plugins.
+	   NULL-terminated; the tables have to outlive the client. */
+	const struct temporal_interceptor *const *interceptors;
+	const struct temporal_plugin *const *plugins;
 };
 
 /*

@@ -19,6 +19,7 @@
 
 #include <temporal/activity.h>
 #include <temporal/client.h>
+#include <temporal/interceptor.h>
 #include <temporal/nexus.h>
 #include <temporal/tuner.h>
 #include <temporal/types.h>
@@ -190,6 +191,10 @@ struct temporal_worker_opts {
 	   run and patch, so that code can be shipped before it is switched on. NULL: yes, always.
 	   On the workflow's thread; it must not act on the run. */
 	bool (*use_patch)(const char *patch_id, const struct wf_info *info, void *user);
+	/* Functions around tasks and what they ask for (interceptor.h), behind the client's; and
+	   plugins. NULL-terminated; the tables have to outlive the worker. */
+	const struct temporal_interceptor *const *interceptors;
+	const struct temporal_plugin *const *plugins;
 	bool log_on_replay; /* workflow code logs while its history is replayed, too */
 	/* Instead of max_concurrent_*: where slots come from (see <temporal/tuner.h>). Copied;
 	   callbacks and what they work on have to outlive the worker. */

@@ -352,6 +352,13 @@ TEMPORAL_API void wf_release(struct wf *wf, struct wf_mark mark);
 
 /* ---- about the run ---- */
 
+/*
+ * The headers of what the running code was called with: of a handler those of its signal, query or
+ * update, else the run's. wf_received_headers: of the signal that this coroutine has received last.
+ */
+TEMPORAL_API const struct temporal_entries *wf_headers(const struct wf *wf);
+TEMPORAL_API const struct temporal_entries *wf_received_headers(const struct wf *wf);
+
 /* A line for the worker's log; nothing while the history is replayed. */
 TEMPORAL_API void wf_log(const struct wf *wf, enum temporal_log_level level, const char *format,
 	...) TEMPORAL_PRINTF(3, 4);

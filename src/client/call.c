@@ -29,6 +29,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "client/connection.h"
+#include "client/intercept.h"
 
 #define CALL_ARENA_FIRST 1024
 #define MS_NS            INT64_C(1000000)
@@ -183,6 +184,8 @@ void client_call_end(struct client_call *call, void *value, struct temporal_erro
 		rpc_timer_stop(&call->timer);
 	if (err && call->what)
 		error_prefix(err, "%s", call->what);
+	if (call->intercepted)
+		client_intercept_ended(call, err);
 	call->ended(call, value, err);
 	client_call_free(call);
 }

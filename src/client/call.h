@@ -11,6 +11,7 @@
 #include "rpc/methods.h"
 
 struct client_call;
+struct temporal_client_call;
 
 /* Takes what a call ended with: an object, an error, or (queries) both. Loop's thread; once. */
 typedef void client_ended_fn(
@@ -42,6 +43,7 @@ struct client_call {
 	struct rpc_task task;
 	struct rpc_timer timer;
 	bool expired;
+	struct temporal_client_call *intercepted; /* NULL: nobody is to hear of its end */
 
 	/* How the end is told. */
 	client_ended_fn *ended;

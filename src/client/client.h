@@ -42,6 +42,9 @@ struct rpc_loop *client_loop(
 const char *client_namespace(const struct temporal_client *client);
 /* NULL: nothing is counted; borrowed */
 struct temporal_metrics *client_metrics(const struct temporal_client *client);
+/* As its options have them, NULL or NULL-terminated; valid as long as the client. */
+const struct temporal_interceptor *const *client_interceptors(const struct temporal_client *client);
+const struct temporal_plugin *const *client_plugins(const struct temporal_client *client);
 const char *client_identity(const struct temporal_client *client);
 
 /* Copies what is known now. Any thread. */

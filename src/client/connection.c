@@ -389,6 +389,16 @@ const char *client_identity(const struct temporal_client *client)
 	return current_link(client)->identity;
 }
 
+const struct temporal_interceptor *const *client_interceptors(const struct temporal_client *client)
+{
+	return client->opts.interceptors;
+}
+
+const struct temporal_plugin *const *client_plugins(const struct temporal_client *client)
+{
+	return client->opts.plugins;
+}
+
 struct temporal_metrics *client_metrics(const struct temporal_client *client)
 {
 	return client->opts.metrics;

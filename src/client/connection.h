@@ -42,6 +42,8 @@ struct temporal_client {
 	/* Fixed from the connect on. */
 	struct arena arena; /* of the options */
 	struct temporal_client_opts opts;
+	/* NULL, or NULL-terminated: those that have functions for clients. */
+	const struct temporal_interceptor *const *interceptors;
 	struct rpc_transport transport; /* `open` is NULL: the network */
 
 	/* Shared. */

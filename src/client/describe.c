@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "client/call.h"
+#include "client/intercept.h"
 #include "client/request.h"
 #include "client/result_object.h"
 #include "client/run.h"
@@ -310,6 +311,11 @@ static struct client_call *prepare(struct temporal_run *run, struct temporal_err
 		return NULL;
 	client_call_name(call, "description of workflow \"%s\"", run->workflow_id);
 	client_request_init(&builder, &call->arena, err);
+	builder.code = client_intercept(call,
+		&(const struct client_outbound){ .operation = TEMPORAL_CALL_DESCRIBE,
+			.workflow_id = run->workflow_id,
+			.run_id = run->bound_run_id },
+		err);
 	message = REQUEST_NEW(&builder, Workflowservice__DescribeWorkflowExecutionRequest,
 		workflowservice__describe_workflow_execution_request);
 	message->namespace_ = client_namespace(call->client);

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "client/call.h"
 #include "client/connection.h"
+#include "client/intercept.h"
 
 #define DEFAULT_TARGET       "localhost:7233"
 #define DEFAULT_NAMESPACE    "default"
@@ -173,6 +174,54 @@ static void own_headers(struct arena *arena, struct temporal_client_opts *opts, 
 	}
 }
 
+/* A NULL-terminated list of pointers; NULL stays. */
+static const void *own_list(struct arena *arena, const void *list, bool *failed)
+{
+	const void *const *items = list;
+	size_t n = 0;
+
+	while (items && items[n])
+		n++;
+	const void *copy = items ? arena_memdup(arena, items, (n + 1) * sizeof(*items)) : NULL;
+
+	if (items && !copy)
+		*failed = true;
+	return copy;
+}
+
+/* The list is the one that the user gave: a plugin cannot bring others. */
+static enum temporal_code apply_plugins(
+	struct temporal_client_opts *opts, struct temporal_error *err)
+{
+	const struct temporal_plugin *const *each = opts->plugins;
+	enum temporal_code code = TEMPORAL_OK;
+
+	for (; each && *each && !code; each++) {
+		if ((*each)->client)
+			code = (*each)->client(opts, sizeof(*opts), (*each)->user, err);
+	}
+	return code;
+}
+
+/* Those that have functions for clients. */
+static bool pick_interceptors(struct temporal_client *client)
+{
+	const struct temporal_interceptor *const *each = client->opts.interceptors;
+	size_t n = 0, all = 0;
+
+	while (each && each[all])
+		all++;
+	const struct temporal_interceptor **picked =
+		arena_array(&client->arena, all + 1, sizeof(*picked));
+
+	for (size_t i = 0; picked && i < all; i++) {
+		if (each[i]->client)
+			picked[n++] = each[i];
+	}
+	client->interceptors = n ? picked : NULL;
+	return picked;
+}
+
 /*
  * Defaults are filled in before the copy, so that all strings are the arena's. `failed` collects
  * what memory was out for.
@@ -185,10 +234,17 @@ enum temporal_code client_take_options(struct temporal_client *client,
 	bool failed = false;
 	enum temporal_code code = client_opts_copy(opts, sizeof(*opts), given, size, err);
 
+	const struct temporal_plugin *const *plugins = opts->plugins;
+	if (!code)
+		code = apply_plugins(opts, err);
+	opts->plugins = plugins;
 	if (!code)
 		code = check(opts, err);
 	if (code)
 		return code;
+	opts->interceptors = own_list(arena, opts->interceptors, &failed);
+	opts->plugins = own_list(arena, opts->plugins, &failed);
+	failed = failed || !pick_interceptors(client);
 	if (!opts->target)
 		opts->target = DEFAULT_TARGET;
 	if (str_empty(opts->namespace_))

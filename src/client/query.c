@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "client/call.h"
+#include "client/intercept.h"
 #include "client/request.h"
 #include "client/result_object.h"
 #include "client/run.h"
@@ -121,6 +122,7 @@ static struct client_call *prepare(struct temporal_run *run, const struct client
 	const struct temporal_query_opts *given, size_t size, struct temporal_error *err)
 {
 	struct temporal_query_opts opts;
+	struct client_input own = *input;
 	struct client_request builder;
 	struct query_state *state;
 	struct client_call *call;
@@ -141,7 +143,15 @@ static struct client_call *prepare(struct temporal_run *run, const struct client
 	if (!state || !state->workflow_id || !state->run_id)
 		builder.code = error_no_memory(err, "a query");
 	if (!builder.code)
-		fill_in(&builder, call, run, input, &opts);
+		builder.code = client_intercept(call,
+			&(const struct client_outbound){ .operation = TEMPORAL_CALL_QUERY,
+				.workflow_id = run->workflow_id,
+				.run_id = run->bound_run_id,
+				.input = &own,
+				.headers = &opts.headers },
+			err);
+	if (!builder.code)
+		fill_in(&builder, call, run, &own, &opts);
 	if (!builder.code) {
 		call->state = state;
 		return call;

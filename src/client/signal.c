@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "client/call.h"
+#include "client/intercept.h"
 #include "client/request.h"
 #include "client/run.h"
 
@@ -56,6 +57,7 @@ static struct client_call *prepare_signal(struct temporal_run *run,
 	struct temporal_error *err)
 {
 	struct temporal_signal_opts opts;
+	struct client_input own = *signal;
 	struct client_request builder;
 	struct client_call *call;
 	Workflowservice__SignalWorkflowExecutionRequest *message;
@@ -68,14 +70,21 @@ static struct client_call *prepare_signal(struct temporal_run *run,
 	client_call_name(call, "signal \"%s\" to workflow \"%s\"", signal->name ? signal->name : "",
 		run->workflow_id);
 	client_request_init(&builder, &call->arena, err);
+	builder.code = client_intercept(call,
+		&(const struct client_outbound){ .operation = TEMPORAL_CALL_SIGNAL,
+			.workflow_id = run->workflow_id,
+			.run_id = run->bound_run_id,
+			.input = &own,
+			.headers = &opts.headers },
+		err);
 	message = REQUEST_NEW(&builder, Workflowservice__SignalWorkflowExecutionRequest,
 		workflowservice__signal_workflow_execution_request);
 	message->namespace_ = client_namespace(call->client);
 	message->identity = client_identity(call->client);
 	message->workflow_execution =
 		client_request_execution(&builder, run->workflow_id, run->bound_run_id);
-	message->signal_name = signal->name;
-	message->input = client_request_input_payloads(&builder, signal, TEMPORAL_DEFINES_SIGNAL);
+	message->signal_name = own.name;
+	message->input = client_request_input_payloads(&builder, &own, TEMPORAL_DEFINES_SIGNAL);
 	message->request_id = client_request_id(&builder, opts.request_id);
 	message->header = client_request_header(&builder, opts.headers);
 	call->method = &rpc_workflow_signal_workflow_execution;
@@ -143,6 +152,12 @@ static struct client_call *prepare_cancel(struct temporal_run *run,
 		return NULL;
 	client_call_name(call, "cancel of workflow \"%s\"", run->workflow_id);
 	client_request_init(&builder, &call->arena, err);
+	builder.code = client_intercept(call,
+		&(const struct client_outbound){ .operation = TEMPORAL_CALL_CANCEL,
+			.workflow_id = run->workflow_id,
+			.run_id = run->bound_run_id,
+			.reason = &opts.reason },
+		err);
 	message = REQUEST_NEW(&builder, Workflowservice__RequestCancelWorkflowExecutionRequest,
 		workflowservice__request_cancel_workflow_execution_request);
 	message->namespace_ = client_namespace(call->client);
@@ -192,6 +207,12 @@ static struct client_call *prepare_terminate(struct temporal_run *run,
 		return NULL;
 	client_call_name(call, "termination of workflow \"%s\"", run->workflow_id);
 	client_request_init(&builder, &call->arena, err);
+	builder.code = client_intercept(call,
+		&(const struct client_outbound){ .operation = TEMPORAL_CALL_TERMINATE,
+			.workflow_id = run->workflow_id,
+			.run_id = run->bound_run_id,
+			.reason = &opts.reason },
+		err);
 	message = REQUEST_NEW(&builder, Workflowservice__TerminateWorkflowExecutionRequest,
 		workflowservice__terminate_workflow_execution_request);
 	message->namespace_ = client_namespace(call->client);

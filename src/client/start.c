@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "client/call.h"
+#include "client/intercept.h"
 #include "client/request.h"
 #include "client/run.h"
 #include "client/start.h"
@@ -183,6 +184,7 @@ static struct client_call *prepare(struct temporal_client *client, const struct 
 {
 	struct temporal_start_opts opts;
 	struct client_request builder;
+	struct client_input own = *input, with = signal ? *signal : own;
 	struct start_state *state;
 	struct client_call *call;
 	const char *id;
@@ -193,13 +195,27 @@ static struct client_call *prepare(struct temporal_client *client, const struct 
 	if (!call)
 		return NULL;
 	client_request_init(&builder, &call->arena, err);
+	opts.id = client_request_id(&builder, opts.id);
+	if (builder.code || client_intercept(call,
+				    &(const struct client_outbound){
+					    .operation = signal ? TEMPORAL_CALL_SIGNAL_WITH_START
+								: TEMPORAL_CALL_START,
+					    .workflow_id = opts.id,
+					    .input = &own,
+					    .with = signal ? &with : NULL,
+					    .headers = &opts.headers,
+					    .start = &opts },
+				    err)) {
+		client_call_free(call);
+		return NULL;
+	}
 	state = arena_alloc(&call->arena, sizeof(*state));
 	if (!state)
 		builder.code = error_no_memory(err, "a start");
 	if (!builder.code && signal)
-		id = fill_in_signal_with_start(&builder, call, input, signal, &opts);
+		id = fill_in_signal_with_start(&builder, call, &own, &with, &opts);
 	else if (!builder.code)
-		id = fill_in_start(&builder, call, input, &opts);
+		id = fill_in_start(&builder, call, &own, &opts);
 	if (!builder.code)
 		state->workflow_id = client_request_text(&builder, id);
 	if (builder.code) {

@@ -23,6 +23,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "client/call.h"
+#include "client/intercept.h"
 #include "client/request.h"
 #include "client/result_object.h"
 #include "client/run.h"
@@ -423,6 +424,7 @@ static struct client_call *prepare(struct temporal_run *run, const struct client
 	struct temporal_error *err)
 {
 	struct temporal_update_opts opts;
+	struct client_input own = *input;
 	struct client_request builder;
 	struct update_state *state;
 	struct client_call *call;
@@ -436,7 +438,14 @@ static struct client_call *prepare(struct temporal_run *run, const struct client
 	if (!call)
 		return NULL;
 	client_request_init(&builder, &call->arena, err);
-	message = fill_in(&builder, call, input, &opts);
+	builder.code = client_intercept(call,
+		&(const struct client_outbound){ .operation = TEMPORAL_CALL_UPDATE,
+			.workflow_id = run->workflow_id,
+			.run_id = run->bound_run_id,
+			.input = &own,
+			.headers = &opts.headers },
+		err);
+	message = fill_in(&builder, call, &own, &opts);
 	message->workflow_execution =
 		client_request_execution(&builder, run->workflow_id, run->bound_run_id);
 	message->first_execution_run_id = run->first_run_id;
@@ -447,7 +456,7 @@ static struct client_call *prepare(struct temporal_run *run, const struct client
 	state->first_run_id = client_request_text(&builder, run->first_run_id);
 	call->method = &rpc_workflow_update_workflow_execution;
 	call->took = took_update;
-	return ready(&builder, call, message, run->workflow_id, input->name);
+	return ready(&builder, call, message, run->workflow_id, own.name);
 }
 
 /* Start and update as the two operations of one request; the server insists on this order. */
@@ -491,6 +500,7 @@ static struct client_call *prepare_with_start(
 {
 	struct temporal_start_opts start_opts;
 	struct temporal_update_opts opts;
+	struct client_input input = *with->input, own = *with->update;
 	struct client_request builder;
 	struct update_state *state;
 	struct client_call *call;
@@ -504,14 +514,26 @@ static struct client_call *prepare_with_start(
 	if (!call)
 		return NULL;
 	client_request_init(&builder, &call->arena, err);
+	start_opts.id = client_request_id(&builder, start_opts.id);
+	if (!builder.code)
+		builder.code = client_intercept(call,
+			&(const struct client_outbound){
+				.operation = TEMPORAL_CALL_UPDATE_WITH_START,
+				.workflow_id = start_opts.id,
+				.input = &input,
+				.with = &own,
+				.headers = &start_opts.headers,
+				.start = &start_opts },
+			err);
+	opts.headers = opts.headers ? opts.headers : start_opts.headers;
 	if (start_opts.id_conflict_policy == TEMPORAL_ID_CONFLICT_DEFAULT)
 		client_request_fail(&builder, "an update with a start needs an id_conflict_policy");
 
 	start_opts.id = client_request_id(&builder, start_opts.id);
 	Workflowservice__StartWorkflowExecutionRequest *start =
-		client_start_request(&builder, with->client, with->input, &start_opts);
+		client_start_request(&builder, with->client, &input, &start_opts);
 
-	update = fill_in(&builder, call, with->update, &opts);
+	update = fill_in(&builder, call, &own, &opts);
 	update->workflow_execution = client_request_execution(&builder, start_opts.id, "");
 	state = call->state;
 	state->wants_handle = true;
@@ -519,8 +541,7 @@ static struct client_call *prepare_with_start(
 	state->run_id = state->first_run_id = "";
 	call->method = &rpc_workflow_execute_multi_operation;
 	call->took = took_multi;
-	return ready(&builder, call, both(&builder, call, start, update), start_opts.id,
-		with->update->name);
+	return ready(&builder, call, both(&builder, call, start, update), start_opts.id, own.name);
 }
 
 /* ---- the public forms ---- */

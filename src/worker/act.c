@@ -14,12 +14,15 @@
 #include "base/error.h"
 #include "convert/convert.h"
 #include "proto/codec.h"
+#include "worker/intercept.h"
 #include "worker/isolate_child.h"
 #include "worker/thread.h"
 #include "worker/worker.h"
 
 const struct act_info *act_info(const struct act *act)
 {
+	if (act->worker->interceptors)
+		return worker_intercept_info(act);
 	return &act->info;
 }
 
@@ -129,7 +132,7 @@ static void beat(struct act *act, Common__Payloads *details)
 	rpc_loop_post(act->worker->loop, &act->beat_task);
 }
 
-void act_heartbeat_payloads(struct act *act, const struct temporal_payloads *details)
+void worker_act_heartbeat(struct act *act, const struct temporal_payloads *details)
 {
 	pthread_mutex_lock(&act->lock);
 	beat(act, details_message(act, details));
@@ -144,6 +147,14 @@ void worker_act_heartbeat_encoded(struct act *act, const void *details, size_t s
 				 size, NULL, NULL)
 		       : NULL);
 	pthread_mutex_unlock(&act->lock);
+}
+
+void act_heartbeat_payloads(struct act *act, const struct temporal_payloads *details)
+{
+	if (act->worker->interceptors)
+		worker_intercept_heartbeat(act, details);
+	else
+		worker_act_heartbeat(act, details);
 }
 
 void act_heartbeat_0(struct act *act)
@@ -189,6 +200,23 @@ static size_t value_read(union value *value, enum temporal_kind kind, size_t siz
 	}
 }
 
+/* For interceptors, as details that they can read. */
+static void heartbeat_intercepted(
+	struct act *act, const struct temporal_contract *contract, const union value *value)
+{
+	struct temporal_payload detail = { 0 };
+	Common__Payload *encoded = NULL;
+	struct arena scratch;
+
+	arena_init(&scratch, 256, ARENA_NO_BUDGET);
+	bool fine =
+		convert_encode_result(&scratch, contract, value, &encoded, NULL) == TEMPORAL_OK &&
+		convert_payload_from_api(&scratch, encoded, &detail) == TEMPORAL_OK;
+
+	worker_intercept_heartbeat(act, &(const struct temporal_payloads){ &detail, fine });
+	arena_finish(&scratch);
+}
+
 void act_heartbeat_value(struct act *act, enum temporal_kind kind, size_t size, ...)
 {
 	union value value;
@@ -199,6 +227,10 @@ void act_heartbeat_value(struct act *act, enum temporal_kind kind, size_t size, 
 		contract_of(kind, value_read(&value, kind, size, args));
 
 	va_end(args);
+	if (act->worker->interceptors) {
+		heartbeat_intercepted(act, &contract, &value);
+		return;
+	}
 	pthread_mutex_lock(&act->lock);
 	arena_finish(&act->beat_arena);
 	Common__Payloads *details = PROTO_NEW(&act->beat_arena, Common__Payloads, common__payloads);

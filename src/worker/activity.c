@@ -19,6 +19,7 @@
 #include "rpc/methods.h"
 #include "worker/act.h"
 #include "worker/event.h"
+#include "worker/intercept.h"
 #include "worker/isolate.h"
 #include "worker/limits.h"
 #include "worker/local.h"
@@ -344,7 +345,7 @@ static const struct temporal_failure *run_typed(struct act *act, Common__Payload
 	if (convert_decode_arguments(&act->arena, contract, input ? input->payloads : NULL,
 		    input ? input->n_payloads : 0, in, &err) != TEMPORAL_OK)
 		return act_failure(act, type_of(&err), "decoding the arguments: %s", err.message);
-	const struct temporal_failure *failure = act->definition->run(act, in, out);
+	const struct temporal_failure *failure = worker_intercept_execute(act, in, out);
 
 	if (failure || act->later)
 		return failure;
@@ -377,7 +378,7 @@ static const struct temporal_failure *run_dynamic(struct act *act, Common__Paylo
 
 	if (!payloads_from_api(&act->arena, act->task->input, &in))
 		return act_failure(act, "NO_MEMORY", "no memory for the arguments");
-	const struct temporal_failure *failure = act->definition->run(act, &in, &out);
+	const struct temporal_failure *failure = worker_intercept_execute(act, &in, &out);
 
 	if (failure || act->later || (!out.encoding && !out.data.data))
 		return failure;

@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "client/client.h"
 #include "worker/event.h"
+#include "worker/intercept.h"
 #include "worker/isolate.h"
 #include "worker/limits.h"
 #include "worker/metrics.h"
@@ -248,6 +249,8 @@ static bool parts_init(struct temporal_worker *worker)
 	if (!names_init(worker) || !worker_tuner_init(worker))
 		return false;
 	configs_init(worker);
+	if (!worker_interceptors_init(worker))
+		return false;
 	if (!worker_registration_version(opts, &worker->arena, &worker->version) ||
 		!worker_registration_nondeterminism(opts, &worker->arena,
 			&worker->engine.fail_types_on_nondeterminism,
@@ -274,8 +277,11 @@ struct temporal_worker *temporal_worker_new_(struct temporal_client *client,
 		error_no_memory(err, "worker");
 		return NULL;
 	}
-	if (worker_options_complete(&worker->opts, opts, opts_size, client_identity(client),
-		    &worker->arena, err) != TEMPORAL_OK) {
+	struct temporal_worker_opts changed;
+
+	if (worker_plugins_apply(worker, &changed, opts, opts_size, err) != TEMPORAL_OK ||
+		worker_options_complete(&worker->opts, &changed, sizeof(changed),
+			client_identity(client), &worker->arena, err) != TEMPORAL_OK) {
 		worker_free(worker);
 		return NULL;
 	}
@@ -289,26 +295,49 @@ struct temporal_worker *temporal_worker_new_(struct temporal_client *client,
 
 /* ---- running ---- */
 
+/* Is the caller the first to start it? */
+static bool claim_start(struct temporal_worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	bool first = !worker->starting;
+
+	worker->starting = true;
+	pthread_mutex_unlock(&worker->lock);
+	return first;
+}
+
+static enum temporal_code give_start_back(struct temporal_worker *worker,
+	const struct temporal_error *why, struct temporal_error *err)
+{
+	pthread_mutex_lock(&worker->lock);
+	worker->starting = false;
+	pthread_mutex_unlock(&worker->lock);
+	if (err)
+		*err = *why;
+	return why->code;
+}
+
 enum temporal_code temporal_worker_start(struct temporal_worker *worker, struct temporal_error *err)
 {
+	struct temporal_error own = { .code = TEMPORAL_OK };
+
 	if (worker->pid != getpid())
 		return error_set(err, TEMPORAL_FAILED_PRECONDITION,
 			"worker: it was made before this process was forked");
-	pthread_mutex_lock(&worker->lock);
-	bool was_started = worker->started;
-
-	worker->started = true;
-	if (!was_started) {
-		if (worker->client_posted)
-			rpc_loop_post(worker->loop, &worker->client_task);
-		rpc_loop_post(worker->loop, &worker->start_task);
-		if (worker->shutdown_posted) /* it was asked for before */
-			rpc_loop_post(worker->loop, &worker->shutdown_task);
-	}
-	pthread_mutex_unlock(&worker->lock);
-	if (was_started)
+	if (!claim_start(worker))
 		return error_set(err, TEMPORAL_FAILED_PRECONDITION,
 			"worker: it was started before; a worker runs once");
+	own.code = worker_plugins_start(worker, &own);
+	if (own.code != TEMPORAL_OK)
+		return give_start_back(worker, &own, err);
+	pthread_mutex_lock(&worker->lock);
+	worker->started = true;
+	if (worker->client_posted)
+		rpc_loop_post(worker->loop, &worker->client_task);
+	rpc_loop_post(worker->loop, &worker->start_task);
+	if (worker->shutdown_posted) /* it was asked for before */
+		rpc_loop_post(worker->loop, &worker->shutdown_task);
+	pthread_mutex_unlock(&worker->lock);
 	return TEMPORAL_OK;
 }
 
@@ -337,6 +366,7 @@ static void join(struct temporal_worker *worker)
 	worker_pool_finish(&worker->pool);
 	isolate_pool_finish(worker->isolate);
 	worker->isolate = NULL;
+	worker_plugins_stop(worker);
 }
 
 enum temporal_code temporal_worker_wait(struct temporal_worker *worker, struct temporal_error *err)

@@ -65,6 +65,9 @@ struct temporal_worker {
 	struct temporal_worker_opts opts; /* complete: worker/options.h */
 	const char *namespace_, *instance_key;
 	const char *sticky_queue;                     /* NULL: nothing is cached */
+	const struct temporal_plugin *const *plugins; /* NULL-terminated: the client's, its own */
+	/* For activities: all, and the last; NULL: none. Those for workflows are in `wf`. */
+	const struct temporal_interceptor *const *interceptors, *const *last_interceptor;
 	Deployment__WorkerDeploymentOptions *version; /* of its code; NULL: not told */
 	struct engine_config engine;
 	struct wf_config wf;
@@ -107,7 +110,7 @@ struct temporal_worker {
 	/* lock */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool started, stopped, joined;
+	bool starting, started, stopped, joined;
 	bool shutdown_posted;          /* shutdown_task is queued */
 	bool client_posted;            /* client_task is queued */
 	struct worker_client *clients; /* that it was given later, the newest first */

@@ -117,8 +117,7 @@ static void check_options(struct wf *wf, struct start *start)
  *
  * The cancellation types of the API have other numbers than the engine's.
  */
-static struct wf_future *start_activity(
-	struct wf *wf, struct start *start, const struct wf_activity_opts *given, size_t opts_size)
+static struct wf_future *schedule(struct wf *wf, struct start *start)
 {
 	static const enum activity_cancellation_type cancellation[] = {
 		[TEMPORAL_TRY_CANCEL] = ACTIVITY_TRY_CANCEL,
@@ -126,7 +125,6 @@ static struct wf_future *start_activity(
 		[TEMPORAL_ABANDON] = ACTIVITY_ABANDON,
 	};
 
-	options_copy(&start->opts, sizeof(start->opts), given, opts_size);
 	check_options(wf, start);
 	struct command encoded = { .kind = COMMAND_SCHEDULE_ACTIVITY };
 	start->command = &encoded;
@@ -151,6 +149,35 @@ static struct wf_future *start_activity(
 	encoded.schedule_activity.do_not_eagerly_execute = start->opts.no_eager;
 	*command = encoded;
 	return future;
+}
+
+static struct wf_future *ask(struct wf *wf, struct wf_outbound *out, void *call)
+{
+	struct start *start = call;
+
+	start->type = out->name;
+	start->opts.headers = out->headers;
+	if (out->arguments) {
+		start->contract = NULL;
+		start->raw = out->arguments;
+	}
+	return schedule(wf, start);
+}
+
+static struct wf_future *start_activity(
+	struct wf *wf, struct start *start, const struct wf_activity_opts *given, size_t opts_size)
+{
+	options_copy(&start->opts, sizeof(start->opts), given, opts_size);
+	if (!intercepts(wf))
+		return schedule(wf, start);
+	struct arguments arguments = {
+		.arena = &wf->task, .contract = start->contract, .raw = start->raw, .in = start->in
+	};
+	struct wf_outbound out = { .name = start->type,
+		.headers = start->opts.headers,
+		.arguments = start->raw,
+		.activity = &start->opts };
+	return intercept_out(wf, INTERCEPTED(activity), &out, ask, start, &arguments);
 }
 
 /* The type is copied to the run's arena: the future names it for as long as it lives. */

@@ -7,6 +7,14 @@
 #include "convert/convert.h"
 #include "workflow/run.h"
 
+void arguments_replace(struct arguments *arguments, const struct temporal_payloads *raw)
+{
+	if (!raw)
+		return;
+	arguments->contract = NULL;
+	arguments->raw = raw;
+}
+
 bool arguments_encode(struct arguments *arguments)
 {
 	Common__Payload **payloads = NULL;

@@ -118,10 +118,8 @@ static void fill_command(struct start *start, const char *type, const char *id)
 }
 
 /* Number, future and command are taken when nothing of the call can be wrong any more. */
-static struct wf_future *start_child(struct wf *wf, struct start *start, const char *type,
-	const struct wf_child_opts *given, size_t opts_size)
+static struct wf_future *schedule(struct wf *wf, struct start *start, const char *type)
 {
-	options_copy(&start->opts, sizeof(start->opts), given, opts_size);
 	check_options(wf, &start->opts, type);
 	start->arguments.arena = &wf->task;
 	memory_on_thread(wf, encode_call, start);
@@ -143,6 +141,29 @@ static struct wf_future *start_child(struct wf *wf, struct start *start, const c
 	start->command.start_child.seq = future->seq;
 	*command = start->command;
 	return future;
+}
+
+static struct wf_future *ask(struct wf *wf, struct wf_outbound *out, void *call)
+{
+	struct start *start = call;
+
+	start->opts.headers = out->headers;
+	arguments_replace(&start->arguments, out->arguments);
+	return schedule(wf, start, out->name);
+}
+
+static struct wf_future *start_child(struct wf *wf, struct start *start, const char *type,
+	const struct wf_child_opts *given, size_t opts_size)
+{
+	options_copy(&start->opts, sizeof(start->opts), given, opts_size);
+	if (!intercepts(wf))
+		return schedule(wf, start, type);
+	start->arguments.arena = &wf->task;
+	struct wf_outbound out = { .name = type,
+		.headers = start->opts.headers,
+		.arguments = start->arguments.raw,
+		.child = &start->opts };
+	return intercept_out(wf, INTERCEPTED(child), &out, ask, start, &start->arguments);
 }
 
 struct wf_future *wf_start_child_raw_(struct wf *wf, const char *type,

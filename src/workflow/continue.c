@@ -80,10 +80,8 @@ static void prepare_call(void *arg)
  * Nothing of the run changes until the last line: options or arguments that are wrong fail the
  * task.
  */
-static _Noreturn void end_with(struct wf *wf, struct prepare *prepare,
-	const struct wf_continue_as_new_opts *given, size_t opts_size)
+static _Noreturn void end(struct wf *wf, struct prepare *prepare)
 {
-	options_copy(&prepare->opts, sizeof(prepare->opts), given, opts_size);
 	if (!options_ms(&prepare->opts.run_timeout_ms) ||
 		!options_ms(&prepare->opts.task_timeout_ms) ||
 		!options_ms(&prepare->opts.backoff_start_ms))
@@ -102,6 +100,37 @@ static _Noreturn void end_with(struct wf *wf, struct prepare *prepare,
 		run_fault(wf, "BadPayload", "wf_continue_as_new: %s", prepare->err.message);
 	wf->next_run = prepare->command;
 	coroutine_raise(wf, &continue_failure);
+}
+
+static struct wf_future *ask(struct wf *wf, struct wf_outbound *out, void *call)
+{
+	struct prepare *prepare = call;
+
+	prepare->type = out->name;
+	prepare->opts.headers = out->headers;
+	if (out->arguments) {
+		prepare->contract = NULL;
+		prepare->raw = out->arguments;
+	}
+	end(wf, prepare);
+}
+
+static _Noreturn void end_with(struct wf *wf, struct prepare *prepare,
+	const struct wf_continue_as_new_opts *given, size_t opts_size)
+{
+	options_copy(&prepare->opts, sizeof(prepare->opts), given, opts_size);
+	if (!intercepts(wf))
+		end(wf, prepare);
+	struct arguments arguments = { .arena = &wf->arena,
+		.contract = prepare->contract,
+		.raw = prepare->raw,
+		.in = prepare->in };
+	struct wf_outbound out = { .name = prepare->type ? prepare->type : "",
+		.headers = prepare->opts.headers,
+		.arguments = prepare->raw,
+		.continue_as_new = &prepare->opts };
+	(void)intercept_out(wf, INTERCEPTED(continue_as_new), &out, ask, prepare, &arguments);
+	run_fault(wf, "InvalidArgument", "an interceptor of wf_continue_as_new has returned");
 }
 
 void wf_continue_as_new_(struct wf *wf, const struct temporal_contract *contract, const void *in,

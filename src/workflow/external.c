@@ -16,6 +16,7 @@ struct sending {
 	const char *name;
 	const struct wf_future *child; /* to whom; or: */
 	const char *workflow_id, *run_id;
+	struct temporal_entries headers;
 	struct command command;
 };
 
@@ -38,11 +39,13 @@ static void encode_call(void *arg)
 		if (!sending->name)
 			sending->arguments.err.code = TEMPORAL_NO_MEMORY;
 	}
+	if (!options_headers(&wf->task, &sending->headers, &signal->headers))
+		sending->arguments.err.code = TEMPORAL_NO_MEMORY;
 	if (arguments_encode(&sending->arguments))
 		signal->arguments = sending->arguments.out;
 }
 
-static struct wf_future *send_signal(struct wf *wf, struct sending *sending)
+static struct wf_future *give(struct wf *wf, struct sending *sending)
 {
 	if (!sending->child && str_empty(sending->workflow_id))
 		run_fault(
@@ -65,6 +68,33 @@ static struct wf_future *send_signal(struct wf *wf, struct sending *sending)
 	sending->command.signal_external.signal_name = sending->name;
 	*command = sending->command;
 	return future;
+}
+
+static struct wf_future *ask(struct wf *wf, struct wf_outbound *out, void *call)
+{
+	struct sending *sending = call;
+
+	sending->name = out->name;
+	sending->headers = out->headers;
+	if (!sending->child) {
+		sending->workflow_id = out->workflow_id;
+		sending->run_id = out->run_id;
+	}
+	arguments_replace(&sending->arguments, out->arguments);
+	return give(wf, sending);
+}
+
+static struct wf_future *send_signal(struct wf *wf, struct sending *sending)
+{
+	if (!intercepts(wf))
+		return give(wf, sending);
+	sending->arguments.arena = &wf->task;
+	struct wf_outbound out = { .name = sending->name,
+		.arguments = sending->arguments.raw,
+		.workflow_id = sending->workflow_id ? sending->workflow_id : "",
+		.run_id = sending->run_id ? sending->run_id : "" };
+	return intercept_out(
+		wf, INTERCEPTED(signal_external), &out, ask, sending, &sending->arguments);
 }
 
 struct wf_future *wf_external_signal_(struct wf *wf, const char *workflow_id, const char *run_id,

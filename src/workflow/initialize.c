@@ -346,7 +346,7 @@ void initialize_now(struct wf *wf, const struct activation *activation)
 	info->deployment_name = keep_now(wf, info->deployment_name, activation->deployment_name);
 }
 
-static void main_body(struct wf *wf, struct coroutine *self)
+static const struct temporal_failure *execute(struct wf *wf, struct coroutine *self)
 {
 	const struct temporal_workflow *definition = wf->definition;
 
@@ -355,6 +355,15 @@ static void main_body(struct wf *wf, struct coroutine *self)
 	else
 		wf->out = (void *)(uintptr_t)definition->run_raw(
 			wf, wf->state, wf->info.workflow_type, wf->in);
+	return NULL;
+}
+
+static void main_body(struct wf *wf, struct coroutine *self)
+{
+	if (intercepts(wf))
+		intercept_in(wf, self, INTERCEPTED(execute), execute);
+	else
+		execute(wf, self);
 }
 
 /* A void result gives no payload. In the task's arena. */

@@ -8,6 +8,7 @@
 #ifndef WORKFLOW_INSTANCE_H
 #define WORKFLOW_INSTANCE_H
 
+#include <temporal/interceptor.h>
 #include <temporal/workflow.h>
 
 #include "engine/activation.h"
@@ -36,6 +37,8 @@ struct wf_config {
 	const char *const *failure_types;
 	bool (*use_patch)(const char *patch_id, const struct wf_info *info, void *user);
 	void *user;
+	/* NULL, or NULL-terminated: those that have functions for workflows. */
+	const struct temporal_interceptor *const *interceptors;
 };
 
 struct wf_log_record {

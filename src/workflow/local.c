@@ -80,8 +80,7 @@ static bool give(struct wf *wf, struct wf_future *future)
 	return true;
 }
 
-static struct wf_future *schedule(struct wf *wf, struct start *start, const char *type,
-	const struct wf_local_opts *given, size_t opts_size)
+static struct wf_future *schedule(struct wf *wf, struct start *start, const char *type)
 {
 	static const enum activity_cancellation_type cancellation[] = {
 		[TEMPORAL_TRY_CANCEL] = ACTIVITY_TRY_CANCEL,
@@ -89,7 +88,6 @@ static struct wf_future *schedule(struct wf *wf, struct start *start, const char
 		[TEMPORAL_ABANDON] = ACTIVITY_ABANDON,
 	};
 
-	options_copy(&start->opts, sizeof(start->opts), given, opts_size);
 	check_options(wf, &start->opts, type);
 	start->arguments.arena = &wf->arena;
 	start->command = ARENA_NEW(&wf->arena, struct command);
@@ -116,6 +114,29 @@ static struct wf_future *schedule(struct wf *wf, struct start *start, const char
 	return future;
 }
 
+static struct wf_future *ask(struct wf *wf, struct wf_outbound *out, void *call)
+{
+	struct start *start = call;
+
+	start->opts.headers = out->headers;
+	arguments_replace(&start->arguments, out->arguments);
+	return schedule(wf, start, out->name);
+}
+
+static struct wf_future *start_local(struct wf *wf, struct start *start, const char *type,
+	const struct wf_local_opts *given, size_t opts_size)
+{
+	options_copy(&start->opts, sizeof(start->opts), given, opts_size);
+	if (!intercepts(wf))
+		return schedule(wf, start, type);
+	start->arguments.arena = &wf->task;
+	struct wf_outbound out = { .name = type,
+		.headers = start->opts.headers,
+		.arguments = start->arguments.raw,
+		.local = &start->opts };
+	return intercept_out(wf, INTERCEPTED(local), &out, ask, start, &start->arguments);
+}
+
 struct wf_future *wf_start_local_raw_(struct wf *wf, const char *type,
 	const struct temporal_payloads *in, const struct wf_local_opts *opts, size_t opts_size)
 {
@@ -125,7 +146,7 @@ struct wf_future *wf_start_local_raw_(struct wf *wf, const char *type,
 	if (!copy)
 		run_lacks_memory(wf);
 	struct start start = { .wf = wf, .arguments = { .raw = in } };
-	return schedule(wf, &start, copy, opts, opts_size);
+	return start_local(wf, &start, copy, opts, opts_size);
 }
 
 struct wf_future *wf_start_local_(struct wf *wf, const struct temporal_contract *contract,
@@ -134,7 +155,7 @@ struct wf_future *wf_start_local_(struct wf *wf, const struct temporal_contract 
 	run_acts(wf, "wf_start_local");
 	struct start start = { .wf = wf, .arguments = { .contract = contract, .in = in } };
 
-	return schedule(wf, &start, contract->name, opts, opts_size);
+	return start_local(wf, &start, contract->name, opts, opts_size);
 }
 
 const void *wf_local_(struct wf *wf, const struct temporal_contract *contract, const void *in,

@@ -85,8 +85,7 @@ static void check_options(struct wf *wf, struct start *start, const char *operat
 			"Nexus operation %s: its contract has more than one argument", operation);
 }
 
-static struct wf_future *schedule(struct wf *wf, struct start *start, const char *operation,
-	const struct wf_nexus_opts *given, size_t opts_size)
+static struct wf_future *schedule(struct wf *wf, struct start *start, const char *operation)
 {
 	static const enum nexus_cancellation_type cancellation[] = {
 		[TEMPORAL_REMOTE_WAIT_COMPLETED] = NEXUS_WAIT_CANCELLATION_COMPLETED,
@@ -95,7 +94,6 @@ static struct wf_future *schedule(struct wf *wf, struct start *start, const char
 		[TEMPORAL_REMOTE_ABANDON] = NEXUS_ABANDON,
 	};
 
-	options_copy(&start->opts, sizeof(start->opts), given, opts_size);
 	check_options(wf, start, operation);
 	start->arguments.arena = &wf->task;
 	memory_on_thread(wf, encode_call, start);
@@ -120,6 +118,29 @@ static struct wf_future *schedule(struct wf *wf, struct start *start, const char
 	return future;
 }
 
+static struct wf_future *ask(struct wf *wf, struct wf_outbound *out, void *call)
+{
+	struct start *start = call;
+
+	start->opts.headers = out->headers;
+	arguments_replace(&start->arguments, out->arguments);
+	return schedule(wf, start, out->name);
+}
+
+static struct wf_future *start_operation(struct wf *wf, struct start *start, const char *operation,
+	const struct wf_nexus_opts *given, size_t opts_size)
+{
+	options_copy(&start->opts, sizeof(start->opts), given, opts_size);
+	if (!intercepts(wf))
+		return schedule(wf, start, operation);
+	start->arguments.arena = &wf->task;
+	struct wf_outbound out = { .name = operation,
+		.headers = start->opts.headers,
+		.arguments = start->arguments.raw,
+		.nexus = &start->opts };
+	return intercept_out(wf, INTERCEPTED(nexus), &out, ask, start, &start->arguments);
+}
+
 struct wf_future *wf_start_nexus_raw_(struct wf *wf, const char *operation,
 	const struct temporal_payload *in, const struct wf_nexus_opts *opts, size_t opts_size)
 {
@@ -130,7 +151,7 @@ struct wf_future *wf_start_nexus_raw_(struct wf *wf, const char *operation,
 	if (!copy)
 		run_lacks_memory(wf);
 	struct start start = { .wf = wf, .arguments = { .raw = &one } };
-	return schedule(wf, &start, copy, opts, opts_size);
+	return start_operation(wf, &start, copy, opts, opts_size);
 }
 
 struct wf_future *wf_start_nexus_(struct wf *wf, const struct temporal_contract *contract,
@@ -139,7 +160,7 @@ struct wf_future *wf_start_nexus_(struct wf *wf, const struct temporal_contract 
 	run_acts(wf, "wf_start_nexus");
 	struct start start = { .wf = wf, .arguments = { .contract = contract, .in = in } };
 
-	return schedule(wf, &start, contract->name, opts, opts_size);
+	return start_operation(wf, &start, contract->name, opts, opts_size);
 }
 
 const void *wf_nexus_(struct wf *wf, const struct temporal_contract *contract, const void *in,

@@ -46,7 +46,7 @@ static void answer_failed(struct wf *wf, const char *id, const char *type, const
 }
 
 /* What an untyped handler returns stays const for us: convert_payload_to_api() only reads it. */
-static void body(struct wf *wf, struct coroutine *self)
+static const struct temporal_failure *answer(struct wf *wf, struct coroutine *self)
 {
 	const struct temporal_handler *handler = self->handler.handler;
 
@@ -55,6 +55,15 @@ static void body(struct wf *wf, struct coroutine *self)
 	else
 		self->handler.out = (void *)(uintptr_t)handler->query_raw(
 			wf, wf->state, self->name, self->handler.in);
+	return NULL;
+}
+
+static void body(struct wf *wf, struct coroutine *self)
+{
+	if (intercepts(wf))
+		intercept_in(wf, self, INTERCEPTED(query), answer);
+	else
+		answer(wf, self);
 }
 
 /*
@@ -87,7 +96,7 @@ static void ended(struct wf *wf, struct coroutine *self)
 }
 
 static const struct coroutine_class query_class = {
-	.name = "query", .read_only = true, .body = body, .ended = ended
+	.name = "query", .read_only = true, .handles = true, .body = body, .ended = ended
 };
 
 /* The names help whoever has mistyped one. */
@@ -119,6 +128,8 @@ static enum temporal_code prepare(struct wf *wf, struct coroutine *self,
 	struct arena *scratch = &wf->thread->scratch;
 
 	self->arena = scratch;
+	if (!intercept_headers(scratch, &job->headers, &self->handler.headers))
+		return TEMPORAL_NO_MEMORY;
 	if (!contract) {
 		struct temporal_payloads *raw = ARENA_NEW(scratch, struct temporal_payloads);
 

@@ -132,6 +132,7 @@ struct scope {
 struct coroutine_class {
 	const char *name;
 	bool read_only; /* no function that acts */
+	bool handles;   /* `handler` is set */
 	void (*body)(struct wf *wf, struct coroutine *self);
 	void (*ended)(struct wf *wf, struct coroutine *self);
 };
@@ -162,8 +163,9 @@ struct coroutine {
 	struct deferred *deferred;
 	struct arena *arena; /* of its allocations */
 	struct scope *scope;
-	const struct temporal_failure *failure; /* with which it ends */
-	const char *name;                       /* a handler's: of the signal or query */
+	const struct temporal_failure *failure;  /* with which it ends */
+	const char *name;                        /* a handler's: of the signal or query */
+	const struct temporal_entries *received; /* headers of what it has received; NULL: none */
 	union {
 		struct {
 			void (*fn)(struct wf *wf, void *arg);
@@ -176,6 +178,7 @@ struct coroutine {
 			void *out;
 			const char *id;          /* a query's; an update's protocol instance */
 			bool validate, accepted; /* an update */
+			const struct temporal_entries *headers; /* NULL: none */
 		} handler;
 	};
 };
@@ -213,6 +216,7 @@ void cancel_deliver(struct wf *wf, struct coroutine *coroutine);
 struct signal {
 	const char *name;
 	struct temporal_payloads input;
+	const struct temporal_entries *headers; /* NULL: none */
 	struct signal *next;
 };
 
@@ -287,6 +291,45 @@ void run_acts(struct wf *wf, const char *verb);
 void outcome_of_failure(struct wf *wf);
 Enums__VersioningBehavior outcome_versioning(const struct wf *wf);
 
+/*
+ * intercept.c. A call on its way through the interceptors, on the caller's stack: the functions at
+ * `offset` of their tables, then `last`.
+ */
+struct wf_next {
+	const struct temporal_interceptor *const *at; /* the next one; NULL: none is left */
+	int step;                                     /* to the one behind it */
+	size_t offset;
+	struct coroutine *self; /* whose code is called */
+	const struct temporal_failure *(*last)(struct wf *wf, struct coroutine *self);
+	/* or: what is asked for */
+	struct wf_future *(*ask)(struct wf *wf, struct wf_outbound *out, void *call);
+	void *call;
+	struct arguments *arguments; /* NULL: none */
+};
+
+#define INTERCEPTED(function_) offsetof(struct temporal_workflow_interceptor, function_)
+
+static inline bool intercepts(const struct wf *wf)
+{
+	return wf->thread->config->interceptors != NULL;
+}
+
+/* Coroutine: calls its code through the interceptors' functions at the offset. */
+const struct temporal_failure *intercept_in(struct wf *wf, struct coroutine *self, size_t offset,
+	const struct temporal_failure *(*last)(struct wf *wf, struct coroutine *self));
+
+/*
+ * Coroutine: gives `out` to the interceptors' functions at the offset, and what they make of it to
+ * `ask`. `arguments` are those of a contract, not encoded yet.
+ */
+struct wf_future *intercept_out(struct wf *wf, size_t offset, struct wf_outbound *out,
+	struct wf_future *(*ask)(struct wf *wf, struct wf_outbound *out, void *call), void *call,
+	struct arguments *arguments);
+
+/* Headers of a job, copied to the arena; *out is NULL if there are none. False: no memory. */
+bool intercept_headers(struct arena *arena, const struct activation_headers *from,
+	const struct temporal_entries **out);
+
 /* Where the running code's allocations go. */
 struct arena *run_arena(struct wf *wf);
 
@@ -344,6 +387,8 @@ struct arguments {
 	struct activation_payloads out;
 	struct temporal_error err;
 };
+/* Payloads in place of what there was; NULL: nothing changes. */
+void arguments_replace(struct arguments *arguments, const struct temporal_payloads *raw);
 /* Thread's stack; false: `err` says why. */
 bool arguments_encode(struct arguments *arguments);
 /* Coroutine: ends it if the arguments could not be encoded. */

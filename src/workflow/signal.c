@@ -17,7 +17,7 @@
 #include "convert/convert.h"
 
 /* Typed or untyped, as the handler was bound; handler.in fits to it (signal_apply). */
-static void handler_body(struct wf *wf, struct coroutine *self)
+static const struct temporal_failure *handle(struct wf *wf, struct coroutine *self)
 {
 	const struct temporal_handler *handler = self->handler.handler;
 
@@ -25,6 +25,15 @@ static void handler_body(struct wf *wf, struct coroutine *self)
 		handler->signal(wf, wf->state, self->handler.in);
 	else
 		handler->signal_raw(wf, wf->state, self->name, self->handler.in);
+	return NULL;
+}
+
+static void handler_body(struct wf *wf, struct coroutine *self)
+{
+	if (intercepts(wf))
+		intercept_in(wf, self, INTERCEPTED(signal), handle);
+	else
+		handle(wf, self);
 }
 
 /* A handler is an error boundary like the run's function: what it fails with ends the run. */
@@ -36,7 +45,7 @@ static void handler_ended(struct wf *wf, struct coroutine *self)
 }
 
 static const struct coroutine_class handler_class = {
-	.name = "signal", .body = handler_body, .ended = handler_ended
+	.name = "signal", .handles = true, .body = handler_body, .ended = handler_ended
 };
 
 /* An error in the log, for it loses data; but it is all that is left of the signal. */
@@ -90,7 +99,7 @@ static void keep(struct wf *wf, const struct activation_signal *job)
 	struct signal *signal = ARENA_NEW(&wf->arena, struct signal);
 	const char *name = arena_strdup(&wf->arena, job->signal_name);
 
-	if (!signal || !name ||
+	if (!signal || !name || !intercept_headers(&wf->arena, &job->headers, &signal->headers) ||
 		!memory_payloads(&wf->arena, job->input.items, job->input.count, &signal->input)) {
 		run_out_of_memory(wf);
 		return;
@@ -119,8 +128,13 @@ void signal_apply(struct wf *wf, const struct activation_signal *job)
 					   : decode_raw(wf, job);
 	const char *name = *handler_name(handler) ? handler_name(handler)
 						  : arena_strdup(&wf->arena, job->signal_name);
+	const struct temporal_entries *headers;
 	if (!in || wf->broken)
 		return;
+	if (!intercept_headers(&wf->arena, &job->headers, &headers)) {
+		run_out_of_memory(wf);
+		return;
+	}
 	struct coroutine *self = name ? coroutine_new(wf, &handler_class) : NULL;
 	if (!self) {
 		run_out_of_memory(wf);
@@ -129,6 +143,7 @@ void signal_apply(struct wf *wf, const struct activation_signal *job)
 	self->name = name;
 	self->handler.handler = handler;
 	self->handler.in = in;
+	self->handler.headers = headers;
 	wf->handlers_running++;
 }
 
@@ -233,6 +248,7 @@ static struct signal *take(struct wf *wf, const char *name, const char *verb)
 	*link = signal->next;
 	if (!*link)
 		wf->signals_end = link;
+	wf->current->received = signal->headers;
 	return signal;
 }
 

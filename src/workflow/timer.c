@@ -57,6 +57,26 @@ static void summary_call(void *arg)
  * The summary is attached to the command just made, which is the newest of the array: nothing else
  * has run meanwhile.
  */
+static struct wf_future *begin(struct wf *wf, int64_t ms, const struct wf_timer_opts *opts)
+{
+	if (!options_ms(&ms) || ms > INT64_MAX / 1000000)
+		run_fault(wf, "InvalidArgument", "wf_timer: %lld ms is no duration", (long long)ms);
+	struct wf_future *future = timer_start(wf, ms, opts);
+	if (!opts->summary || ms == 0)
+		return future;
+	struct summary_call call = { .wf = wf, .summary = opts->summary };
+	memory_on_thread(wf, summary_call, &call);
+	if (!call.metadata)
+		run_lacks_memory(wf);
+	wf->commands[wf->n_commands - 1].user_metadata = call.metadata;
+	return future;
+}
+
+static struct wf_future *ask(struct wf *wf, struct wf_outbound *out, void *call)
+{
+	return begin(wf, out->ms, call);
+}
+
 struct wf_future *wf_timer_with_(
 	struct wf *wf, int64_t ms, const struct wf_timer_opts *given, size_t opts_size)
 {
@@ -64,17 +84,10 @@ struct wf_future *wf_timer_with_(
 
 	run_acts(wf, "wf_timer");
 	options_copy(&opts, sizeof(opts), given, opts_size);
-	if (!options_ms(&ms) || ms > INT64_MAX / 1000000)
-		run_fault(wf, "InvalidArgument", "wf_timer: %lld ms is no duration", (long long)ms);
-	struct wf_future *future = timer_start(wf, ms, &opts);
-	if (!opts.summary || ms == 0)
-		return future;
-	struct summary_call call = { .wf = wf, .summary = opts.summary };
-	memory_on_thread(wf, summary_call, &call);
-	if (!call.metadata)
-		run_lacks_memory(wf);
-	wf->commands[wf->n_commands - 1].user_metadata = call.metadata;
-	return future;
+	if (!intercepts(wf))
+		return begin(wf, ms, &opts);
+	struct wf_outbound out = { .name = "", .ms = ms };
+	return intercept_out(wf, INTERCEPTED(timer), &out, ask, &opts, NULL);
 }
 
 struct wf_future *(wf_timer)(struct wf *wf, int64_t ms)

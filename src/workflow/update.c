@@ -54,24 +54,42 @@ static void refuse(
  * In the handler's own coroutine, read-only for the while: it gets the same input, and a wf_reject
  * in it ends the coroutine before anything was accepted.
  */
-static const struct temporal_failure *check(struct wf *wf, struct coroutine *self)
+static const struct temporal_failure *check_code(struct wf *wf, struct coroutine *self)
 {
 	const struct temporal_handler *handler = self->handler.handler;
-	const struct temporal_failure *failure = NULL;
 
-	self->read_only = true;
 	if (handler->check)
-		failure = handler->check(wf, wf->state, self->handler.in);
-	else if (handler->check_raw)
-		failure = handler->check_raw(wf, wf->state, self->name, self->handler.in);
+		return handler->check(wf, wf->state, self->handler.in);
+	if (handler->check_raw)
+		return handler->check_raw(wf, wf->state, self->name, self->handler.in);
+	return NULL;
+}
+
+static const struct temporal_failure *check(struct wf *wf, struct coroutine *self)
+{
+	self->read_only = true;
+	const struct temporal_failure *failure =
+		intercepts(wf) ? intercept_in(wf, self, INTERCEPTED(check), check_code)
+			       : check_code(wf, self);
 	self->read_only = false;
 	return failure;
+}
+
+static const struct temporal_failure *handle(struct wf *wf, struct coroutine *self)
+{
+	const struct temporal_handler *handler = self->handler.handler;
+
+	if (handler->update)
+		handler->update(wf, wf->state, self->handler.in, self->handler.out);
+	else
+		self->handler.out = (void *)(uintptr_t)handler->update_raw(
+			wf, wf->state, self->name, self->handler.in);
+	return NULL;
 }
 
 /* Accepted before the handler's first line, so that its commands follow the acceptance. */
 static void body(struct wf *wf, struct coroutine *self)
 {
-	const struct temporal_handler *handler = self->handler.handler;
 	const struct temporal_failure *failure = self->handler.validate ? check(wf, self) : NULL;
 
 	if (failure)
@@ -79,11 +97,10 @@ static void body(struct wf *wf, struct coroutine *self)
 	if (!respond(wf, self, UPDATE_ACCEPTED))
 		coroutine_leave(wf);
 	self->handler.accepted = true;
-	if (handler->update)
-		handler->update(wf, wf->state, self->handler.in, self->handler.out);
+	if (intercepts(wf))
+		intercept_in(wf, self, INTERCEPTED(update), handle);
 	else
-		self->handler.out = (void *)(uintptr_t)handler->update_raw(
-			wf, wf->state, self->name, self->handler.in);
+		handle(wf, self);
 }
 
 /*
@@ -125,7 +142,7 @@ static void ended(struct wf *wf, struct coroutine *self)
 }
 
 static const struct coroutine_class update_class = {
-	.name = "update", .body = body, .ended = ended
+	.name = "update", .handles = true, .body = body, .ended = ended
 };
 
 /* One that cannot be run: its coroutine's only deed is the rejection, at its turn. */
@@ -209,7 +226,8 @@ void update_apply(struct wf *wf, const struct activation_update *job)
 	const char *id = arena_strdup(&wf->arena, job->protocol_instance_id);
 	const char *name = arena_strdup(&wf->arena, job->name);
 
-	if (!self || !id || !name) {
+	if (!self || !id || !name ||
+		!intercept_headers(&wf->arena, &job->headers, &self->handler.headers)) {
 		run_out_of_memory(wf);
 		return;
 	}

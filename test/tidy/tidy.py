@@ -41,6 +41,7 @@ API_HOME = {
     "types.h": "convert",
     "contract.h": "convert",
     "activity.h": "convert",
+    "interceptor.h": "workflow",
     "remote.h": "workflow",
     "workflow.h": "workflow",
 }

@@ -1,0 +1,40 @@
+/*
+ * intercept.h: a worker's interceptors and plugins: its client's, then its own.
+ */
+#ifndef WORKER_INTERCEPT_H
+#define WORKER_INTERCEPT_H
+
+#include <temporal/interceptor.h>
+#include <temporal/worker.h>
+
+struct temporal_worker;
+
+/*
+ * plugin.c. Copies the options that the caller knows `size` bytes of, has the plugins change the
+ * copy, and keeps the list of them (worker->plugins). The first error refuses the worker.
+ */
+enum temporal_code worker_plugins_apply(struct temporal_worker *worker,
+	struct temporal_worker_opts *opts, const struct temporal_worker_opts *given, size_t size,
+	struct temporal_error *err) __attribute__((warn_unused_result));
+
+/* Tells them of the start, in order; the first error ends it, and those told before hear of the
+ * stop. */
+enum temporal_code worker_plugins_start(struct temporal_worker *worker, struct temporal_error *err)
+	__attribute__((warn_unused_result));
+/* In reverse order. */
+void worker_plugins_stop(struct temporal_worker *worker);
+
+/* intercept.c. Picks those for workflows (worker->wf.interceptors) and for activities; false: no
+ * memory. */
+bool worker_interceptors_init(struct temporal_worker *worker) __attribute__((warn_unused_result));
+
+/* The activity's thread: calls its function through the interceptors, if there are any. */
+const struct temporal_failure *worker_intercept_execute(struct act *act, const void *in, void *out);
+
+/* An activity of a worker that has interceptors: what it asks for, and what is at the end of that.
+ */
+void worker_intercept_heartbeat(struct act *act, const struct temporal_payloads *details);
+void worker_act_heartbeat(struct act *act, const struct temporal_payloads *details); /* act.c */
+const struct act_info *worker_intercept_info(const struct act *act);
+
+#endif
