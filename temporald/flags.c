@@ -44,6 +44,9 @@ static const struct flag known[] = {
 	FLAG("port", 'p', FLAG_PORT, "PORT", port, "port to listen on (7233); 0: any free one"),
 	FLAG("http-port", 0, FLAG_PORT, "PORT", http_port,
 		"port of the Nexus HTTP API (there is none); 0: any free one"),
+	FLAG("metrics-port", 0, FLAG_PORT, "PORT", metrics_port,
+		"port of the figures for Prometheus and of the probes (there is none); 0: any free "
+		"one"),
 	FLAG("db-filename", 'f', FLAG_TEXT, "FILE", db,
 		"database, made if it is not there (in memory, and gone with the server)"),
 	FLAG("namespace", 'n', FLAG_LIST, "NAME", namespaces,
@@ -72,7 +75,6 @@ static const struct flag known[] = {
 	FLAG("help", 'h', FLAG_SWITCH, NULL, help, "print this"),
 	IGNORED("headless", NULL),
 	IGNORED("log-config", NULL),
-	IGNORED("metrics-port", "PORT"),
 	IGNORED("sqlite-pragma", "NAME=VALUE"),
 	IGNORED("ui-asset-path", "PATH"),
 	IGNORED("ui-codec-endpoint", "URL"),
@@ -334,7 +336,9 @@ bool flags_parse(struct flags *flags, int argc, char **argv)
 	const char *word = "";
 	int words = 0;
 
-	*flags = (struct flags){ .port = 7233, .http_port = -1, .log_level = LOG_WARN };
+	*flags = (struct flags){
+		.port = 7233, .http_port = -1, .metrics_port = -1, .log_level = LOG_WARN
+	};
 	for (int i = 1; i < argc; i++) {
 		if (argv[i][0] == '-' && argv[i][1]) {
 			if (!parse_flag(flags, argc, argv, &i))

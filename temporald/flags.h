@@ -37,6 +37,7 @@ struct flags {
 	const char *file; /* the backup's */
 	int port;         /* 0: any free one */
 	int http_port;    /* -1: none */
+	int metrics_port; /* -1: none */
 	struct flag_list namespaces, dynamic_config, search_attributes, api_keys;
 	const char *tls_cert, *tls_key, *tls_client_ca; /* files */
 	const char *api_key_file;

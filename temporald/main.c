@@ -20,6 +20,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include <temporal/metrics.h>
+
 #include "files.h"
 #include "flags.h"
 #include "log.h"
@@ -60,7 +62,24 @@ static int32_t http_port(const struct flags *flags)
 	return flags->http_port ? flags->http_port : TEMPORAL_SERVER_ANY_PORT;
 }
 
-static struct temporal_server *start(struct flags *flags)
+/* The figures of the flags, under the official names; false if nobody can read them. */
+static bool open_metrics(const struct flags *flags, struct temporal_metrics **metrics)
+{
+	struct temporal_error err = { .code = TEMPORAL_OK };
+	char address[300];
+	const char *host = flags->host ? flags->host : "";
+
+	if (flags->metrics_port < 0)
+		return true;
+	snprintf(address, sizeof(address), strchr(host, ':') ? "[%s]:%d" : "%s:%d", host,
+		flags->metrics_port);
+	*metrics = temporal_metrics_new(&err, .listen = address, .prefix = "", .in_seconds = true);
+	if (!*metrics)
+		log_line(LOG_ERROR, "%s", err.message);
+	return *metrics;
+}
+
+static struct temporal_server *start(struct flags *flags, struct temporal_metrics *metrics)
 {
 	struct temporal_server_tls_opts tls = { 0 };
 	struct temporal_error err = { .code = TEMPORAL_OK };
@@ -80,7 +99,7 @@ static struct temporal_server *start(struct flags *flags)
 		.time_skipping = flags->time_unlocked   ? TEMPORAL_TIME_SKIPPING_UNLOCKED
 				 : flags->time_skipping ? TEMPORAL_TIME_SKIPPING_LOCKED
 							: TEMPORAL_TIME_SKIPPING_OFF,
-		.fatal = on_fatal, .warn = on_warning);
+		.fatal = on_fatal, .warn = on_warning, .metrics = metrics);
 	if (!server)
 		log_line(LOG_ERROR, "%s", err.message);
 	return server;
@@ -112,6 +131,7 @@ static void wait_for_end(const sigset_t *signals)
 
 static int serve(struct flags *flags)
 {
+	struct temporal_metrics *metrics = NULL;
 	struct temporal_server *server;
 	const char *host = flags->host ? flags->host : "127.0.0.1";
 	bool six = strchr(host, ':') != NULL;
@@ -127,7 +147,9 @@ static int serve(struct flags *flags)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	server = start(flags);
+	if (!open_metrics(flags, &metrics))
+		return 1;
+	server = start(flags, metrics);
 	if (!server)
 		return 1;
 	printf("temporald listens on %s%s%s:%u\n", six ? "[" : "", host, six ? "]" : "",
@@ -135,12 +157,16 @@ static int serve(struct flags *flags)
 	if (temporal_server_http_port(server))
 		printf("Nexus HTTP API on %s%s%s:%u\n", six ? "[" : "", host, six ? "]" : "",
 			temporal_server_http_port(server));
+	if (metrics)
+		printf("Metrics on %s%s%s:%u\n", six ? "[" : "", host, six ? "]" : "",
+			temporal_metrics_port(metrics));
 	fflush(stdout);
 	log_line(LOG_INFO, "ready, with %s", flags->db ? flags->db : "everything in memory");
 	notify("READY=1");
 	wait_for_end(&signals);
 	notify("STOPPING=1");
 	temporal_server_stop(server);
+	temporal_metrics_unref(metrics);
 	return 0;
 }
 

@@ -18,6 +18,7 @@
 extern "C" {
 #endif
 
+struct temporal_metrics; /* <temporal/metrics.h> */
 struct temporal_server;
 
 /* What a port of TEMPORAL_SERVER_ANY_PORT means: any free one. */
@@ -82,7 +83,11 @@ struct temporal_server_opts {
 	 * TEMPORAL_SERVER_ANY_PORT: any free one, see temporal_server_http_port. It is cleartext
 	 * and asks for no key, so it is refused beside tls and api_keys. */
 	int32_t http_port;
-	uint64_t reserved[4];
+	/* What counts its requests, commits, queues and runs, under the names of the official
+	 * server; docs/server.md lists them. It is another one than that of clients and workers,
+	 * if those have a prefix. NULL: nothing is counted. */
+	struct temporal_metrics *metrics;
+	uint64_t reserved[3];
 };
 
 /*

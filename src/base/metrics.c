@@ -124,6 +124,7 @@ static bool own(struct temporal_metrics *metrics)
 static void metrics_free(struct temporal_metrics *metrics)
 {
 	metrics_http_stop(metrics->http);
+	pthread_mutex_destroy(&metrics->collect_lock);
 	pthread_mutex_destroy(&metrics->lock);
 	arena_finish(&metrics->arena);
 	mem_free(metrics);
@@ -140,6 +141,7 @@ struct temporal_metrics *temporal_metrics_new_(
 	}
 	atomic_init(&metrics->refs, 1);
 	metrics->pid = getpid();
+	pthread_mutex_init(&metrics->collect_lock, NULL);
 	pthread_mutex_init(&metrics->lock, NULL);
 	arena_init(&metrics->arena, 4096, ARENA_NO_BUDGET);
 	if (take(&metrics->opts, opts, size, err) != TEMPORAL_OK)
@@ -401,4 +403,34 @@ struct metrics_health metrics_health(struct temporal_metrics *metrics, int64_t n
 	}
 	pthread_mutex_unlock(&metrics->lock);
 	return health;
+}
+
+/* ---- collectors ---- */
+
+void metrics_collector_add(struct temporal_metrics *metrics, struct metrics_collector *collector)
+{
+	pthread_mutex_lock(&metrics->collect_lock);
+	collector->next = metrics->collectors;
+	metrics->collectors = collector;
+	pthread_mutex_unlock(&metrics->collect_lock);
+}
+
+void metrics_collector_remove(struct temporal_metrics *metrics, struct metrics_collector *collector)
+{
+	pthread_mutex_lock(&metrics->collect_lock);
+	struct metrics_collector **link = &metrics->collectors;
+
+	while (*link && *link != collector)
+		link = &(*link)->next;
+	if (*link)
+		*link = collector->next;
+	pthread_mutex_unlock(&metrics->collect_lock);
+}
+
+void metrics_collect(struct temporal_metrics *metrics)
+{
+	pthread_mutex_lock(&metrics->collect_lock);
+	for (struct metrics_collector *at = metrics->collectors; at; at = at->next)
+		at->collect(at);
+	pthread_mutex_unlock(&metrics->collect_lock);
 }

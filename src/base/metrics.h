@@ -63,6 +63,24 @@ struct metrics_health {
 
 struct metrics_health metrics_health(struct temporal_metrics *metrics, int64_t now_ns);
 
+/*
+ * Somebody whose gauges are brought up to date when the figures are about to be read: it need not
+ * keep them up to date all the time. `collect` is called on the thread that reads, and may wait for
+ * the owner's for a moment.
+ */
+struct metrics_collector {
+	struct metrics_collector *next; /* the registry's */
+	void (*collect)(struct metrics_collector *collector);
+};
+
+void metrics_collector_add(struct temporal_metrics *metrics, struct metrics_collector *collector);
+/* It is not called any more once this returns: not on the thread that `collect` waits for. */
+void metrics_collector_remove(
+	struct temporal_metrics *metrics, struct metrics_collector *collector);
+void metrics_collect(struct temporal_metrics *metrics);
+/* temporal_metrics_text() without it. */
+size_t metrics_text(struct temporal_metrics *metrics, char *buffer, size_t size);
+
 /* metrics_http.c: the endpoint on "host:port" or ":port". NULL: see temporal_metrics_new. */
 struct metrics_http *metrics_http_start(struct temporal_metrics *metrics, const char *address,
 	struct temporal_error *err) __attribute__((warn_unused_result));

@@ -115,15 +115,15 @@ static enum MHD_Result answer_line(
 static enum MHD_Result answer_metrics(
 	struct temporal_metrics *metrics, struct MHD_Connection *connection)
 {
-	size_t size = temporal_metrics_text(metrics, NULL, 0) + TEXT_SLACK;
+	size_t size = metrics_text(metrics, NULL, 0) + TEXT_SLACK;
 	char *text = mem_alloc(size);
-	size_t len = text ? temporal_metrics_text(metrics, text, size) : 0;
+	size_t len = text ? metrics_text(metrics, text, size) : 0;
 
 	while (text && len >= size) { /* many series were added in between */
 		mem_free(text);
 		size = len + TEXT_SLACK;
 		text = mem_alloc(size);
-		len = text ? temporal_metrics_text(metrics, text, size) : 0;
+		len = text ? metrics_text(metrics, text, size) : 0;
 	}
 	return text ? answer(connection, MHD_HTTP_OK, text, len) : MHD_NO;
 }
@@ -136,8 +136,8 @@ static enum MHD_Result answer_health(
 	bool well = good == health.probes && (!readiness || health.probes > 0);
 	char line[96];
 
-	snprintf(line, sizeof(line), "%s: %u of %u workers %s\n", well ? "ok" : "not ok", good,
-		health.probes, readiness ? "poll the server" : "are alive");
+	snprintf(line, sizeof(line), "%s: %u of %u %s\n", well ? "ok" : "not ok", good,
+		health.probes, readiness ? "ready" : "alive");
 	return answer_line(connection, well ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, line);
 }
 
@@ -157,6 +157,7 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
 		*size = 0;
 		return MHD_YES;
 	}
+	metrics_collect(http->metrics);
 	if (strcmp(url, "/metrics") == 0)
 		return answer_metrics(http->metrics, connection);
 	if (strcmp(url, "/healthz") == 0 || strcmp(url, "/readyz") == 0)

@@ -37,6 +37,10 @@ struct temporal_metrics {
 
 	atomic_uint refs;
 
+	/* collect_lock, which is taken before `lock` */
+	pthread_mutex_t collect_lock;
+	struct metrics_collector *collectors;
+
 	/* lock */
 	pthread_mutex_t lock;
 	struct arena arena; /* of options, families and series */

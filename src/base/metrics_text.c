@@ -133,6 +133,12 @@ static void put_family(struct text *text, const struct metrics_family *family)
 
 size_t temporal_metrics_text(struct temporal_metrics *metrics, char *buffer, size_t size)
 {
+	metrics_collect(metrics);
+	return metrics_text(metrics, buffer, size);
+}
+
+size_t metrics_text(struct temporal_metrics *metrics, char *buffer, size_t size)
+{
 	char none[1];
 	struct text text = { buffer ? buffer : none, buffer && size ? size - 1 : 0, 0 };
 

@@ -257,6 +257,7 @@ static struct local_call *call_new(struct rpc_channel *channel, struct rpc_call 
 		.ops = &local_ops,
 		.arena = &local->arena,
 		.deadline_ns = call->try_deadline_ns,
+		.method = call->method,
 	};
 	if (take_message(local, call))
 		return local;

@@ -20,6 +20,7 @@
 #include "server/history/update.h"
 #include "server/limits.h"
 #include "server/matching/config.h"
+#include "server/metrics.h"
 #include "server/nexus/nexus.h"
 #include "server/store/store.h"
 
@@ -469,17 +470,18 @@ enum temporal_code journal_open(struct server *server, const char *path, void (*
 {
 	struct store_visitor visitor = { on_setting, on_record, server };
 
-	server->store = store_open(
-		&(struct store_opts){
-			.path = path,
-			.vfs = server->io.disk,
-			.no_lock = server->io.disk,
-			.manual = server->io.disk,
-			.wake = wake,
-			.failed = on_failed,
-			.user = server,
-		},
-		err);
+	struct store_opts opts = {
+		.path = path,
+		.vfs = server->io.disk,
+		.no_lock = server->io.disk,
+		.manual = server->io.disk,
+		.wake = wake,
+		.failed = on_failed,
+		.user = server,
+	};
+
+	server_metrics_store(server, &opts);
+	server->store = store_open(&opts, err);
 	if (!server->store)
 		return err ? err->code : TEMPORAL_UNAVAILABLE;
 	enum temporal_code code = store_recover(server->store, &visitor, err);

@@ -18,6 +18,7 @@
 #include "proto/codec.h"
 #include "proto/time.h"
 #include "server/limits.h"
+#include "server/metrics.h"
 #include "server/transition.h"
 #include "temporal/api/common/v1/grpc_status.pb-c.h"
 
@@ -136,6 +137,7 @@ static void send(struct request *request)
 {
 	struct server *server = request->server;
 
+	server_metrics_ends(request);
 	if (server->failed)
 		request->ops->fail(request, TEMPORAL_UNAVAILABLE, server->failure, NULL);
 	else if (request->code != TEMPORAL_OK)
@@ -156,6 +158,7 @@ void request_reply_now(struct request *request, const void *message)
 
 	transition_check_memory(server);
 	check_read(request);
+	server_metrics_ends(request);
 	request->cancelled = NULL;
 	request->reply = message;
 	send(request);

@@ -22,6 +22,8 @@
 
 struct server;
 struct request;
+struct rpc_method;
+struct metrics_op;
 
 /* The way back to the client. */
 struct request_ops {
@@ -52,6 +54,10 @@ struct request {
 	enum temporal_code code;
 	const char *text;
 	const void *status;
+	/* for metrics.c */
+	const struct rpc_method *method;
+	struct metrics_op *op; /* NULL: it is not counted */
+	int64_t start_ns;
 };
 
 /* Answers. The message has to lie in the request's arena, with all that it points to. */

@@ -20,6 +20,7 @@
 #include "server/frontend/namespace.h"
 #include "server/journal.h"
 #include "server/limits.h"
+#include "server/metrics.h"
 #include "server/nexus/http_client.h"
 #include "temporal/api/common/v1/grpc_status.pb-c.h"
 
@@ -91,6 +92,7 @@ static void network_handle(struct rpc_server_call *call, const void *message, vo
 		.arena = arena,
 		.message = message,
 		.deadline_ns = rpc_server_deadline_ns(call),
+		.method = method->method,
 	};
 	rpc_server_on_cancel(call, network_cancelled, &out->request);
 	frontend_serve(&out->request, method->handle);
@@ -135,8 +137,8 @@ static bool make_table(struct temporal_server *server)
 		const struct frontend_method *method =
 			i < frontend_methods_count ? &frontend_methods[i] : &health;
 
-		server->methods[i] =
-			(struct server_method){ &server->server, &server->access, method->handle };
+		server->methods[i] = (struct server_method){ &server->server, &server->access,
+			method->handle, method->method };
 		server->table[i] = (struct rpc_server_method){
 			.method = method->method,
 			.handle = network_handle,
@@ -218,6 +220,25 @@ static void wake_for_store(void *user)
 	if (!server->ending)
 		rpc_loop_post(server->loop, &server->store_step);
 	pthread_mutex_unlock(&server->lock);
+}
+
+/* ---- Figures ---- */
+
+static void on_collect(struct rpc_task *task)
+{
+	struct temporal_server *server =
+		(struct temporal_server *)(void *)((char *)task -
+						   offsetof(struct temporal_server, collect));
+
+	server_metrics_collect(&server->server);
+}
+
+/* A reader's thread. */
+static void post_collect(void *user)
+{
+	struct temporal_server *server = user;
+
+	rpc_loop_post(server->loop, &server->collect);
 }
 
 /* ---- Start ---- */
@@ -378,6 +399,8 @@ static enum temporal_code start(struct temporal_server *server,
 	server->loop = rpc_loop_new(err);
 	if (!server->loop)
 		return err ? err->code : TEMPORAL_UNAVAILABLE;
+	if (!server_metrics_init(&server->server, opts->metrics))
+		return error_no_memory(err, "the server's metrics");
 	if (!make_table(server))
 		return error_no_memory(err, "the server's table of methods");
 	transition_begin(&server->server);
@@ -406,13 +429,17 @@ static enum temporal_code start(struct temporal_server *server,
 	if (code != TEMPORAL_OK)
 		return code;
 	rpc_loop_post(server->loop, &server->begin);
-	return rpc_loop_start(server->loop, "temporal-server", err);
+	code = rpc_loop_start(server->loop, "temporal-server", err);
+	if (code == TEMPORAL_OK)
+		server_metrics_started(&server->server, post_collect, server);
+	return code;
 }
 
 /* The loop ends before the store does, since steps of the store may be under way on it; the store
  * then commits the rest on this thread. */
 static void server_free(struct temporal_server *server)
 {
+	server_metrics_stopped(&server->server);
 	nexus_http_stop(server->http);
 	nexus_client_stop(server->server.nexus_client);
 	pthread_mutex_lock(&server->lock);
@@ -424,6 +451,7 @@ static void server_free(struct temporal_server *server)
 	/* A callback that is under way still leads to its request. */
 	struct nexus_client *client = server->server.nexus_client;
 	state_finish(&server->server);
+	server_metrics_finish(&server->server);
 	nexus_client_free(client);
 	access_finish(&server->access);
 	mem_free(server->methods);
@@ -455,6 +483,7 @@ struct temporal_server *temporal_server_start_sized(
 	server->user = opts.user;
 	server->begin.run = on_begin;
 	server->store_step.run = on_store_step;
+	server->collect.run = on_collect;
 	if (start(server, &opts, err) == TEMPORAL_OK)
 		return server;
 	if (server->listener)

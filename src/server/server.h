@@ -18,6 +18,7 @@ struct server_method {
 	struct server *server;
 	const struct access *access;
 	frontend_handler *handle;
+	const struct rpc_method *method;
 };
 
 struct nexus_http;
@@ -27,7 +28,7 @@ struct temporal_server {
 	struct server server;
 	struct rpc_loop *loop;
 	struct rpc_timer wake;
-	struct rpc_task store_step, begin, drain;
+	struct rpc_task store_step, begin, drain, collect;
 	struct rpc_server *listener; /* NULL: none */
 	struct access access;        /* of its callers */
 	uint16_t port;

@@ -19,6 +19,7 @@
 #include "server/history/update.h"
 #include "server/journal.h"
 #include "server/limits.h"
+#include "server/metrics.h"
 #include "server/nexus/nexus.h"
 
 #define SCRATCH_FIRST 4096
@@ -373,6 +374,7 @@ static void open_add(struct execution *execution)
 		newer = older;
 		older = older->open_older;
 	}
+	execution->space->n_open++;
 	execution->open_newer = newer;
 	execution->open_older = older;
 	if (older)
@@ -389,6 +391,8 @@ void state_open_remove(struct execution *execution)
 
 	if (server->open_newest != execution && !execution->open_newer)
 		return;
+	execution->space->n_open--;
+	server_metrics_closed(execution);
 	if (execution->open_newer)
 		execution->open_newer->open_older = execution->open_older;
 	else
@@ -640,6 +644,7 @@ void state_finish(struct server *server)
 
 		server->namespaces = space->next;
 		search_attributes_finish(&space->search_attributes);
+		mem_free(space->metrics);
 		record_finish(&state_namespace_type, space);
 		mem_free(space);
 	}

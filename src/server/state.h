@@ -60,6 +60,9 @@ struct entity_key {
 	int64_t id;
 };
 
+struct space_metrics;
+struct server_metrics;
+
 struct server_namespace {
 	/* recorded */
 	int64_t number;
@@ -77,6 +80,8 @@ struct server_namespace {
 	struct server *server;            /* while it is being deleted */
 	struct timers_entry delete_timer; /* it goes away for good */
 	bool emptied, gone;               /* no run is left; it is there no more */
+	int64_t n_open;                   /* runs in server.open_newest */
+	struct space_metrics *metrics;    /* NULL: not counted, or not yet */
 };
 
 /* A workflow id of a namespace, and its runs, the current one first. */
@@ -336,6 +341,7 @@ struct server {
 	char failure[240];
 	struct temporal_error unread; /* what this input has read of records that are damaged */
 	char *cluster_id;
+	struct server_metrics *metrics; /* NULL: nobody counts */
 	/* An input has ended: the earliest timer may be another one. NULL: nobody wants to know. */
 	void (*changed)(struct server *server);
 };

@@ -68,7 +68,7 @@ class CommandLineTest(DaemonTest):
                       "0", "--sqlite-pragma", "journal_mode=wal"]):
             with self.subTest(args=args):
                 daemon = self.daemon(*args)
-                self.assertRegex(daemon.output(), r"\Atemporald listens on 127\.0\.0\.1:\d+\n(Nexus HTTP API on 127\.0\.0\.1:\d+\n)?\Z")
+                self.assertRegex(daemon.output(), r"\Atemporald listens on 127\.0\.0\.1:\d+\n(Nexus HTTP API on 127\.0\.0\.1:\d+\nMetrics on 127\.0\.0\.1:\d+\n)?\Z")
                 namespace = "other" if "other" in args else "default"
                 await Client.connect(daemon.address, namespace=namespace)
                 self.assertEqual(daemon.stop(), 0, daemon.output())

@@ -11,6 +11,7 @@
 #include "proto/time.h"
 #include "rpc/methods.h"
 #include "server/limits.h"
+#include "server/metrics.h"
 #include "server/nexus/nexus.h"
 #include "temporal/api/errordetails/v1/message.pb-c.h"
 
@@ -109,7 +110,9 @@ void frontend_serve(struct request *request, frontend_handler *handle)
 {
 	struct server *server = request->server;
 
+	server_metrics_begins(request);
 	if (server->failed) {
+		server_metrics_ends(request);
 		request->ops->fail(request, TEMPORAL_UNAVAILABLE, server->failure, NULL);
 		return;
 	}

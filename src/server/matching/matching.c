@@ -14,6 +14,7 @@
 #include "server/history/history.h"
 #include "server/limits.h"
 #include "server/matching/config.h"
+#include "server/metrics.h"
 #include "server/nexus/nexus.h"
 
 struct task_queue *matching_queue(struct server *server, struct server_namespace *space,
@@ -153,6 +154,7 @@ static void expired(struct request *request)
 	struct task_queue *queue = poller->queue;
 
 	remove_poller(poller);
+	server_metrics_polled(queue, false);
 	answer_empty(queue, request);
 }
 
@@ -235,6 +237,7 @@ static void pair(struct task_queue *queue, struct matching_task *task)
 	lanes_take(&queue->lanes, task, queue->server->now_ns);
 	matching_withdraw(task);
 	remove_poller(poller);
+	server_metrics_polled(queue, true);
 	queue->polled_ns = queue->server->now_ns;
 	stats_task(&queue->stats, priority, false, queue->polled_ns);
 	request->advice.n_backlog = queue->lanes.n_tasks;
@@ -331,6 +334,7 @@ void matching_finish(struct server *server)
 
 			lanes_finish(&queue->lanes);
 			stats_finish(&queue->stats);
+			mem_free(queue->metrics);
 			mem_free(queue->config.ptr);
 			mem_free(queue->name);
 			mem_free(queue);

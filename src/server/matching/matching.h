@@ -21,6 +21,7 @@ struct server;
 struct server_namespace;
 struct request;
 struct task_queue;
+struct task_queue_metrics;
 
 enum matching_kind {
 	MATCHING_WORKFLOW, /* of an execution */
@@ -82,8 +83,9 @@ struct task_queue {
 	struct matching_rate rate;
 	bool rate_by_worker;
 	double worker_rate;
-	struct timers_entry rate_timer; /* the limit lets another task through */
-	struct bytes config;            /* Taskqueue__TaskQueueConfig; recorded, see config.c */
+	struct timers_entry rate_timer;     /* the limit lets another task through */
+	struct task_queue_metrics *metrics; /* NULL: not counted, or not yet */
+	struct bytes config;                /* Taskqueue__TaskQueueConfig; recorded, see config.c */
 };
 
 /* The queue of that name, made if it is new. NULL: memory is out (the server has failed). */

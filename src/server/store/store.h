@@ -25,6 +25,8 @@
 
 #include <temporal/error.h>
 
+struct metrics_series;
+
 struct arena;
 struct store;
 struct store_batch;
@@ -51,6 +53,8 @@ struct store_opts {
 	size_t queue_bytes, queue_batches; /* 0: the defaults above */
 	int64_t lazy_ms; /* a lazy batch waits at most so long for company; 0: 200 */
 	int wal_pages;   /* checkpoint when the write-ahead log is longer; 0: 4000 */
+	/* The number of commits, and how long each took; NULL: not counted. */
+	struct metrics_series *commit_count, *commit_latency;
 	/*
 	 * There is something for store_step(). Called on the store's own threads (manual: inside
 	 * store_run or a read), with no lock held; not again until store_step() has been called.

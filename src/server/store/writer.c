@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "server/store/internal.h"
 
 /* Of one transaction: beyond, a commit takes long for those who wait for it. */
@@ -223,6 +224,8 @@ static void note_commit(struct store *store, const struct store_items *group, in
 {
 	struct store_stats *stats = &store->stats;
 
+	metrics_add(store->opts.commit_count, 1);
+	metrics_observe(store->opts.commit_latency, took_ns);
 	stats->commits++;
 	stats->commit_ns += (uint64_t)took_ns;
 	if ((uint64_t)took_ns > stats->commit_max_ns)

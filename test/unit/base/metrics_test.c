@@ -353,7 +353,7 @@ static void health_is_that_of_all_probes(void **state)
 	metrics_probe_add(metrics, &one);
 	metrics_probe_add(metrics, &two);
 	atomic_store(&one.ready, true);
-	assert_non_null(strstr(get(metrics, "/readyz"), "not ok: 1 of 2 workers poll the server"));
+	assert_non_null(strstr(get(metrics, "/readyz"), "not ok: 1 of 2 ready"));
 	atomic_store(&two.ready, true);
 	assert_true(begins(get(metrics, "/readyz"), "HTTP/1.1 200 "));
 	atomic_store(&two.beat_ns, now_ns - METRICS_BEAT_MAX_NS - 1);
