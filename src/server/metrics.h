@@ -34,10 +34,10 @@ void server_metrics_ends_(struct request *request);
 void server_metrics_polled_(struct task_queue *queue, bool task);
 void server_metrics_closed_(const struct execution *execution);
 
-/* A call comes, and is answered. */
+/* A call comes, and is answered. Those that come over HTTP are of no method. */
 static inline void server_metrics_begins(struct request *request)
 {
-	if (request->server->metrics)
+	if (request->server->metrics && request->method)
 		server_metrics_begins_(request);
 }
 

@@ -158,7 +158,6 @@ void request_reply_now(struct request *request, const void *message)
 
 	transition_check_memory(server);
 	check_read(request);
-	server_metrics_ends(request);
 	request->cancelled = NULL;
 	request->reply = message;
 	send(request);
