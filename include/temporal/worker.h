@@ -226,6 +226,12 @@ struct temporal_worker_opts {
 	const struct temporal_autoscaling *workflow_task_autoscaling;
 	const struct temporal_autoscaling *activity_task_autoscaling;
 	const struct temporal_autoscaling *nexus_task_autoscaling;
+	/* CPU time that workflow code may take between two waits; then its task fails
+	   ("[TMPRL1101] Potential deadlock detected") with a stack trace, and other runs get
+	   another thread. Not with workflow_threads OFF. */
+	int64_t deadlock_timeout_ms; /* 2 s */
+	bool debug_mode;             /* for debuggers: no such limit; also by the environment, with
+					TEMPORAL_DEBUG set to anything */
 };
 
 /*

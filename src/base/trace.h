@@ -5,6 +5,7 @@
 #ifndef BASE_TRACE_H
 #define BASE_TRACE_H
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,12 @@ size_t trace_format(char *out, size_t size, void *const *frames, size_t count);
 
 /* The signal's name, "SIGSEGV"; "signal" for one without. Async-signal-safe. */
 const char *trace_signal_name(int number);
+
+/* The calling thread may be asked for its stack from now on. */
+void trace_allow(void);
+/* The stack of a thread that runs and has allowed it; 0: it did not answer within 100 ms. Not in a
+ * signal handler; not for the calling thread. */
+size_t trace_of_thread(pthread_t thread, void **frames, size_t max);
 
 /* Text without printf, for signal handlers. */
 struct trace_text {

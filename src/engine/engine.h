@@ -162,6 +162,14 @@ void engine_local_release(const struct local_request *request); /* NULL is fine 
 /* How long a workflow task may take; 0: not known. */
 int64_t engine_run_task_timeout_ms(const struct engine_run *run);
 
+/*
+ * The workflow does not answer its activation, and is left alone: what to tell the server of the
+ * task, or of its query, so that it fails: RESPOND_FAILED or RESPOND_QUERY (whose message may be
+ * NULL: nothing is told). What is told lies in the task. Nothing else may be called afterwards but
+ * what gives texts, and engine_run_free once the workflow has come back.
+ */
+struct engine_step engine_run_give_up(struct engine_run *run, const Failure__Failure *failure);
+
 /* The cache wants the room: only when the run is IDLE. Gives an ACTIVATE with the single job
  * REMOVE_FROM_CACHE. */
 struct engine_step engine_run_evict(

@@ -207,6 +207,18 @@ struct engine_step step_fail(struct engine_run *run)
 	return step;
 }
 
+struct engine_step engine_run_give_up(struct engine_run *run, const Failure__Failure *failure)
+{
+	run->task->failure = (struct run_failure){
+		.set = true,
+		.cause = TASK_FAILED(WORKFLOW_WORKER_UNHANDLED_FAILURE),
+		.reason = EVICTION_LANG_FAIL,
+		.text = failure->message,
+		.failure = failure,
+	};
+	return step_fail(run);
+}
+
 /* An empty token asks for history from its start. */
 static struct engine_step step_fetch(struct engine_run *run)
 {

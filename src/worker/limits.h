@@ -23,6 +23,7 @@
 #define WORKER_WORKFLOW_THREADS     2
 #define WORKER_ACTIVITY_STACK       (1024 * 1024)
 #define WORKER_ISOLATE_GRACE_MS     5000
+#define WORKER_DEADLOCK_MS          2000
 
 /* What options may ask for. */
 #define WORKER_TASKS_MAX            100000

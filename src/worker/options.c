@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -70,6 +71,7 @@ static const struct number numbers[] = {
 	NUMBER(workflow_stack_size, INT64, false, 0, WORKER_STACK_MIN, WORKER_STACK_MAX),
 	NUMBER(activity_stack_size, INT64, false, WORKER_ACTIVITY_STACK, WORKER_STACK_MIN,
 		WORKER_STACK_MAX),
+	NUMBER(deadlock_timeout_ms, INT64, true, WORKER_DEADLOCK_MS, 1, MS_MAX),
 	NUMBER(max_isolated_processes, INT32, false, 0, 1, WORKER_TASKS_MAX),
 	NUMBER(isolated_attempts_per_process, INT32, true, 0, 1, INT32_MAX),
 	NUMBER(isolated_kill_grace_ms, INT64, true, WORKER_ISOLATE_GRACE_MS, 1, MS_MAX),
@@ -313,6 +315,26 @@ static enum temporal_code check_together(
 	return worker_isolate_check(opts, err);
 }
 
+/* Whoever wants to look into workflow code by a debugger sets the variable. */
+static bool is_debugged(const struct temporal_worker_opts *opts)
+{
+	return opts->debug_mode || !str_empty(getenv("TEMPORAL_DEBUG"));
+}
+
+/* Who looks after workflow code is the loop, so that must not run it itself. */
+static enum temporal_code check_deadlock(
+	struct temporal_worker_opts *opts, bool wanted, struct temporal_error *err)
+{
+	if (opts->workflow_threads == 0 && wanted)
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+			"worker: .deadlock_timeout_ms is %" PRId64 ", but without "
+			".workflow_threads nobody is there to notice",
+			opts->deadlock_timeout_ms);
+	if (opts->workflow_threads == 0 || is_debugged(opts))
+		opts->deadlock_timeout_ms = 0;
+	return TEMPORAL_OK;
+}
+
 enum temporal_code worker_options_complete(struct temporal_worker_opts *opts,
 	const struct temporal_worker_opts *given, size_t size, const char *client_identity,
 	struct arena *arena, struct temporal_error *err)
@@ -340,6 +362,8 @@ enum temporal_code worker_options_complete(struct temporal_worker_opts *opts,
 			written.nexus_task_pollers, arena, err);
 	if (code == TEMPORAL_OK)
 		code = check_together(opts, err);
+	if (code == TEMPORAL_OK)
+		code = check_deadlock(opts, written.deadlock_timeout_ms > 0, err);
 	if (code == TEMPORAL_OK)
 		code = worker_registration_complete(opts, arena, err);
 	if (code == TEMPORAL_OK)

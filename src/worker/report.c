@@ -260,3 +260,12 @@ void worker_report_failing(struct worker_run *run)
 		engine_run_workflow_id(run->engine), engine_run_workflow_type(run->engine),
 		run->run_id, run->step.failure_text ? run->step.failure_text : "");
 }
+
+void worker_report_given_up(struct worker_run *run, const char *text)
+{
+	struct temporal_worker_event event = event_of(run, TEMPORAL_EVENT_WORKFLOW_TASK_FAILED);
+
+	event.text = text;
+	worker_event(run->worker, event);
+	worker_metrics_failing(run);
+}

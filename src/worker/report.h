@@ -22,4 +22,7 @@ void worker_report_unsent(struct worker_run *run);
 /* Before step.failed is sent, or nothing. */
 void worker_report_failing(struct worker_run *run);
 
+/* Loop: its code is stuck, and its task is failed. */
+void worker_report_given_up(struct worker_run *run, const char *text);
+
 #endif

@@ -83,7 +83,13 @@ static void activate(struct worker_run *run)
 	worker_metrics_activation(run, activation);
 	if (run->instance) {
 		tell_started(run, activation);
+		if (run->thread->watched)
+			worker_workflow_thread_enter(run->thread, run);
 		completion = wf_instance_activate(run->instance, activation);
+		if (run->thread->watched && !worker_workflow_thread_leave(run->thread)) {
+			run->given_up = true;
+			return;
+		}
 	} else if (!leaves) {
 		no_memory.message = "the worker has no memory for the workflow";
 		own.failed = true;
@@ -116,6 +122,9 @@ static void begin_job(struct worker_run *run)
 	case WORKER_RUN_DROP:
 		run->step = engine_run_drop(run->engine);
 		break;
+	case WORKER_RUN_ABANDON:
+		run->step.action = ENGINE_EVICT;
+		break;
 	case WORKER_RUN_ACTIVATE:
 		break;
 	}
@@ -127,7 +136,7 @@ static void came_back(struct rpc_task *task);
 void worker_run_work(struct worker_run *run)
 {
 	begin_job(run);
-	while (run->step.action == ENGINE_ACTIVATE)
+	while (run->step.action == ENGINE_ACTIVATE && !run->given_up)
 		activate(run);
 	if (run->step.action == ENGINE_EVICT) {
 		wf_instance_free(run->instance);
@@ -147,9 +156,15 @@ void worker_run_work(struct worker_run *run)
 
 static void go(struct worker_run *run);
 
+static void leave_thread(struct worker_run *run);
+
 static void post(struct worker_run *run, enum worker_run_job job)
 {
 	run->job = job;
+	if (run->thread->stuck && job != WORKER_RUN_ABANDON) {
+		leave_thread(run);
+		return;
+	}
 	worker_workflow_thread_post(run->thread, run, false);
 }
 
@@ -169,6 +184,10 @@ static void post_quietly(struct worker_run *run, enum worker_run_job job)
 {
 	bool quiet = run->worker->phase == WORKER_RUNNING && !run->next.message;
 
+	if (run->thread->stuck) {
+		post(run, job);
+		return;
+	}
 	close_work(run);
 	run->job = job;
 	worker_workflow_thread_post(run->thread, run, quiet);
@@ -221,6 +240,10 @@ static void rest(struct worker_run *run)
 	struct temporal_worker *worker = run->worker;
 	struct worker_run_message next = run->next;
 
+	if (run->thread->stuck) {
+		leave_thread(run);
+		return;
+	}
 	release_slot(run);
 	worker_cache_rest(&worker->cache, &run->entry, run->memory);
 	run->next = (struct worker_run_message){ 0 };
@@ -247,7 +270,10 @@ static void gone(struct worker_run *run)
 				.run_id = run->run_id });
 	release_slot(run);
 	worker_locals_drop(run);
-	worker_cache_remove(&worker->cache, &run->entry);
+	if (run->detached)
+		worker->detached_runs--;
+	else
+		worker_cache_remove(&worker->cache, &run->entry);
 	close_work(run);
 	run->thread->runs--;
 	engine_run_free(run->engine);
@@ -509,7 +535,10 @@ static void came_back(struct rpc_task *task)
 		(struct worker_run *)((char *)task - offsetof(struct worker_run, back));
 
 	worker_locals_taken(run);
-	go(run);
+	if (run->given_up && run->job != WORKER_RUN_ABANDON)
+		post(run, WORKER_RUN_ABANDON);
+	else
+		go(run);
 }
 
 static struct worker_run *run_new(struct temporal_worker *worker, const char *run_id)
@@ -570,6 +599,22 @@ static void keep_back(
 	worker_workflow_thread_wake(run->thread);
 }
 
+/* To the run, if it is in memory. */
+static void hand_out(struct temporal_worker *worker, struct worker_run_message task,
+	const struct worker_slot *slot)
+{
+	const Workflowservice__PollWorkflowTaskQueueResponse *response = task.message;
+	struct worker_cache_entry *entry =
+		worker_cache_find(&worker->cache, response->workflow_execution->run_id);
+
+	if (!entry)
+		start_run(worker, task, slot);
+	else if (entry->rests)
+		begin(run_of(entry), task, slot);
+	else
+		keep_back(run_of(entry), task, slot);
+}
+
 void worker_run_task(struct temporal_worker *worker,
 	const Workflowservice__PollWorkflowTaskQueueResponse *response, struct arena *arena,
 	struct worker_slot *slot)
@@ -588,14 +633,105 @@ void worker_run_task(struct temporal_worker *worker,
 	struct worker_cache_entry *entry =
 		worker_cache_find(&worker->cache, response->workflow_execution->run_id);
 	worker_metrics_workflow_task(worker, response, entry && !entry->leaves);
-	struct worker_run_message task = take_over(response, arena);
+	hand_out(worker, take_over(response, arena), slot);
+}
 
-	if (!entry)
-		start_run(worker, task, slot);
-	else if (entry->rests)
-		begin(run_of(entry), task, slot);
-	else
-		keep_back(run_of(entry), task, slot);
+/* ---- a thread is stuck ---- */
+
+/*
+ * Its thread may never come back, and nobody else may touch its coroutines: they stay there, while
+ * tasks from now on make the run anew on another thread.
+ */
+static void detach(struct worker_run *run)
+{
+	struct temporal_worker *worker = run->worker;
+	struct worker_run_message task = { 0 }, next = run->next;
+	const struct worker_slot slot = run->slot, next_slot = run->next_slot;
+
+	if (run->job == WORKER_RUN_TASK && run->input.message) { /* it was not begun */
+		task = run->input;
+		run->input = (struct worker_run_message){ 0 };
+		run->holds_slot = false;
+	}
+	run->next = (struct worker_run_message){ 0 };
+	release_slot(run);
+	stop_waiting(run);
+	worker_locals_drop(run);
+	close_work(run);
+	worker_metrics_evicted(worker);
+	worker_cache_remove(&worker->cache, &run->entry);
+	run->detached = true;
+	worker->detached_runs++;
+	post(run, WORKER_RUN_ABANDON);
+	if (task.message)
+		hand_out(worker, task, &slot);
+	if (next.message)
+		hand_out(worker, next, &next_slot);
+}
+
+static void leave_thread(struct worker_run *run)
+{
+	struct temporal_worker *worker = run->worker;
+
+	detach(run);
+	worker_pollers_pump(worker);
+	worker_advance(worker);
+}
+
+void worker_runs_leave(struct worker_workflow_thread *thread, struct worker_run *queued)
+{
+	struct temporal_worker *worker = thread->worker;
+	struct worker_run *next;
+
+	for (; queued; queued = next) {
+		next = queued->queue_next;
+		detach(queued);
+	}
+	/* Those that rest have no task, so nothing else happens to the list meanwhile. */
+	for (struct worker_cache_entry *entry = worker->cache.newest, *older; entry;
+		entry = older) {
+		older = entry->older;
+		if (run_of(entry)->thread == thread)
+			detach(run_of(entry));
+	}
+	worker_pollers_pump(worker);
+	worker_advance(worker);
+}
+
+static void told(struct rpc_call *call, struct rpc_reply *reply, void *user)
+{
+	struct temporal_worker *worker = user;
+
+	if (reply->code != TEMPORAL_OK && reply->code != TEMPORAL_NOT_FOUND)
+		worker_log(worker, TEMPORAL_LOG_WARN, "failing a workflow task: %s",
+			reply->error.message);
+	arena_finish(&reply->arena);
+	worker->open_calls--;
+	worker_advance(worker);
+}
+
+/* The run itself goes on in the cache, where tasks for it are kept back until its code returns:
+ * code that never does so takes one thread, not one more with each attempt. */
+void worker_run_give_up(struct worker_run *run, const Failure__Failure *failure)
+{
+	struct temporal_worker *worker = run->worker;
+	const struct engine_step step = engine_run_give_up(run->engine, failure);
+	bool query = step.action == ENGINE_RESPOND_QUERY;
+	struct rpc_request request = {
+		.method = query ? &rpc_workflow_respond_query_task_completed
+				: &rpc_workflow_respond_workflow_task_failed,
+		.message = query ? (const void *)step.query : step.failed,
+		.retry = RPC_RETRY_CALL,
+		.done = told,
+		.user = worker,
+	};
+
+	worker_report_given_up(run, failure->message);
+	if (request.message && rpc_start(worker->channel, &request, NULL))
+		worker->open_calls++;
+	release_slot(run);
+	close_work(run);
+	worker_pollers_pump(worker);
 }
 
 void worker_runs_evict_all(struct temporal_worker *worker)

@@ -28,6 +28,7 @@ enum worker_run_job {
 	WORKER_RUN_LOCALS,   /* local activities have ended */
 	WORKER_RUN_BEAT,     /* they take longer than the task */
 	WORKER_RUN_DROP,     /* the worker stops: its task is left to others */
+	WORKER_RUN_ABANDON,  /* its thread was stuck: it goes without any answer */
 };
 
 /* A message in its arena. */
@@ -49,8 +50,9 @@ struct worker_run {
 	struct worker_local *locals, *taken;         /* local.c: asked for; given to the thread */
 	struct worker_run *next_local, **link_local; /* worker's local_runs; NULL: not in it */
 	struct rpc_timer beat;                       /* until the task asks for more time */
-	int64_t begun_ns;                            /* when the task came */
-	const struct worker_metrics_set *metrics;    /* NULL: nothing is counted */
+	bool detached;    /* not in the cache any more: its thread is stuck in another run */
+	int64_t begun_ns; /* when the task came */
+	const struct worker_metrics_set *metrics; /* NULL: nothing is counted */
 	int64_t started_ns; /* of the run, by the server's clock, if counted; the thread's */
 	bool replayed;      /* the task's history was replayed so far; the thread's, if counted */
 	/* pages.c: of the answer that is being sent */
@@ -70,6 +72,7 @@ struct worker_run {
 	const struct local_result *results; /* of LOCALS; in the input's arena */
 	size_t n_results;
 	size_t memory;
+	bool given_up; /* its code was stuck, and its task has failed meanwhile */
 	struct rpc_task back;
 	struct worker_run *queue_next; /* worker_workflow_thread.first */
 
@@ -96,6 +99,14 @@ void worker_run_local_done(struct worker_run *run);
 
 /* Loop: if it waits for local activities, it goes without an answer: the worker stops. */
 void worker_run_drop(struct worker_run *run);
+
+/* Loop: its code is stuck: fails its task by what the failure says, and leaves it alone until it
+ * comes back. */
+void worker_run_give_up(struct worker_run *run, const Failure__Failure *failure);
+
+/* Loop: all that are pinned to that thread, which is stuck, but the one that it works on and those
+ * that the loop has: they come back by replay on another one. `queued` were to be worked on. */
+void worker_runs_leave(struct worker_workflow_thread *thread, struct worker_run *queued);
 
 /* Loop: evicts all that rest in the cache. */
 void worker_runs_evict_all(struct temporal_worker *worker);

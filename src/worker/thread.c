@@ -11,7 +11,10 @@
 #include <locale.h>
 #include <stdlib.h>
 
+#include <sys/mman.h>
+
 #include "base/mem.h"
+#include "worker/limits.h"
 
 struct start {
 	const char *name;
@@ -116,4 +119,22 @@ struct timespec worker_time_in(int64_t ms)
 		at.tv_nsec -= 1000000000;
 	}
 	return at;
+}
+
+void worker_signal_stack_begin(struct worker_signal_stack *stack)
+{
+	void *at = mmap(NULL, WORKER_SIGNAL_STACK, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	stack->own = (stack_t){ .ss_sp = at, .ss_size = WORKER_SIGNAL_STACK };
+	if (at == MAP_FAILED || sigaltstack(&stack->own, &stack->before) != 0)
+		stack->own.ss_sp = NULL;
+}
+
+void worker_signal_stack_end(struct worker_signal_stack *stack)
+{
+	if (!stack->own.ss_sp)
+		return;
+	sigaltstack(&stack->before, NULL);
+	munmap(stack->own.ss_sp, stack->own.ss_size);
 }

@@ -24,6 +24,14 @@ struct timespec worker_time_in(int64_t ms);
 /* Blocks for the calling thread what is blocked in all of them; `before` may be NULL. */
 void worker_thread_block_signals(sigset_t *before);
 
+/* A stack for the signal handlers of the calling thread, which may be deep in its own, or at its
+ * end; without memory there is none. The thread gives it back before it ends. */
+struct worker_signal_stack {
+	stack_t own, before;
+};
+void worker_signal_stack_begin(struct worker_signal_stack *stack);
+void worker_signal_stack_end(struct worker_signal_stack *stack); /* a zeroed one is fine */
+
 /* Is the caller a thread that worker_thread_start has made? It must not wait for a worker. */
 bool worker_thread_is_ours(void);
 

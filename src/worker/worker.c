@@ -28,6 +28,7 @@
 #include "worker/run.h"
 #include "worker/thread.h"
 #include "worker/tuner.h"
+#include "worker/watchdog.h"
 
 /* ---- the loop ---- */
 
@@ -84,7 +85,8 @@ void worker_advance(struct temporal_worker *worker)
 		worker_workflow_threads_wake(&worker->workflow_threads);
 	}
 	if (worker->phase == WORKER_EVICTING && worker->cache.count == 0 &&
-		close_to_shutdowns(worker)) {
+		worker->detached_runs == 0 && close_to_shutdowns(worker)) {
+		worker_watchdog_stop(worker);
 		worker->phase = WORKER_STOPPED;
 		rpc_loop_post(worker->loop, &worker->stopped_task);
 	}

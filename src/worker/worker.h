@@ -88,6 +88,8 @@ struct temporal_worker {
 	struct worker_run *local_runs; /* that wait for local activities */
 	bool pumps_locals;             /* local.c: looks for what may start */
 	struct worker_cache cache;
+	size_t detached_runs;        /* that are in it no more, but whose thread is stuck */
+	struct rpc_timer watchdog;   /* armed while workflow threads work */
 	unsigned open_calls;         /* of the worker itself: ShutdownWorker, DescribeNamespace */
 	struct act *acts;            /* all that are not freed */
 	struct nexus *nexus_tasks;   /* all that are not answered */

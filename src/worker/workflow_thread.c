@@ -1,46 +1,74 @@
 /*
  * workflow_thread.c: a queue of runs, and the thread that works them off.
  *
- * A thread takes the whole queue at once, so under load it takes its lock once for many runs, and
- * is woken only when it sleeps. Threads are started with the first run that needs them: a worker
- * that is idle, or has only activities, has none. With workflow_threads OFF the one "thread" is the
- * loop's: its queue is worked off by a task of the loop.
+ * A thread takes one run after the other, so that the rest of the queue can be taken away from one
+ * that is stuck (watchdog.c), and is woken only when it sleeps. Threads are started with the first
+ * run that needs them: a worker that is idle, or has only activities, has none. With
+ * workflow_threads OFF the one "thread" is the loop's: its queue is worked off by a task of the
+ * loop.
  */
 #include "worker/workflow_thread.h"
 
 #include "base/mem.h"
+#include "base/trace.h"
 #include "worker/limits.h"
 #include "worker/run.h"
 #include "worker/thread.h"
+#include "worker/watchdog.h"
 #include "worker/worker.h"
 
 static void turn(struct rpc_task *task);
 
+static struct worker_workflow_thread *thread_new(struct temporal_worker *worker)
+{
+	struct worker_workflow_thread *thread = mem_zalloc(sizeof(*thread));
+
+	if (!thread)
+		return NULL;
+	thread->worker = worker;
+	thread->here = worker->opts.workflow_threads == 0;
+	thread->watched = worker->opts.deadlock_timeout_ms > 0;
+	thread->turn.run = turn;
+	thread->last = &thread->first;
+	pthread_mutex_init(&thread->lock, NULL);
+	pthread_cond_init(&thread->work, NULL);
+	return thread;
+}
+
+static void thread_free(struct worker_workflow_thread *thread)
+{
+	pthread_cond_destroy(&thread->work);
+	pthread_mutex_destroy(&thread->lock);
+	mem_free(thread);
+}
+
 bool worker_workflow_threads_init(struct temporal_worker *worker)
 {
 	struct worker_workflow_threads *threads = &worker->workflow_threads;
-	bool here = worker->opts.workflow_threads == 0;
-	unsigned count = here ? 1 : (unsigned)worker->opts.workflow_threads;
+	int32_t wanted = worker->opts.workflow_threads;
+	unsigned count = wanted ? (unsigned)wanted : 1;
 
 	threads->items = mem_zalloc(count * sizeof(threads->items[0]));
-	if (!threads->items)
-		return false;
-	threads->count = count;
-	for (unsigned i = 0; i < count; i++) {
-		struct worker_workflow_thread *thread = &threads->items[i];
-
-		thread->worker = worker;
-		thread->here = here;
-		thread->turn.run = turn;
-		thread->last = &thread->first;
-		pthread_mutex_init(&thread->lock, NULL);
-		pthread_cond_init(&thread->work, NULL);
+	for (; threads->items && threads->count < count; threads->count++) {
+		threads->items[threads->count] = thread_new(worker);
+		if (!threads->items[threads->count])
+			return false;
 	}
-	return true;
+	return threads->items != NULL;
 }
 
-/* Waits for runs; NULL: there will be none. */
-static struct worker_run *take_all(struct worker_workflow_thread *thread)
+static struct worker_run *take_one(struct worker_workflow_thread *thread)
+{
+	struct worker_run *first = thread->first;
+
+	thread->first = first->queue_next;
+	if (!thread->first)
+		thread->last = &thread->first;
+	return first;
+}
+
+/* Waits for a run; NULL: there will be none. */
+static struct worker_run *take_next(struct worker_workflow_thread *thread)
 {
 	pthread_mutex_lock(&thread->lock);
 	/* A quiet post has left `sleeps` set: only a wake-up that was meant, or the end, counts. */
@@ -51,23 +79,10 @@ static struct worker_run *take_all(struct worker_workflow_thread *thread)
 	}
 	thread->sleeps = false;
 	thread->quiet = 0;
-	struct worker_run *first = thread->first;
+	struct worker_run *run = thread->first ? take_one(thread) : NULL;
 
-	thread->first = NULL;
-	thread->last = &thread->first;
 	pthread_mutex_unlock(&thread->lock);
-	return first;
-}
-
-static void work_off(struct worker_run *run)
-{
-	while (run) {
-		struct worker_run *next =
-			run->queue_next; /* the run is the loop's after its work */
-
-		worker_run_work(run);
-		run = next;
-	}
+	return run;
 }
 
 static struct worker_run *take_here(struct worker_workflow_thread *thread)
@@ -76,16 +91,6 @@ static struct worker_run *take_here(struct worker_workflow_thread *thread)
 
 	thread->first = NULL;
 	thread->last = &thread->first;
-	return first;
-}
-
-static struct worker_run *take_one(struct worker_workflow_thread *thread)
-{
-	struct worker_run *first = thread->first;
-
-	thread->first = first->queue_next;
-	if (!thread->first)
-		thread->last = &thread->first;
 	return first;
 }
 
@@ -115,11 +120,17 @@ static void turn(struct rpc_task *task)
 static void *work(void *arg)
 {
 	struct worker_workflow_thread *thread = arg;
+	struct worker_signal_stack stack = { 0 };
 
-	for (struct worker_run *run = take_all(thread); run; run = take_all(thread))
-		work_off(run);
+	if (thread->watched) {
+		worker_signal_stack_begin(&stack);
+		trace_allow();
+	}
+	for (struct worker_run *run = take_next(thread); run; run = take_next(thread))
+		worker_run_work(run);
 	wf_thread_free(thread->wf);
 	thread->wf = NULL;
+	worker_signal_stack_end(&stack);
 	return NULL;
 }
 
@@ -137,17 +148,17 @@ static bool start(struct worker_workflow_thread *thread)
 
 struct worker_workflow_thread *worker_workflow_threads_pick(struct worker_workflow_threads *threads)
 {
-	struct worker_workflow_thread *best = &threads->items[0];
+	struct worker_workflow_thread *best = threads->items[0];
 
 	for (unsigned i = 1; i < threads->count; i++) {
-		if (threads->items[i].runs < best->runs)
-			best = &threads->items[i];
+		if (threads->items[i]->runs < best->runs)
+			best = threads->items[i];
 	}
 	if (!best->running)
 		best->running = start(best);
 	/* When there are no more threads, the first one does it all. */
 	if (!best->running)
-		best = &threads->items[0];
+		best = threads->items[0];
 	return best->running ? best : NULL;
 }
 
@@ -173,6 +184,8 @@ void worker_workflow_thread_post(
 	pthread_mutex_unlock(&thread->lock);
 	if (wakes)
 		pthread_cond_signal(&thread->work);
+	if (thread->watched)
+		worker_watchdog_look(thread->worker);
 }
 
 void worker_workflow_thread_wake(struct worker_workflow_thread *thread)
@@ -189,8 +202,66 @@ void worker_workflow_thread_wake(struct worker_workflow_thread *thread)
 void worker_workflow_threads_wake(struct worker_workflow_threads *threads)
 {
 	for (unsigned i = 0; i < threads->count; i++)
-		worker_workflow_thread_wake(&threads->items[i]);
+		worker_workflow_thread_wake(threads->items[i]);
 }
+
+/* ---- for the watchdog ---- */
+
+void worker_workflow_thread_enter(struct worker_workflow_thread *thread, struct worker_run *run)
+{
+	thread->working = run;
+	atomic_store_explicit(&thread->activation, ++thread->activations, memory_order_release);
+}
+
+/* When the watchdog has won, it may still be about to look at the run: not before it is done. */
+bool worker_workflow_thread_leave(struct worker_workflow_thread *thread)
+{
+	uint64_t mine = thread->activations;
+
+	if (atomic_compare_exchange_strong(&thread->activation, &mine, 0))
+		return true;
+	pthread_mutex_lock(&thread->lock);
+	pthread_mutex_unlock(&thread->lock);
+	return false;
+}
+
+bool worker_workflow_thread_sleeps(struct worker_workflow_thread *thread)
+{
+	pthread_mutex_lock(&thread->lock);
+	bool sleeps = thread->sleeps;
+
+	pthread_mutex_unlock(&thread->lock);
+	return sleeps;
+}
+
+struct worker_run *worker_workflow_threads_replace(
+	struct worker_workflow_threads *threads, unsigned i, struct worker_run **queued)
+{
+	struct worker_workflow_thread *thread = threads->items[i], *fresh;
+	struct worker_run *run = NULL;
+	uint64_t seen = thread->seen;
+
+	fresh = thread_new(thread->worker);
+	if (!fresh)
+		return NULL;
+	pthread_mutex_lock(&thread->lock);
+	if (atomic_compare_exchange_strong(&thread->activation, &seen, WORKER_ACTIVATION_STUCK)) {
+		run = thread->working;
+		*queued = take_here(thread);
+	}
+	pthread_mutex_unlock(&thread->lock);
+	if (!run) {
+		thread_free(fresh);
+		return NULL;
+	}
+	thread->stuck = true;
+	thread->next_stuck = threads->stuck;
+	threads->stuck = thread;
+	threads->items[i] = fresh;
+	return run;
+}
+
+/* ---- the end ---- */
 
 static void stop(struct worker_workflow_thread *thread)
 {
@@ -205,15 +276,22 @@ static void stop(struct worker_workflow_thread *thread)
 	pthread_join(thread->thread, NULL);
 }
 
+static void thread_end(struct worker_workflow_thread *thread)
+{
+	if (thread->running)
+		stop(thread);
+	thread_free(thread);
+}
+
 void worker_workflow_threads_finish(struct worker_workflow_threads *threads)
 {
-	for (unsigned i = 0; i < threads->count; i++) {
-		struct worker_workflow_thread *thread = &threads->items[i];
+	for (unsigned i = 0; i < threads->count; i++)
+		thread_end(threads->items[i]);
+	while (threads->stuck) {
+		struct worker_workflow_thread *thread = threads->stuck;
 
-		if (thread->running)
-			stop(thread);
-		pthread_cond_destroy(&thread->work);
-		pthread_mutex_destroy(&thread->lock);
+		threads->stuck = thread->next_stuck;
+		thread_end(thread);
 	}
 	mem_free(threads->items);
 	*threads = (struct worker_workflow_threads){ 0 };

@@ -6,7 +6,10 @@
 #define WORKER_WORKFLOW_THREAD_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
 
 #include "rpc/loop.h"
 #include "workflow/instance.h"
@@ -23,8 +26,18 @@ struct worker_workflow_thread {
 	unsigned runs;        /* pinned to it */
 	struct rpc_task turn; /* of one that is here: works the queue off */
 	bool turn_posted;
+	bool watched; /* by watchdog.c; constant */
+	bool stuck;   /* another one has taken its place */
+	struct worker_workflow_thread *next_stuck;
+	uint64_t seen; /* the activation that was under way at the last look, and since when */
+	int64_t seen_cpu_ns;
 	/* the thread itself */
 	struct wf_thread *wf;
+	uint64_t activations;
+	struct worker_run *working; /* the watchdog's too, once that has won `activation` */
+	/* The activation that is under way; 0: none. Taken back by the thread at its end, or by the
+	 * watchdog, which makes it WORKER_ACTIVATION_STUCK; the other one then loses. */
+	_Atomic uint64_t activation;
 	/* lock */
 	pthread_mutex_t lock;
 	pthread_cond_t work;
@@ -34,9 +47,12 @@ struct worker_workflow_thread {
 };
 
 struct worker_workflow_threads {
-	struct worker_workflow_thread *items;
+	struct worker_workflow_thread **items;
 	unsigned count;
+	struct worker_workflow_thread *stuck; /* linked by next_stuck */
 };
+
+#define WORKER_ACTIVATION_STUCK UINT64_MAX
 
 /* Part of making the worker: makes room for the threads, but starts none. */
 bool worker_workflow_threads_init(struct temporal_worker *worker)
@@ -57,6 +73,21 @@ struct worker_workflow_thread *worker_workflow_threads_pick(
  */
 void worker_workflow_thread_post(
 	struct worker_workflow_thread *thread, struct worker_run *run, bool quiet);
+
+/* The thread: workflow code is about to be entered, and has returned; false: it was given up
+ * meanwhile. */
+void worker_workflow_thread_enter(struct worker_workflow_thread *thread, struct worker_run *run);
+bool worker_workflow_thread_leave(struct worker_workflow_thread *thread);
+
+/* Loop: does nothing wait for it, and is it doing nothing? */
+bool worker_workflow_thread_sleeps(struct worker_workflow_thread *thread);
+
+/*
+ * Loop: the i-th thread is stuck in the activation `seen`: puts a new one in its place. The run
+ * that it works on, and the queue; NULL: it is not stuck any more, or there is no memory.
+ */
+struct worker_run *worker_workflow_threads_replace(
+	struct worker_workflow_threads *threads, unsigned i, struct worker_run **queued);
 
 /* Loop: does now what was posted quietly. */
 void worker_workflow_thread_wake(struct worker_workflow_thread *thread);

@@ -33,6 +33,7 @@ struct fixture {
 	pthread_mutex_t lock;
 	int events[EVENT_KINDS];          /* how many there were of each kind */
 	char last_text[EVENT_KINDS][256]; /* the text of the last one */
+	char last_log[8192];
 };
 
 static struct fixture fixture = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -67,6 +68,9 @@ static inline void wait_for_events(enum temporal_worker_event_kind kind, int cou
 static void on_log(const struct temporal_worker_log *line, void *user)
 {
 	(void)user;
+	pthread_mutex_lock(&fixture.lock);
+	snprintf(fixture.last_log, sizeof(fixture.last_log), "%s", line->message);
+	pthread_mutex_unlock(&fixture.lock);
 	print_message("worker: %s\n", line->message);
 }
 

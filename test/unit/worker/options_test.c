@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -387,6 +388,32 @@ static void isolation_has_its_conditions(void **state)
 	assert_refused(given, ".max_isolated_processes");
 }
 
+/* Nobody can look after code that runs on the looker's own thread; a debugger stops it at will. */
+static void the_deadlock_detector_has_its_conditions(void **state)
+{
+	struct temporal_worker_opts given = good(), opts;
+	struct temporal_error err;
+
+	assert_int_equal(complete(&opts, given, &err), TEMPORAL_OK);
+	assert_int_equal(opts.deadlock_timeout_ms, 2000);
+	given.workflow_threads = TEMPORAL_OFF;
+	assert_int_equal(complete(&opts, given, &err), TEMPORAL_OK);
+	assert_int_equal(opts.deadlock_timeout_ms, 0);
+	given.deadlock_timeout_ms = 1000;
+	assert_refused(given, ".deadlock_timeout_ms is 1000");
+	given.workflow_threads = 0;
+	assert_int_equal(complete(&opts, given, &err), TEMPORAL_OK);
+	assert_int_equal(opts.deadlock_timeout_ms, 1000);
+	given.debug_mode = true;
+	assert_int_equal(complete(&opts, given, &err), TEMPORAL_OK);
+	assert_int_equal(opts.deadlock_timeout_ms, 0);
+	given.debug_mode = false;
+	setenv("TEMPORAL_DEBUG", "1", 1);
+	assert_int_equal(complete(&opts, given, &err), TEMPORAL_OK);
+	unsetenv("TEMPORAL_DEBUG");
+	assert_int_equal(opts.deadlock_timeout_ms, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -404,6 +431,7 @@ int main(void)
 		cmocka_unit_test(texts_are_utf8_of_limited_length),
 		cmocka_unit_test(activities_are_found_by_name),
 		cmocka_unit_test(isolation_has_its_conditions),
+		cmocka_unit_test(the_deadlock_detector_has_its_conditions),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
