@@ -4,14 +4,13 @@
  *
  *	bench_embedded FILE|- COUNT
  *
- * FILE is made, and must not be there before; "-" keeps all in memory. One line of JSON.
+ * FILE is made if it is not there; "-" keeps all in memory. One line of JSON.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <temporal/client.h>
 #include <temporal/server.h>
@@ -147,10 +146,6 @@ int main(int argc, char **argv)
 	}
 	bool in_memory = strcmp(argv[1], "-") == 0;
 
-	if (!in_memory && access(argv[1], F_OK) == 0) {
-		fprintf(stderr, "bench_embedded: %s is there already\n", argv[1]);
-		return 2;
-	}
 	struct temporal_server *server =
 		temporal_server_start(&err, .db = in_memory ? NULL : argv[1]);
 	struct temporal_client *client =

@@ -192,7 +192,7 @@ static enum temporal_code damaged(const struct batch_entry *entry, struct tempor
 /* Is it of the run of its key, and of the same one as before? By these a run is found. */
 static bool is_of(const struct execution *read, uint64_t run, const struct execution *before)
 {
-	return (uint64_t)read->number == run && !str_empty(read->run_id) &&
+	return read->number == run && !str_empty(read->run_id) &&
 	       (!before || (str_same(read->run_id, before->run_id) &&
 				   str_same(read->workflow_id, before->workflow_id) &&
 				   str_same(read->namespace_id, before->namespace_id)));

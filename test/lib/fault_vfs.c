@@ -551,6 +551,8 @@ struct fault_disk *fault_disk_new(const char *name, uint64_t seed)
 	};
 	if (sqlite3_vfs_register(&disk->vfs, 0) != SQLITE_OK)
 		abort();
+	/* SQLite's own chance, of which each log's salt is: else no two runs write the same. */
+	(void)sqlite3_test_control(SQLITE_TESTCTRL_PRNG_SEED, (int)(seed % 1000000) + 1, NULL);
 	return disk;
 }
 
@@ -641,6 +643,82 @@ void fault_disk_restart(struct fault_disk *disk, enum fault_keep keep)
 	}
 	disk->crash_at = disk->fail_at = disk->fail_sync_at = -1;
 	disk->crashed = disk->full = false;
+}
+
+struct fault_saved {
+	struct disk_file files[FILES_MAX]; /* only what lies on the disk of them */
+};
+
+/* What of a file is on the disk, and on its way there. */
+static void copy_file(struct disk_file *to, const struct disk_file *from)
+{
+	forget_pending(to);
+	memcpy(to->name, from->name, sizeof(to->name));
+	to->used = from->used;
+	to->exists = from->exists;
+	to->exists_durable = from->exists_durable;
+	copy_bytes(&to->view, &from->view);
+	copy_bytes(&to->durable, &from->durable);
+	for (size_t i = 0; i < from->n_pending; i++) {
+		const struct change *change = &from->pending[i];
+
+		add_pending(to, change->truncate, change->offset, change->data, change->size);
+	}
+}
+
+struct fault_saved *fault_disk_save(const struct fault_disk *disk)
+{
+	struct fault_saved *saved = must(calloc(1, sizeof(*saved)));
+
+	for (int i = 0; i < FILES_MAX; i++)
+		copy_file(&saved->files[i], &disk->files[i]);
+	return saved;
+}
+
+void fault_disk_put_back(struct fault_disk *disk, const struct fault_saved *saved, uint64_t seed)
+{
+	for (int i = 0; i < FILES_MAX; i++)
+		copy_file(&disk->files[i], &saved->files[i]);
+	disk->random = seed;
+}
+
+void fault_saved_free(struct fault_saved *saved)
+{
+	for (int i = 0; i < FILES_MAX; i++) {
+		forget_pending(&saved->files[i]);
+		free(saved->files[i].pending);
+		free(saved->files[i].view.ptr);
+		free(saved->files[i].durable.ptr);
+	}
+	free(saved);
+}
+
+static uint64_t mix(uint64_t digest, uint64_t word)
+{
+	digest = (digest ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+	return digest ^ digest >> 29;
+}
+
+uint64_t fault_disk_digest(const struct fault_disk *disk)
+{
+	uint64_t digest = 1;
+
+	for (int i = 0; i < FILES_MAX; i++) {
+		const struct disk_file *file = &disk->files[i];
+		size_t size = file->exists ? file->view.size : 0, at = 0;
+		uint64_t word = 0;
+
+		digest = mix(digest, file->exists ? size + 1 : 0);
+		for (; at + sizeof(word) <= size; at += sizeof(word)) {
+			memcpy(&word, file->view.ptr + at, sizeof(word));
+			digest = mix(digest, word);
+		}
+		word = 0;
+		if (at < size)
+			memcpy(&word, file->view.ptr + at, size - at);
+		digest = mix(digest, word);
+	}
+	return digest;
 }
 
 unsigned char *fault_disk_file(struct fault_disk *disk, const char *name, size_t *size)

@@ -46,6 +46,15 @@ void fault_disk_full(struct fault_disk *disk, bool full);
 /* After a crash (or at any moment when no file is open): the machine starts again. */
 void fault_disk_restart(struct fault_disk *disk, enum fault_keep keep);
 
+/* What is on the disk and on its way there, to be put back as often as it is wanted: so that each
+ * idea of what was kept can be tried on one crash. No file is open meanwhile. */
+struct fault_saved *fault_disk_save(const struct fault_disk *disk);
+void fault_disk_put_back(struct fault_disk *disk, const struct fault_saved *saved, uint64_t seed);
+void fault_saved_free(struct fault_saved *saved);
+
+/* A number that tells contents of the disk apart, after fault_disk_restart. */
+uint64_t fault_disk_digest(const struct fault_disk *disk);
+
 /* The bytes of a file (durable and written), NULL if it is not there. May be changed in place,
  * after fault_disk_restart. */
 unsigned char *fault_disk_file(struct fault_disk *disk, const char *name, size_t *size);

@@ -51,7 +51,7 @@ bool closed_row_read(struct server *server, const struct store_closed *row, stru
 		space = space->next;
 	if (!space || !find_record(row, &entry) ||
 		!record_read(&state_execution_type, out, entry.data, entry.len) ||
-		(uint64_t)out->number != row->run || state_running(out))
+		out->number != row->run || state_running(out))
 		return false;
 	out->server = server;
 	out->space = space;
