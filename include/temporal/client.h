@@ -1,6 +1,6 @@
 /*
  * client.h: start workflows and talk to them: signals, queries, results; complete activities from
- * outside of a worker. Updates are in update.h, which comes with it.
+ * outside of a worker. Updates are in update.h, Nexus endpoints in endpoint.h, which come with it.
  *
  * Contracts (types.h) make the calls typed: X stands for a contract, its arguments are written as
  * designated initializers, and the compiler checks their names and types and that of the result:
@@ -760,6 +760,7 @@ TEMPORAL_API enum temporal_code temporal_activity_heartbeat_async(struct tempora
 }
 #endif
 
+#include <temporal/endpoint.h>
 #include <temporal/update.h>
 
 #endif

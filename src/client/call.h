@@ -53,6 +53,8 @@ struct client_call {
 		temporal_result_fn *result;
 		temporal_update_fn *update;
 		temporal_description_fn *description;
+		temporal_nexus_endpoint_fn *endpoint;
+		temporal_nexus_endpoints_fn *endpoints;
 		temporal_buffer_fn *buffer;
 		temporal_heartbeat_fn *heartbeat;
 	} tell;

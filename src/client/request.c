@@ -316,7 +316,7 @@ Common__Priority *client_request_priority(
 }
 
 /* A text as the JSON payload that the SDKs and the UI expect there. */
-static Common__Payload *text_payload(struct client_request *builder, const char *text)
+Common__Payload *client_request_text_payload(struct client_request *builder, const char *text)
 {
 	static const struct temporal_contract contract = {
 		.name = "text",
@@ -343,8 +343,8 @@ Sdk__UserMetadata *client_request_user_metadata(
 	if (!summary && !details)
 		return NULL;
 	made = REQUEST_NEW(builder, Sdk__UserMetadata, sdk__user_metadata);
-	made->summary = text_payload(builder, summary);
-	made->details = text_payload(builder, details);
+	made->summary = client_request_text_payload(builder, summary);
+	made->details = client_request_text_payload(builder, details);
 	return made;
 }
 

@@ -73,6 +73,9 @@ Sdk__UserMetadata *client_request_user_metadata(
 Workflow__VersioningOverride *client_request_versioning(
 	struct client_request *builder, const struct temporal_versioning_override *from);
 
+/* A text as the JSON payload that the UI expects; NULL for NULL. */
+Common__Payload *client_request_text_payload(struct client_request *builder, const char *text);
+
 /* The text, or a random UUID where it is empty. */
 const char *client_request_id(struct client_request *builder, const char *id);
 

@@ -165,6 +165,9 @@ bool worker_nexus_timeout(const char *text, int64_t *ns)
 	double total = 0, scale;
 
 	text += strspn(text, " \t");
+	bool negative = *text == '-';
+
+	text += negative;
 	if (!*text)
 		return false;
 	while (*text && *text != ' ' && *text != '\t') {
@@ -185,7 +188,7 @@ bool worker_nexus_timeout(const char *text, int64_t *ns)
 	}
 	if (text[strspn(text, " \t")] || !(total < (double)WORKER_DURATION_MAX_MS * 1e6))
 		return false;
-	*ns = (int64_t)total;
+	*ns = negative ? 0 : (int64_t)total;
 	return true;
 }
 

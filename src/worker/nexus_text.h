@@ -24,8 +24,8 @@ struct worker_nexus_target {
 const char *worker_nexus_token_read(
 	struct arena *arena, const char *token, struct worker_nexus_target *target);
 
-/* A duration as Go writes it: "30s", "1m30.5s", "9.155416ms". false: it is none, or has no end that
- * a timer could wait for. */
+/* A duration as Go writes it: "30s", "1m30.5s", "9.155416ms"; a negative one, which servers do send
+ * when they are late, is 0. false: it is none, or has no end that a timer could wait for. */
 bool worker_nexus_timeout(const char *text, int64_t *ns) __attribute__((warn_unused_result));
 
 /* "BAD_REQUEST"; an unknown number is INTERNAL. */

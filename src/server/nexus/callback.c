@@ -23,6 +23,8 @@
 #define STATUS(name_) ENUMS__WORKFLOW_EXECUTION_STATUS__WORKFLOW_EXECUTION_STATUS_##name_
 #define EVENT(name_)  ENUMS__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_##name_
 
+#define OPERATION_TOKEN_HEADER "nexus-operation-token"
+
 /* ---- Checks ---- */
 
 static bool refuse(struct request *request, const char *format, const char *what)
@@ -322,6 +324,8 @@ static void deliver(struct nexus_due *due)
 		nexus_callback_post(callback, spec->nexus, &completion);
 		return;
 	}
+	/* The handler has told it us before its caller, if the run was that quick. */
+	completion.token = header_of(spec->nexus, OPERATION_TOKEN_HEADER);
 	const char *error = nexus_complete(
 		server, header_of(spec->nexus, NEXUS_TOKEN_HEADER), NULL, &completion, &text);
 	if (error) {
