@@ -9,6 +9,10 @@
  * to keep complete. It also ties each type to its member of the union of attributes: a message
  * whose type and attributes do not agree, as only a damaged or hostile one can have, is seen in one
  * place.
+ *
+ * Not built are, as in the core SDK: properties that were modified externally, which fail the task
+ * even where a worker might ignore them, since a workflow might have read what they changed; and
+ * what the server always lets workers ignore (changed options, pauses, skipped time).
  */
 #include "engine/event.h"
 
@@ -70,7 +74,7 @@ const struct event_row event_table[EVENT_TYPES] = {
 	ROW(EXTERNAL_WORKFLOW_EXECUTION_SIGNALED, 0, SIGNAL_EXTERNAL, SIGNAL_EXTERNAL_DELIVERED),
 	ROW(UPSERT_WORKFLOW_SEARCH_ATTRIBUTES, EVENT_COMMAND, UPSERT, UPSERT_RECORDED),
 	ROW(WORKFLOW_EXECUTION_UPDATE_ACCEPTED, COMMAND_AHEAD, UPDATE, UPDATE_WAS_ACCEPTED),
-	NOT_BUILT(WORKFLOW_EXECUTION_UPDATE_REJECTED, EVENT_COMMAND),
+	ROW(WORKFLOW_EXECUTION_UPDATE_REJECTED, EVENT_COMMAND, UPDATE, UPDATE_WAS_REJECTED),
 	ROW(WORKFLOW_EXECUTION_UPDATE_COMPLETED, EVENT_COMMAND, UPDATE, UPDATE_WAS_COMPLETED),
 	NOT_BUILT(WORKFLOW_PROPERTIES_MODIFIED_EXTERNALLY, 0),
 	NOT_BUILT(ACTIVITY_PROPERTIES_MODIFIED_EXTERNALLY, 0),

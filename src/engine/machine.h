@@ -157,6 +157,7 @@ enum update_event {
 	UPDATE_COMPLETE,
 	UPDATE_WAS_ACCEPTED,
 	UPDATE_WAS_COMPLETED,
+	UPDATE_WAS_REJECTED, /* no server writes it: a rejection leaves nothing in history */
 };
 
 enum terminal_event {

@@ -120,7 +120,8 @@ static const struct fsm_row rows[] = {
 static const char *const states[] = { "requested", "accepted", "rejected", "accepted and completed",
 	"running", "completing", "completed" };
 static const char *const events[] = { "accept", "reject", "complete",
-	"WorkflowExecutionUpdateAccepted", "WorkflowExecutionUpdateCompleted" };
+	"WorkflowExecutionUpdateAccepted", "WorkflowExecutionUpdateCompleted",
+	"WorkflowExecutionUpdateRejected" };
 
 static const struct fsm_table table = FSM_TABLE("update", rows, states, events);
 

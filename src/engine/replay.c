@@ -272,8 +272,7 @@ static bool apply_event(struct engine_run *run, bool more_follows)
 			event_describe(run, run->event));
 	}
 	if (info->machine == MACHINE_NOT_BUILT)
-		return run_fatal(
-			run, "this SDK cannot handle %s yet", event_describe(run, run->event));
+		return run_fatal(run, "this SDK cannot handle %s", event_describe(run, run->event));
 	if (info->flags & EVENT_COMMAND)
 		return apply_command_event(run, info);
 	if (info->machine == MACHINE_NONE)

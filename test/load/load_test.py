@@ -1,0 +1,47 @@
+"""Workers under load. Goal: many workers share a queue evenly and run each task once; killing a worker loses and
+doubles nothing; slots hold; a cache keeps to its byte budget. Method: loads.py at a small size, on the server of this run.
+"""
+import asyncio
+import unittest
+
+import harness
+import loads
+
+MIB = 1 << 20
+
+
+class LoadTest(unittest.IsolatedAsyncioTestCase):
+    def setUp(self):
+        asyncio.get_event_loop().set_debug(False)
+        self.address = harness.shared_address()
+        self.size = 1 if harness.is_real() else 2
+
+    async def test_workers_of_a_queue_share_it_evenly_and_run_each_task_once(self):
+        for processes, queues in ((1, 1), (2, 1), (4, 2)):
+            counts, _ = await loads.scale(self.address, processes, queues, 20 * self.size * queues)
+            with self.subTest(processes=processes, queues=queues):
+                self.assertGreater(min(counts), sum(counts) / len(counts) / 3, counts)
+
+    @unittest.skipIf(harness.is_real(), "takes a minute there")
+    async def test_a_worker_that_is_killed_every_second_loses_and_doubles_nothing(self):
+        ended, kills = await loads.restarts(self.address, 10)
+        self.assertGreaterEqual(kills, 8)
+        self.assertGreater(ended, 8)
+
+    async def test_never_more_activities_than_slots(self):
+        most, _ = await loads.slots(self.address, 200 * self.size, 10, workflows=4, ms=20)
+        self.assertLessEqual(most, 10)
+        self.assertGreater(most, 1)
+
+    @unittest.skipIf(harness.is_real(), "takes a minute there")
+    async def test_a_cache_keeps_to_its_budget_and_what_it_dropped_comes_back(self):
+        count = 150 * self.size
+        _, _, evicted, _ = await loads.cached(self.address, count, 1 << 40)
+        self.assertEqual(evicted, 0)
+        idle, full, evicted, _ = await loads.cached(self.address, count, 1 * MIB)
+        self.assertGreater(evicted, count // 4)
+        self.assertLess(full - idle, 8 * 1024)
+
+
+if __name__ == "__main__":
+    harness.main()
