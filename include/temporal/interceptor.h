@@ -211,9 +211,33 @@ TEMPORAL_API void act_next_heartbeat(
 TEMPORAL_API const struct act_info *act_next_info(
 	const struct act *act, struct act_next *next) TEMPORAL_MUST_USE;
 
-/* ---- the table ---- */
+/* ---- handlers of Nexus operations ---- */
 
-struct temporal_nexus_interceptor;
+struct nexus;
+struct nexus_next;
+
+/* The function is about to be called; on its thread. nexus_info has operation and headers. */
+struct nexus_inbound {
+	const struct temporal_contract *contract; /* NULL: of the dynamic operation */
+	const void *in; /* to start: as temporal_nexus_operation.start gets it; else NULL */
+	void *out;
+	const char *token; /* to cancel: of what; else NULL */
+};
+
+/* nexus_add_link, nexus_complete_later and the like may be called, as in handlers. */
+struct temporal_nexus_interceptor {
+	const struct temporal_failure *(*start)(
+		struct nexus *nexus, struct nexus_next *next, struct nexus_inbound *in, void *user);
+	const struct temporal_failure *(*cancel)(
+		struct nexus *nexus, struct nexus_next *next, struct nexus_inbound *in, void *user);
+};
+
+TEMPORAL_API const struct temporal_failure *nexus_next_start(
+	struct nexus *nexus, struct nexus_next *next, struct nexus_inbound *in) TEMPORAL_MUST_USE;
+TEMPORAL_API const struct temporal_failure *nexus_next_cancel(
+	struct nexus *nexus, struct nexus_next *next, struct nexus_inbound *in) TEMPORAL_MUST_USE;
+
+/* ---- the table ---- */
 
 struct temporal_interceptor {
 	const struct temporal_client_interceptor *client; /* NULL: none, as below */

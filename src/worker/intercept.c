@@ -10,6 +10,7 @@
 
 #include "client/client.h"
 #include "worker/act.h"
+#include "worker/nexus.h"
 #include "worker/worker.h"
 
 struct act_next {
@@ -27,36 +28,56 @@ static size_t count(const struct temporal_interceptor *const *list)
 	return n;
 }
 
-static void pick(const struct temporal_interceptor *const *from,
-	const struct temporal_interceptor **workflow, size_t *n_workflow,
-	const struct temporal_interceptor **activity, size_t *n_activity)
+enum kind {
+	WORKFLOW,
+	ACTIVITY,
+	NEXUS
+};
+#define KINDS 3
+
+static bool is_for(const struct temporal_interceptor *interceptor, enum kind kind)
+{
+	switch (kind) {
+	case WORKFLOW:
+		return interceptor->workflow;
+	case ACTIVITY:
+		return interceptor->activity;
+	case NEXUS:
+		break;
+	}
+	return interceptor->nexus;
+}
+
+static size_t pick(const struct temporal_interceptor *const *from, enum kind kind,
+	const struct temporal_interceptor **to, size_t n)
 {
 	for (; from && *from; from++) {
-		if ((*from)->workflow)
-			workflow[(*n_workflow)++] = *from;
-		if ((*from)->activity)
-			activity[(*n_activity)++] = *from;
+		if (is_for(*from, kind))
+			to[n++] = *from;
 	}
+	return n;
 }
 
 bool worker_interceptors_init(struct temporal_worker *worker)
 {
 	const struct temporal_interceptor *const *first = client_interceptors(worker->client);
 	const struct temporal_interceptor *const *second = worker->opts.interceptors;
-	size_t n = count(first) + count(second), n_workflow = 0, n_activity = 0;
-	const struct temporal_interceptor **workflow, **activity;
+	size_t all = count(first) + count(second), n[KINDS];
+	const struct temporal_interceptor **picked[KINDS];
 
-	if (n == 0)
+	for (int i = 0; all > 0 && i < KINDS; i++) {
+		picked[i] = arena_array(&worker->arena, all + 1, sizeof(*picked[i]));
+		if (!picked[i])
+			return false;
+		n[i] = pick(first, (enum kind)i, picked[i], 0);
+		n[i] = pick(second, (enum kind)i, picked[i], n[i]);
+	}
+	if (all == 0)
 		return true;
-	workflow = arena_array(&worker->arena, n + 1, sizeof(*workflow));
-	activity = arena_array(&worker->arena, n + 1, sizeof(*activity));
-	if (!workflow || !activity)
-		return false;
-	pick(first, workflow, &n_workflow, activity, &n_activity);
-	pick(second, workflow, &n_workflow, activity, &n_activity);
-	worker->wf.interceptors = n_workflow ? workflow : NULL;
-	worker->interceptors = n_activity ? activity : NULL;
-	worker->last_interceptor = n_activity ? &activity[n_activity - 1] : NULL;
+	worker->wf.interceptors = n[WORKFLOW] ? picked[WORKFLOW] : NULL;
+	worker->interceptors = n[ACTIVITY] ? picked[ACTIVITY] : NULL;
+	worker->last_interceptor = n[ACTIVITY] ? &picked[ACTIVITY][n[ACTIVITY] - 1] : NULL;
+	worker->nexus_interceptors = n[NEXUS] ? picked[NEXUS] : NULL;
 	return true;
 }
 
@@ -90,6 +111,80 @@ const struct temporal_failure *worker_intercept_execute(struct act *act, const v
 	if (!next.at)
 		return act->definition->run(act, in, out);
 	return act_next_execute(act, &next, &inbound);
+}
+
+/* ---- Nexus ---- */
+
+struct nexus_next {
+	const struct temporal_interceptor *const *at;
+};
+
+const struct temporal_failure *nexus_next_start(
+	struct nexus *nexus, struct nexus_next *next, struct nexus_inbound *in)
+{
+	const struct temporal_interceptor *const *at = next->at;
+	const struct temporal_failure *failure;
+
+	while (*next->at && !(*next->at)->nexus->start)
+		next->at++;
+	const struct temporal_interceptor *here = *next->at;
+
+	if (here) {
+		next->at++;
+		failure = here->nexus->start(nexus, next, in, here->user);
+	} else {
+		failure = nexus->definition->start(nexus, in->in, in->out);
+	}
+	next->at = at;
+	return failure;
+}
+
+const struct temporal_failure *worker_intercept_nexus_start(
+	struct nexus *nexus, const void *in, void *out)
+{
+	struct nexus_next next = { nexus->worker->nexus_interceptors };
+	struct nexus_inbound inbound = { nexus->definition->contract, in, out, NULL };
+
+	if (!next.at)
+		return nexus->definition->start(nexus, in, out);
+	return nexus_next_start(nexus, &next, &inbound);
+}
+
+static const struct temporal_failure *cancel(struct nexus *nexus, const char *token)
+{
+	return nexus->definition->cancel ? nexus->definition->cancel(nexus, token)
+					 : nexus_cancel_workflow(nexus, token);
+}
+
+const struct temporal_failure *nexus_next_cancel(
+	struct nexus *nexus, struct nexus_next *next, struct nexus_inbound *in)
+{
+	const struct temporal_interceptor *const *at = next->at;
+	const struct temporal_failure *failure;
+
+	while (*next->at && !(*next->at)->nexus->cancel)
+		next->at++;
+	const struct temporal_interceptor *here = *next->at;
+
+	if (here) {
+		next->at++;
+		failure = here->nexus->cancel(nexus, next, in, here->user);
+	} else {
+		failure = cancel(nexus, in->token);
+	}
+	next->at = at;
+	return failure;
+}
+
+const struct temporal_failure *worker_intercept_nexus_cancel(struct nexus *nexus)
+{
+	struct nexus_next next = { nexus->worker->nexus_interceptors };
+	struct nexus_inbound inbound = { nexus->definition->contract, NULL, NULL,
+		nexus->info.operation_token };
+
+	if (!next.at)
+		return cancel(nexus, inbound.token);
+	return nexus_next_cancel(nexus, &next, &inbound);
 }
 
 /* ---- out ---- */

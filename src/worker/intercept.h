@@ -31,6 +31,11 @@ bool worker_interceptors_init(struct temporal_worker *worker) __attribute__((war
 /* The activity's thread: calls its function through the interceptors, if there are any. */
 const struct temporal_failure *worker_intercept_execute(struct act *act, const void *in, void *out);
 
+/* The handler's thread: the same to start and to cancel a Nexus operation. */
+const struct temporal_failure *worker_intercept_nexus_start(
+	struct nexus *nexus, const void *in, void *out);
+const struct temporal_failure *worker_intercept_nexus_cancel(struct nexus *nexus);
+
 /* An activity of a worker that has interceptors: what it asks for, and what is at the end of that.
  */
 void worker_intercept_heartbeat(struct act *act, const struct temporal_payloads *details);

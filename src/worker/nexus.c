@@ -22,6 +22,7 @@
 #include "proto/time.h"
 #include "rpc/methods.h"
 #include "worker/event.h"
+#include "worker/intercept.h"
 #include "worker/limits.h"
 #include "worker/metrics.h"
 #include "worker/nexus_answer.h"
@@ -245,7 +246,7 @@ static const struct temporal_failure *run_typed(struct nexus *nexus, Common__Pay
 						 payloads[0] ? 1 : 0, in, &err) != TEMPORAL_OK)
 		return bad_input(nexus, &err);
 	const struct temporal_failure *failure =
-		nexus->definition->start(nexus, contract->in.n_fields > 0 ? in : NULL, out);
+		worker_intercept_nexus_start(nexus, contract->in.n_fields > 0 ? in : NULL, out);
 
 	if (failure || nexus->token)
 		return failure;
@@ -263,20 +264,13 @@ static const struct temporal_failure *run_dynamic(struct nexus *nexus, Common__P
 	if (nexus->start->payload &&
 		convert_payload_from_api(&nexus->arena, nexus->start->payload, &in) != TEMPORAL_OK)
 		return nexus_error(nexus, NEXUS_ERROR_INTERNAL, "no memory for the input");
-	const struct temporal_failure *failure = nexus->definition->start(nexus, &in, &out);
+	const struct temporal_failure *failure = worker_intercept_nexus_start(nexus, &in, &out);
 
 	if (failure || nexus->token || (!out.encoding && !out.data.data))
 		return failure;
 	*result = convert_payload_to_api(&nexus->arena, &out);
 	return *result ? NULL
 		       : nexus_error(nexus, NEXUS_ERROR_INTERNAL, "no memory for the result");
-}
-
-static const struct temporal_failure *run_cancel(struct nexus *nexus)
-{
-	return nexus->definition->cancel
-		       ? nexus->definition->cancel(nexus, nexus->info.operation_token)
-		       : nexus_cancel_workflow(nexus, nexus->info.operation_token);
 }
 
 /* A failure that is neither an operation's end nor a handler's error. */
@@ -326,7 +320,7 @@ static void execute(struct worker_pool_job *job)
 	if (!nexus->definition)
 		failure = nexus->refusal;
 	else if (nexus->cancel)
-		failure = run_cancel(nexus);
+		failure = worker_intercept_nexus_cancel(nexus);
 	else if (nexus->definition->contract)
 		failure = run_typed(nexus, &result);
 	else

@@ -68,6 +68,7 @@ struct temporal_worker {
 	const struct temporal_plugin *const *plugins; /* NULL-terminated: the client's, its own */
 	/* For activities: all, and the last; NULL: none. Those for workflows are in `wf`. */
 	const struct temporal_interceptor *const *interceptors, *const *last_interceptor;
+	const struct temporal_interceptor *const *nexus_interceptors; /* NULL: none */
 	Deployment__WorkerDeploymentOptions *version; /* of its code; NULL: not told */
 	struct engine_config engine;
 	struct wf_config wf;

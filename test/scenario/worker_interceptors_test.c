@@ -47,6 +47,17 @@ static struct wf_future *pass_tenant(
 	return wf_next_out(wf, next, out);
 }
 
+/* Nexus headers are texts. */
+static struct wf_future *pass_as_text(
+	struct wf *wf, struct wf_next *next, struct wf_outbound *out, void *user)
+{
+	const struct temporal_payload text = { .data = { "acme", 4 } };
+
+	if (temporal_entries_find(&wf_info(wf)->headers, TENANT))
+		wf_outbound_header(wf, out, TENANT, &text);
+	return wf_next_out(wf, next, out);
+}
+
 static const struct temporal_client_interceptor propagate_from_clients = { .start = name_tenant,
 	.signal_with_start = name_tenant,
 	.update_with_start = name_tenant,
@@ -58,7 +69,8 @@ static const struct temporal_workflow_interceptor propagate_in_workflows = { .ac
 	.local = pass_tenant,
 	.child = pass_tenant,
 	.signal_external = pass_tenant,
-	.continue_as_new = pass_tenant };
+	.continue_as_new = pass_tenant,
+	.nexus = pass_as_text };
 static const struct temporal_interceptor propagator = { .client = &propagate_from_clients,
 	.workflow = &propagate_in_workflows };
 
@@ -78,6 +90,24 @@ static const struct temporal_failure *whose_run(
 	return NULL;
 }
 TEMPORAL_ACTIVITY(whose);
+
+struct pick_in {
+	const char *what;
+};
+typedef const char *pick_out;
+TEMPORAL_NEXUS_CONTRACT(pick, "pick", what);
+TEMPORAL_NEXUS_SERVICE_CONTRACT(garden, "garden", &pick);
+
+static const struct temporal_failure *pick_run(
+	struct nexus *nexus, const struct pick_in *in, pick_out *out)
+{
+	const char *tenant = nexus_header(nexus, TENANT);
+
+	*out = nexus_printf(nexus, "%s of %s", in->what, tenant ? tenant : "nobody");
+	return NULL;
+}
+TEMPORAL_NEXUS(pick);
+TEMPORAL_NEXUS_SERVICE(garden, &pick_operation);
 
 struct leaf_in {
 	int next;
@@ -160,6 +190,11 @@ static tree_out tree_run(struct wf *wf, struct tree *self, const struct tree_in 
 			WF_ACTIVITY_OPTS(.start_to_close_ms = 5000, .headers = { &mine, 1 }),
 			.what = "own");
 	}
+	if (!strncmp(in->scene, "nexus ", 6))
+		return wf_nexus(wf, pick,
+			WF_NEXUS_OPTS(.endpoint = in->scene + 6, .service = "garden",
+				.schedule_to_close_ms = 10000),
+			.what = "fruit");
 	const char *remote = wf_activity(wf, whose, &quick, .what = "remote");
 	const char *local =
 		wf_local(wf, whose, WF_LOCAL_OPTS(.start_to_close_ms = 5000), .what = "local");
@@ -266,6 +301,15 @@ static const struct act_info *note_info(const struct act *act, struct act_next *
 	return act_next_info(act, next);
 }
 
+static const struct temporal_failure *note_operation(
+	struct nexus *nexus, struct nexus_next *next, struct nexus_inbound *in, void *user)
+{
+	note("operation", user);
+	assert_string_equal(((const struct pick_in *)in->in)->what, "fruit");
+	return nexus_next_start(nexus, next, in);
+}
+
+static const struct temporal_nexus_interceptor note_nexus = { .start = note_operation };
 static const struct temporal_client_interceptor note_client = { .start = note_start,
 	.ended = note_end };
 static const struct temporal_workflow_interceptor note_workflow = {
@@ -275,9 +319,9 @@ static const struct temporal_activity_interceptor note_activities = {
 	.execute = note_execute, .heartbeat = note_heartbeat, .info = note_info
 };
 static const struct temporal_interceptor first = { &note_client, &note_workflow, &note_activities,
-	NULL, (void *)(uintptr_t) "1", { 0 } },
+	&note_nexus, (void *)(uintptr_t) "1", { 0 } },
 					 second = { &note_client, &note_workflow, &note_activities,
-						 NULL, (void *)(uintptr_t) "2", { 0 } };
+						 &note_nexus, (void *)(uintptr_t) "2", { 0 } };
 
 struct nap_in {
 	const char *what;
@@ -316,6 +360,8 @@ static struct temporal_worker *worker_with(struct temporal_client *client,
 		.task_queue = fixture.queue, .on_log = on_log, .max_cached_workflows = max_cached,
 		.workflows = WORKFLOWS(&tree_workflow, &leaf_workflow, &nap_workflow),
 		.activities = ACTIVITIES(&whose_activity),
+		.nexus_services =
+			(const struct temporal_nexus_service *const[]){ &garden_service, NULL },
 		.interceptors = (const struct temporal_interceptor *const[]){ interceptor, NULL });
 
 	assert_non_null(worker);
@@ -415,6 +461,40 @@ static void the_clients_come_first(void **state)
 	assert_int_equal(failed, 0);
 }
 
+static void make_endpoint(const char *name)
+{
+	struct temporal_error err = { .code = TEMPORAL_OK };
+	char spec[512];
+
+	snprintf(spec, sizeof(spec),
+		"{\"spec\":{\"name\":\"%s\",\"target\":{\"worker\":{\"namespace\":\"default\","
+		"\"taskQueue\":\"%s\"}}}}",
+		name, fixture.queue);
+	struct temporal_buffer *made = temporal_client_call(fixture.client,
+		"/temporal.api.operatorservice.v1.OperatorService/CreateNexusEndpoint",
+		(struct temporal_bytes){ spec, strlen(spec) }, true, &err);
+
+	if (!made)
+		print_message("%s\n", err.message);
+	assert_non_null(made);
+	temporal_buffer_unref(made);
+}
+
+/* The real server learns of a new endpoint a little later: the operation is tried again. */
+static void operations_are_intercepted(void **state)
+{
+	struct temporal_client *client = client_with(&propagator);
+	struct temporal_worker *worker = worker_with(client, &second, 0);
+	char scene[96];
+
+	snprintf(scene, sizeof(scene), "nexus %s", fixture.queue);
+	make_endpoint(fixture.queue);
+	order[0] = '\0';
+	assert_result(START_BY(client, tree, .scene = scene), &tree, "fruit of acme");
+	end(worker, client);
+	assert_string_equal(order, "run2 operation2 ran2 ");
+}
+
 /* ---- plugins ---- */
 
 static enum temporal_code plug_client(
@@ -503,6 +583,7 @@ int main(void)
 		cmocka_unit_test_setup(handlers_see_the_headers_of_their_calls, begin_test),
 		cmocka_unit_test_setup(code_sets_headers_itself, begin_test),
 		cmocka_unit_test_setup(the_clients_come_first, begin_test),
+		cmocka_unit_test_setup(operations_are_intercepted, begin_test),
 		cmocka_unit_test_setup(plugins_change_options_and_hear_of_the_life, begin_test),
 	};
 
