@@ -215,16 +215,6 @@ enum temporal_code store_next_expiry(
 	return result;
 }
 
-static sqlite3_stmt *history_statement(struct store_conn *conn, const struct store_read *read)
-{
-	int64_t first = part_key(read->run, 0), last = part_key(read->run, STORE_EVENT_MAX);
-	int64_t from = part_key(read->run, read->from);
-
-	if (!read->reverse)
-		return store_sql(conn, SQL_HISTORY_FORWARD, "iii", first, from, last);
-	return store_sql(conn, SQL_HISTORY_BACKWARD, "ii", first, read->from ? from : last);
-}
-
 enum temporal_code closed_part(
 	sqlite3_stmt *stmt, uint64_t run, struct store_history *part, struct temporal_error *err)
 {
@@ -243,81 +233,11 @@ enum temporal_code closed_part(
 		(long long)part->first_event, (unsigned long long)run);
 }
 
-/* The same, copied to the end of the page. */
-static enum temporal_code take_part(
-	sqlite3_stmt *stmt, struct store_read *read, struct store_history *part)
-{
-	enum temporal_code code = closed_part(stmt, read->run, part, &read->err);
-
-	if (code != TEMPORAL_OK)
-		return code;
-	part->data = arena_memdup(&read->arena, part->data, part->size);
-	return part->data ? TEMPORAL_OK : error_no_memory(&read->err, "a page of a history");
-}
-
 static enum temporal_code missing_events(uint64_t run, int64_t event, struct temporal_error *err)
 {
 	return error_set(err, TEMPORAL_DATA_LOSS,
 		"events of run %llu beside event %lld are missing", (unsigned long long)run,
 		(long long)event);
-}
-
-/* Does this part follow on the one before? */
-static bool follows(const struct store_read *read, const struct store_history *before,
-	const struct store_history *part)
-{
-	if (read->reverse)
-		return part->first_event + part->events == before->first_event;
-	return before->first_event + before->events == part->first_event;
-}
-
-static enum temporal_code take_parts(struct store_conn *conn, sqlite3_stmt *stmt,
-	struct store_read *read, struct store_history *parts)
-{
-	struct store_page *page = &read->page;
-	enum temporal_code result = TEMPORAL_OK;
-	size_t bytes = 0;
-	int code;
-
-	while ((code = sqlite3_step(stmt)) == SQLITE_ROW && result == TEMPORAL_OK) {
-		struct store_history *part = &parts[page->n];
-
-		if (page->n == STORE_PAGE_MAX || (page->n && bytes > read->max_bytes)) {
-			page->more = true;
-			break;
-		}
-		result = take_part(stmt, read, part);
-		if (result == TEMPORAL_OK && page->n && !follows(read, part - 1, part))
-			result = missing_events(read->run, part->first_event, &read->err);
-		bytes += part->size;
-		page->n++;
-	}
-	if (result == TEMPORAL_OK && code != SQLITE_DONE && code != SQLITE_ROW)
-		result = store_sql_error(conn, code, "cannot read a history", &read->err);
-	return result;
-}
-
-enum temporal_code closed_history(struct store_conn *conn, struct store_read *read)
-{
-	struct store_history *parts = arena_array(&read->arena, STORE_PAGE_MAX, sizeof(*parts));
-	struct store_page *page = &read->page;
-
-	if (!parts)
-		return error_no_memory(&read->err, "a page of a history");
-	sqlite3_stmt *stmt = history_statement(conn, read);
-	if (!stmt)
-		return store_sql_error(
-			conn, store_sql_code(conn), "cannot read a history", &read->err);
-	enum temporal_code result = take_parts(conn, stmt, read, parts);
-	store_sql_end(stmt);
-	page->history = parts;
-	if (page->more) {
-		const struct store_history *last = &parts[page->n - 1];
-
-		page->next_event =
-			read->reverse ? last->first_event - 1 : last->first_event + last->events;
-	}
-	return result;
 }
 
 static enum temporal_code load_parts(struct store_conn *conn, sqlite3_stmt *stmt, uint64_t run,
@@ -349,7 +269,7 @@ enum temporal_code store_load_history(struct store *store, uint64_t run, store_p
 
 	if (!conn)
 		return TEMPORAL_UNAVAILABLE;
-	sqlite3_stmt *stmt = store_sql(conn, SQL_HISTORY_FORWARD, "iii", first, first, last);
+	sqlite3_stmt *stmt = store_sql(conn, SQL_HISTORY, "ii", first, last);
 	enum temporal_code result =
 		stmt ? load_parts(conn, stmt, run, take, user, err)
 		     : store_sql_error(conn, store_sql_code(conn), "cannot read a history", err);

@@ -50,12 +50,8 @@ static const char *const statements[SQL_COUNT] = {
 	[SQL_HISTORY_PUT] = "INSERT OR REPLACE INTO closed_history(part, events, checksum, data)"
 			    " VALUES(?, ?, ?, ?)",
 	[SQL_HISTORY_DELETE] = "DELETE FROM closed_history WHERE part BETWEEN ? AND ?",
-	[SQL_HISTORY_FORWARD] = "SELECT part, events, checksum, data FROM closed_history"
-				" WHERE part BETWEEN coalesce((SELECT max(part)"
-				" FROM closed_history WHERE part BETWEEN ?1 AND ?2), ?2) AND ?3"
-				" ORDER BY part",
-	[SQL_HISTORY_BACKWARD] = "SELECT part, events, checksum, data FROM closed_history"
-				 " WHERE part BETWEEN ? AND ? ORDER BY part DESC",
+	[SQL_HISTORY] = "SELECT part, events, checksum, data FROM closed_history"
+			" WHERE part BETWEEN ? AND ? ORDER BY part",
 	[SQL_HISTORY_ALL] = "SELECT part, events, checksum, data FROM closed_history ORDER BY part",
 	[SQL_ATTRIBUTE_PUT] = "INSERT OR IGNORE INTO closed_attribute(name, value, run)"
 			      " VALUES(?, ?, ?)",

@@ -125,19 +125,14 @@ bool closed_copy(struct arena *arena, const struct store_closed *closed, struct 
 
 enum store_read_kind {
 	READ_LIST,
-	READ_COUNT,
-	READ_HISTORY
+	READ_COUNT
 };
 
 struct store_read {
 	struct store_item item;
 	enum store_read_kind kind;
 	struct arena arena;
-	struct store_query query; /* LIST, COUNT */
-	uint64_t run;             /* HISTORY */
-	int64_t from;
-	bool reverse;
-	size_t max_bytes;
+	struct store_query query;
 	store_page_fn *page_done;
 	store_count_fn *count_done;
 	void *user;
@@ -146,10 +141,9 @@ struct store_read {
 	struct temporal_error err;
 };
 
-/* query.c, closed.c: execute one on a connection. The result is in the read. */
+/* query.c: execute one on a connection. The result is in the read. */
 enum temporal_code query_list(struct store_conn *conn, struct store_read *read, atomic_bool *stop);
 enum temporal_code query_count(struct store_conn *conn, struct store_read *read, atomic_bool *stop);
-enum temporal_code closed_history(struct store_conn *conn, struct store_read *read);
 
 /* ---- The store ---- */
 

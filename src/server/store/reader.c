@@ -1,5 +1,5 @@
 /*
- * reader.c: lists, counts and histories of closed runs, one after the other on a thread and a
+ * reader.c: lists and counts of closed runs, one after the other on a thread and a
  * connection of their own, so that a long scan delays neither commits nor the owner. Each read ends
  * its statement before the next begins: no snapshot is held that would keep the log from being
  * reused. In memory there is one connection for all, which store_enter() lends.
@@ -46,16 +46,8 @@ static enum temporal_code execute(struct store *store, struct store_read *read)
 
 	if (!conn)
 		return TEMPORAL_UNAVAILABLE;
-	switch (read->kind) {
-	case READ_LIST:
-		code = query_list(conn, read, &store->stop);
-		break;
-	case READ_COUNT:
-		code = query_count(conn, read, &store->stop);
-		break;
-	default:
-		code = closed_history(conn, read);
-	}
+	code = read->kind == READ_LIST ? query_list(conn, read, &store->stop)
+				       : query_count(conn, read, &store->stop);
 	store_leave(store);
 	return code;
 }
@@ -231,22 +223,4 @@ enum temporal_code store_count(struct store *store, const struct store_query *qu
 	if (read)
 		read->count_done = done;
 	return query_read(store, read, query, err);
-}
-
-enum temporal_code store_read_history(struct store *store, uint64_t run, int64_t from, bool reverse,
-	size_t max_bytes, store_page_fn *done, void *user, struct temporal_error *err)
-{
-	if (run > STORE_RUN_MAX || from < 0 || from > STORE_EVENT_MAX)
-		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
-			"event %lld of run %llu cannot be there", (long long)from,
-			(unsigned long long)run);
-	struct store_read *read = new_read(READ_HISTORY, user);
-	if (!read)
-		return error_no_memory(err, "a read of a history");
-	read->run = run;
-	read->from = from;
-	read->reverse = reverse;
-	read->max_bytes = max_bytes;
-	read->page_done = done;
-	return queue_read(store, read, err);
 }

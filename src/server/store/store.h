@@ -38,7 +38,7 @@ struct store_batch;
 #define STORE_QUEUE_BYTES   (64 << 20)                /* default limits of what is queued */
 #define STORE_QUEUE_BATCHES 100000
 #define STORE_READS_MAX     10000
-#define STORE_PAGE_MAX      1000 /* rows or history batches of one read */
+#define STORE_PAGE_MAX      1000 /* rows of one read */
 
 /* ---- Opening ---- */
 
@@ -345,12 +345,10 @@ struct store_query {
 struct store_page {
 	enum temporal_code code;
 	const struct temporal_error *err;
-	const struct store_closed *rows;     /* store_list */
-	const struct store_history *history; /* store_read_history */
+	const struct store_closed *rows;
 	size_t n;
 	bool more;
-	struct store_cursor next; /* store_list: if more */
-	int64_t next_event;       /* store_read_history: if more */
+	struct store_cursor next; /* if more */
 };
 typedef void store_page_fn(void *user, const struct store_page *page);
 
@@ -372,15 +370,6 @@ enum temporal_code store_list(struct store *store, const struct store_query *que
 	__attribute__((warn_unused_result));
 enum temporal_code store_count(struct store *store, const struct store_query *query,
 	store_count_fn *done, void *user, struct temporal_error *err)
-	__attribute__((warn_unused_result));
-
-/*
- * The history of a closed run: the part that contains event `from` (0: the first, or if reverse
- * the last) and those after it (reverse: before it), until `max_bytes` are exceeded; at least one.
- * n is 0 when the run is not there. DATA_LOSS when a part is damaged or missing.
- */
-enum temporal_code store_read_history(struct store *store, uint64_t run, int64_t from, bool reverse,
-	size_t max_bytes, store_page_fn *done, void *user, struct temporal_error *err)
 	__attribute__((warn_unused_result));
 
 /* The earliest expire_ns of a closed run, INT64_MAX if there is none. By index, as store_find. */

@@ -72,17 +72,15 @@ struct dump {
 	char text[6000];
 };
 
-static void on_history(void *user, const struct store_page *page)
+static enum temporal_code take_part(
+	void *user, const struct store_history *part, struct temporal_error *err)
 {
 	struct dump *dump = user;
 	size_t at = strlen(dump->text);
 
-	assert_int_equal(page->code, TEMPORAL_OK);
-	for (size_t i = 0; i < page->n; i++) {
-		(void)snprintf(dump->text + at, sizeof(dump->text) - at, "%.*s,",
-			(int)page->history[i].size, (const char *)page->history[i].data);
-		at = strlen(dump->text);
-	}
+	(void)snprintf(dump->text + at, sizeof(dump->text) - at, "%.*s,", (int)part->size,
+		(const char *)part->data);
+	return TEMPORAL_OK;
 }
 
 static void on_rows(void *user, const struct store_page *page)
@@ -108,24 +106,43 @@ static void dump_database(struct dump *dump)
 	assert_true(snprintf(dump->text, sizeof(dump->text), "%s| %s| ", recovered.records,
 			    recovered.settings) < 5000);
 	assert_int_equal(store_list(store, &query, on_rows, dump, NULL), TEMPORAL_OK);
+	settle(store);
 	for (uint64_t run = 1; run <= BATCHES; run++)
 		assert_int_equal(
-			store_read_history(store, run, 0, false, 1000, on_history, dump, NULL),
-			TEMPORAL_OK);
-	settle(store);
+			store_load_history(store, run, take_part, dump, NULL), TEMPORAL_OK);
 	store_close(store);
 }
 
 /* The state after the first k batches, for each k. */
 static struct dump models[BATCHES + 1];
-static long all_calls, all_syncs;
+
+/* A new database, and the calls that make it; then those of all batches, on it. */
+static struct fault_saved *created;
+static long create_calls, create_syncs, all_calls, all_syncs;
+
+/* A disk with a new database that nobody has open. */
+static struct fault_disk *new_disk(uint64_t seed)
+{
+	struct fault_disk *disk = fault_disk_new("disk", seed);
+
+	fault_disk_put_back(disk, created, seed);
+	return disk;
+}
 
 static int make_models(void **state)
 {
+	struct fault_disk *first = fault_disk_new("disk", 1);
+	struct outcomes none = { 0 };
+	bool opened;
+
+	assert_int_equal(play(1, 0, &opened, &none), 0);
+	create_calls = fault_disk_calls(first);
+	create_syncs = fault_disk_syncs(first);
+	created = fault_disk_save(first);
+	fault_disk_free(first);
 	for (int k = 0; k <= BATCHES; k++) {
-		struct fault_disk *disk = fault_disk_new("disk", 1);
+		struct fault_disk *disk = new_disk(1);
 		struct outcomes outcomes = { 0 };
-		bool opened;
 
 		assert_int_equal(play(1, k, &opened, &outcomes), k);
 		all_calls = fault_disk_calls(disk);
@@ -133,6 +150,12 @@ static int make_models(void **state)
 		dump_database(&models[k]);
 		fault_disk_free(disk);
 	}
+	return 0;
+}
+
+static int free_models(void **state)
+{
+	fault_saved_free(created);
 	return 0;
 }
 
@@ -200,9 +223,8 @@ static void check_crash(struct fault_disk *disk, int acknowledged, long at, int 
 	seen->continued = true;
 }
 
-static void crash_at(long at)
+static void crash_at(struct fault_disk *disk, long at)
 {
-	struct fault_disk *disk = fault_disk_new("disk", 0);
 	struct outcomes outcomes = { 0 };
 	bool opened;
 
@@ -222,12 +244,15 @@ static void nothing_acknowledged_is_lost(void **state)
 {
 	int contents = 0;
 
-	assert_true(all_calls > 100);
+	assert_true(create_calls > 10 && all_calls > 100);
+	for (long at = 0; at < create_calls; at++)
+		crash_at(fault_disk_new("disk", 0), at);
 	for (long at = 0; at < all_calls; at++)
-		crash_at(at);
+		crash_at(new_disk(0), at);
 	for (int i = 0; i < SEEN_MAX; i++)
 		contents += all_seen[i].digest != 0;
-	print_message("%ld crashes left %d contents\n", all_calls * FAULT_KEEPS, contents);
+	print_message("%ld crashes left %d contents\n", (create_calls + all_calls) * FAULT_KEEPS,
+		contents);
 	assert_true(contents > all_calls / 2 && contents < SEEN_MAX / 2);
 }
 
@@ -235,7 +260,7 @@ static void nothing_acknowledged_is_lost(void **state)
 static void crash_while_recovering(void **state)
 {
 	for (long at = 0; at < 40; at++) {
-		struct fault_disk *disk = fault_disk_new("disk", (uint64_t)at);
+		struct fault_disk *disk = new_disk((uint64_t)at);
 		struct outcomes outcomes = { 0 }, none = { 0 };
 		bool opened;
 
@@ -258,7 +283,7 @@ static void on_failed(void *user, const struct temporal_error *why)
 /* A sync that fails ends the store at once: nothing is acknowledged after it. */
 static void failed_sync_ends_the_store(void **state)
 {
-	for (long at = 0; at < all_syncs; at++) {
+	for (long at = 0; at < create_syncs + all_syncs; at++) {
 		struct fault_disk *disk = fault_disk_new("disk", (uint64_t)at);
 		struct store_opts opts = manual;
 		struct outcomes outcomes = { 0 };
@@ -293,7 +318,7 @@ static void failed_sync_ends_the_store(void **state)
 static void full_disk_is_rolled_back(void **state)
 {
 	for (long at = 0; at < all_calls - all_syncs; at++) {
-		struct fault_disk *disk = fault_disk_new("disk", (uint64_t)at);
+		struct fault_disk *disk = new_disk((uint64_t)at);
 		struct recovered recovered;
 		struct outcomes outcomes = { 0 };
 		struct store *store = open_store(&manual, &recovered);
@@ -323,7 +348,7 @@ static void memory_runs_out(void **state)
 	int hit = 1;
 
 	for (long at = 0; hit; at += 3) {
-		struct fault_disk *disk = fault_disk_new("disk", (uint64_t)at);
+		struct fault_disk *disk = new_disk((uint64_t)at);
 		struct recovered recovered;
 		struct outcomes outcomes = { 0 };
 		struct store *store = open_store(&manual, &recovered);
@@ -477,5 +502,5 @@ int main(void)
 		cmocka_unit_test(damage_is_found),
 	};
 
-	return cmocka_run_group_tests(tests, make_models, NULL);
+	return cmocka_run_group_tests(tests, make_models, free_models);
 }
