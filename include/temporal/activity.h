@@ -126,6 +126,12 @@ struct act_info {
 };
 TEMPORAL_API const struct act_info *act_info(const struct act *act);
 
+/*
+ * A line for the worker's log, with the activity's and its workflow's names. Any of its threads.
+ */
+TEMPORAL_API void act_log(const struct act *act, enum temporal_log_level level, const char *format,
+	...) TEMPORAL_PRINTF(3, 4);
+
 /* Memory that lives as long as the attempt; zeroed. NULL when there is none left. Not for other
  * threads. */
 TEMPORAL_API void *act_alloc(struct act *act, size_t size) TEMPORAL_MUST_USE;

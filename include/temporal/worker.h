@@ -20,6 +20,7 @@
 #include <temporal/activity.h>
 #include <temporal/client.h>
 #include <temporal/interceptor.h>
+#include <temporal/log.h>
 #include <temporal/nexus.h>
 #include <temporal/tuner.h>
 #include <temporal/types.h>
@@ -82,6 +83,9 @@ struct temporal_worker_log {
 	enum temporal_log_level level;
 	const char *message;
 	const char *workflow_type, *workflow_id, *run_id; /* "" for the worker's own */
+	const char *task_queue;
+	const char *activity_type, *activity_id; /* of act_log; else "" */
+	int32_t attempt;                         /* of the activity; else 0 */
 };
 
 /* Which version of which deployment the worker is. */
@@ -195,6 +199,11 @@ struct temporal_worker_opts {
 	   plugins. NULL-terminated; the tables have to outlive the worker. */
 	const struct temporal_interceptor *const *interceptors;
 	const struct temporal_plugin *const *plugins;
+	/* Lines of the log, from log_level on, are written in that form (log.h) to the descriptor,
+	   besides what on_log does; with log_events also all that on_event hears of. */
+	enum temporal_log_format log_format; /* NONE: nothing is written */
+	int log_fd;                          /* 0: that of stderr */
+	bool log_events;
 	bool log_on_replay; /* workflow code logs while its history is replayed, too */
 	/* Instead of max_concurrent_*: where slots come from (see <temporal/tuner.h>). Copied;
 	   callbacks and what they work on have to outlive the worker. */

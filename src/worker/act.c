@@ -9,11 +9,13 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "base/error.h"
 #include "convert/convert.h"
 #include "proto/codec.h"
+#include "worker/event.h"
 #include "worker/intercept.h"
 #include "worker/isolate_child.h"
 #include "worker/thread.h"
@@ -24,6 +26,27 @@ const struct act_info *act_info(const struct act *act)
 	if (act->worker->interceptors)
 		return worker_intercept_info(act);
 	return &act->info;
+}
+
+/* A child process has no log: its worker's options are not there. */
+void act_log(const struct act *act, enum temporal_log_level level, const char *format, ...)
+{
+	char message[2048];
+	va_list args;
+
+	if (!worker_logs(act->worker, level))
+		return;
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	worker_log_line(act->worker, (struct temporal_worker_log){ .level = level,
+					     .message = message,
+					     .workflow_type = act->info.workflow_type,
+					     .workflow_id = act->info.workflow_id,
+					     .run_id = act->info.run_id,
+					     .activity_type = act->info.activity_type,
+					     .activity_id = act->info.activity_id,
+					     .attempt = act->info.attempt });
 }
 
 void *act_alloc(struct act *act, size_t size)

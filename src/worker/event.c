@@ -16,7 +16,7 @@
 
 bool worker_events_wanted(const struct temporal_worker *worker)
 {
-	return worker->opts.on_event != NULL;
+	return worker->opts.on_event || worker->opts.log_events;
 }
 
 void worker_event(struct temporal_worker *worker, struct temporal_worker_event event)
@@ -32,7 +32,10 @@ void worker_event(struct temporal_worker *worker, struct temporal_worker_event e
 		if (!*texts[i])
 			*texts[i] = "";
 	}
-	worker->opts.on_event(&event, worker->opts.user);
+	if (worker->opts.on_event)
+		worker->opts.on_event(&event, worker->opts.user);
+	if (worker->opts.log_events)
+		worker_log_write_event(worker, &event);
 }
 
 /* At most WORKER_EVENT_TEXT_MAX bytes, cut between characters. */
@@ -87,7 +90,25 @@ bool worker_logs(const struct temporal_worker *worker, enum temporal_log_level l
 	enum temporal_log_level least =
 		worker->opts.log_level ? worker->opts.log_level : TEMPORAL_LOG_WARN;
 
-	return worker->opts.on_log && level >= least;
+	return (worker->opts.on_log || worker->opts.log_format) && level >= least;
+}
+
+void worker_log_line(struct temporal_worker *worker, struct temporal_worker_log line)
+{
+	const char **texts[] = { &line.message, &line.workflow_type, &line.workflow_id,
+		&line.run_id, &line.activity_type, &line.activity_id };
+
+	if (!worker_logs(worker, line.level))
+		return;
+	line.task_queue = worker->opts.task_queue;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (!*texts[i])
+			*texts[i] = "";
+	}
+	if (worker->opts.on_log)
+		worker->opts.on_log(&line, worker->opts.user);
+	if (worker->opts.log_format)
+		worker_log_write(worker, &line);
 }
 
 void worker_log(
@@ -101,28 +122,15 @@ void worker_log(
 	va_start(args, format);
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
-	const struct temporal_worker_log line = {
-		.level = level,
-		.message = message,
-		.workflow_type = "",
-		.workflow_id = "",
-		.run_id = "",
-	};
-
-	worker->opts.on_log(&line, worker->opts.user);
+	worker_log_line(worker, (struct temporal_worker_log){ .level = level, .message = message });
 }
 
 void worker_log_workflow(const struct wf_log_record *record, void *user)
 {
-	struct temporal_worker *worker = user;
-	const struct temporal_worker_log line = {
-		.level = (enum temporal_log_level)record->level,
-		.message = record->message,
-		.workflow_type = record->workflow_type,
-		.workflow_id = record->workflow_id,
-		.run_id = record->run_id,
-	};
-
-	if (worker_logs(worker, line.level))
-		worker->opts.on_log(&line, worker->opts.user);
+	worker_log_line(
+		user, (struct temporal_worker_log){ .level = (enum temporal_log_level)record->level,
+			      .message = record->message,
+			      .workflow_type = record->workflow_type,
+			      .workflow_id = record->workflow_id,
+			      .run_id = record->run_id });
 }

@@ -23,6 +23,14 @@ void worker_event(struct temporal_worker *worker, struct temporal_worker_event e
 void worker_event_payload(struct temporal_worker *worker, struct temporal_worker_event event,
 	const Common__Payload *payload);
 
+/* log.c: a line, an event to the descriptor of the options. */
+void worker_log_write(const struct temporal_worker *worker, const struct temporal_worker_log *line);
+void worker_log_write_event(
+	const struct temporal_worker *worker, const struct temporal_worker_event *event);
+
+/* A line that is complete but for what the worker is, if its level is wanted. */
+void worker_log_line(struct temporal_worker *worker, struct temporal_worker_log line);
+
 void worker_log(struct temporal_worker *worker, enum temporal_log_level level, const char *format,
 	...) __attribute__((format(printf, 3, 4)));
 bool worker_logs(const struct temporal_worker *worker, enum temporal_log_level level);

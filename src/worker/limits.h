@@ -71,4 +71,7 @@
 /* What one activity may take by act_alloc. */
 #define WORKER_ACTIVITY_MEMORY_MAX (256L * 1024 * 1024)
 
+/* Bytes of an event's text in a line of the log, as written. */
+#define WORKER_LOG_TEXT_MAX 1100
+
 #endif

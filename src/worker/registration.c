@@ -186,6 +186,11 @@ enum temporal_code worker_registration_complete(
 {
 	enum temporal_code code = copy_deployment(opts, arena, err);
 
+	if ((unsigned)opts->log_format > TEMPORAL_LOG_FORMAT_JSON)
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+			"worker: .log_format is %d, expected one of its enum",
+			(int)opts->log_format);
+	opts->log_events = opts->log_events && opts->log_format;
 	if (!code)
 		code = copy_workflow_options(opts, arena, err);
 	return code ? code : check_behaviors(opts, err);
