@@ -396,7 +396,7 @@ static void begin(struct nexus *nexus, const struct worker_slot *slot)
 	struct temporal_worker *worker = nexus->worker;
 	const struct temporal_slot_use use = use_of(nexus);
 	const char *timeout = nexus_header(nexus, "request-timeout");
-	int64_t timeout_ns;
+	int64_t timeout_ns = -1;
 
 	nexus->slot = *slot;
 	worker_slots_use(&worker->nexus_slots, &nexus->slot, &use);
@@ -410,7 +410,9 @@ static void begin(struct nexus *nexus, const struct worker_slot *slot)
 	if (nexus->info.deadline_ns && worker_nexus_timeout(timeout, &timeout_ns))
 		rpc_timer_set(worker->loop, &nexus->deadline, nexus->received_ns + timeout_ns,
 			deadline_is_over);
-	if (worker->cancels_activities)
+	if (nexus->info.deadline_ns && timeout_ns == 0)
+		cancel(nexus, NEXUS_TIMED_OUT); /* it came too late, and the timer would */
+	else if (worker->cancels_activities)
 		cancel(nexus, NEXUS_WORKER_SHUTDOWN);
 }
 

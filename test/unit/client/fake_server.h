@@ -30,7 +30,7 @@
 #include "rpc/call.h"
 #include "rpc/methods.h"
 
-#define FAKE_LINES_MAX 32
+#define FAKE_LINES_MAX 64
 
 struct fake_line {
 	const struct rpc_method *method;
@@ -58,6 +58,10 @@ struct fake_server {
 	unsigned opened;
 	atomic_uint closed;
 	bool forgetful; /* requests are counted, but not kept */
+	/* Requests come in any order: each takes the first line of its method that is left, and one
+	 * without a line is never answered. */
+	bool unordered;
+	bool used[FAKE_LINES_MAX];
 };
 
 struct fake_channel {
@@ -121,6 +125,20 @@ static inline void fake_answer(struct rpc_task *task)
 	}
 }
 
+static inline const struct fake_line *fake_line_of(
+	struct fake_server *server, const struct rpc_method *method)
+{
+	static const struct fake_line silence = { .silent = true };
+
+	for (size_t i = 0; i < server->n_lines; i++) {
+		if (server->used[i] || server->lines[i].method != method)
+			continue;
+		server->used[i] = true;
+		return &server->lines[i];
+	}
+	return &silence;
+}
+
 static inline void fake_start(struct rpc_channel *base, struct rpc_call *call)
 {
 	static const struct fake_line unexpected = { .code = TEMPORAL_INTERNAL,
@@ -138,7 +156,9 @@ static inline void fake_start(struct rpc_channel *base, struct rpc_call *call)
 		server->asked[n].timeout_ns = call->timeout_ns;
 		server->n_asked++;
 	}
-	if (n < server->n_lines && server->lines[n].method == call->method)
+	if (server->unordered)
+		line = fake_line_of(server, call->method);
+	else if (n < server->n_lines && server->lines[n].method == call->method)
 		line = &server->lines[n];
 	channel->calls[channel->n] = call;
 	channel->lines[channel->n++] = line;

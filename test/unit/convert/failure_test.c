@@ -58,7 +58,13 @@ static const struct temporal_failure failures[] = {
 	{ .kind = TEMPORAL_FAILURE_NEXUS_HANDLER,
 		.message = "handler",
 		.type = "INTERNAL",
-		.non_retryable = true },
+		.non_retryable = true,
+		.handler_retry = TEMPORAL_HANDLER_NON_RETRYABLE },
+	{ .kind = TEMPORAL_FAILURE_NEXUS_HANDLER,
+		.message = "handler",
+		.type = "CONFLICT",
+		.handler_retry = TEMPORAL_HANDLER_RETRYABLE },
+	{ .kind = TEMPORAL_FAILURE_NEXUS_HANDLER, .message = "handler", .type = "NOT_FOUND" },
 };
 
 static void assert_text(const char *actual, const char *expected)
@@ -88,6 +94,7 @@ static void assert_same(const struct temporal_failure *actual, const struct temp
 	assert_text(actual->stack_trace, in->stack_trace);
 	assert_text(actual->type, in->type);
 	assert_int_equal(actual->non_retryable, in->non_retryable);
+	assert_int_equal(actual->handler_retry, in->handler_retry);
 	assert_int_equal(actual->next_retry_delay_ms, in->next_retry_delay_ms);
 	assert_int_equal(actual->category, in->category);
 	assert_int_equal(actual->timeout_type, in->timeout_type);

@@ -1,0 +1,614 @@
+/*
+ * Nexus tasks of all kinds, wrong ones among them. Goal: whatever a task says, the worker lives and
+ * answers it once, with the error that fits, in the form that the server asks for; a start that the
+ * handler makes carries all that the server needs, and a cancellation finds its workflow. Method: a
+ * server in the process that gives out one task and keeps what it is asked.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <time.h>
+
+#include <temporal/worker.h>
+
+#include "../client/fake_server.h"
+#include "proto/payload.h"
+
+#define BEHAVIOR(name_) \
+	ENUMS__NEXUS_HANDLER_ERROR_RETRY_BEHAVIOR__NEXUS_HANDLER_ERROR_RETRY_BEHAVIOR_##name_
+
+struct weigh_in {
+	double kilos;
+};
+typedef double weigh_out;
+TEMPORAL_NEXUS_CONTRACT(weigh, "weigh", kilos);
+struct send_in {
+	const char *to;
+};
+typedef void send_out;
+TEMPORAL_NEXUS_CONTRACT(send, "send", to);
+TEMPORAL_NEXUS_SERVICE_CONTRACT(post, "post", &weigh, &send);
+
+struct trip_in {
+	const char *to;
+};
+typedef void trip_out;
+TEMPORAL_WORKFLOW_CONTRACT(trip, "Trip", to);
+
+static const struct temporal_failure *weigh_run(
+	struct nexus *nexus, const struct weigh_in *in, weigh_out *out)
+{
+	if (in->kilos < 0)
+		return nexus_failure(nexus, "Lighter", "%g kg", in->kilos);
+	if (in->kilos == 0)
+		return nexus_error_with(nexus,
+			&(const struct nexus_error_opts){ .retry = TEMPORAL_HANDLER_RETRYABLE },
+			"the scales are broken");
+	*out = in->kilos > 1000 ? __builtin_nan("") : in->kilos;
+	return NULL;
+}
+TEMPORAL_NEXUS(weigh);
+
+static const struct temporal_failure *send_run(struct nexus *nexus, const struct send_in *in)
+{
+	return nexus_start_workflow(
+		nexus, trip, &(const struct temporal_start_opts){ .id = "trip-1" }, .to = in->to);
+}
+TEMPORAL_NEXUS(send);
+TEMPORAL_NEXUS_SERVICE(post, &weigh_operation, &send_operation);
+
+/* ---- one task through a worker ---- */
+
+struct test {
+	struct arena arena;
+	struct fake_server *server;
+	Workflowservice__PollNexusTaskQueueResponse *task;
+	Nexus__StartOperationRequest *start;
+	Nexus__CancelOperationRequest *cancel;
+};
+
+static int begin(void **state)
+{
+	static struct test test;
+
+	test = (struct test){ .server = fake_new() };
+	arena_init(&test.arena, 4096, ARENA_NO_BUDGET);
+	test.server->unordered = true;
+	test.task = PROTO_NEW(&test.arena, Workflowservice__PollNexusTaskQueueResponse,
+		workflowservice__poll_nexus_task_queue_response);
+	test.task->request = PROTO_NEW(&test.arena, Nexus__Request, nexus__request);
+	test.start = PROTO_NEW(
+		&test.arena, Nexus__StartOperationRequest, nexus__start_operation_request);
+	test.cancel = PROTO_NEW(
+		&test.arena, Nexus__CancelOperationRequest, nexus__cancel_operation_request);
+	test.task->task_token.data = (uint8_t *)arena_strdup(&test.arena, "token");
+	test.task->task_token.len = 5;
+	test.start->service = test.cancel->service = "post";
+	test.start->operation = test.cancel->operation = "weigh";
+	test.start->request_id = "request-1";
+	*state = &test;
+	return 0;
+}
+
+static int end(void **state)
+{
+	struct test *test = *state;
+
+	fake_free(test->server);
+	arena_finish(&test->arena);
+	return 0;
+}
+
+static void starts(struct test *test, const char *operation, const char *json)
+{
+	test->start->operation = operation;
+	test->start->payload =
+		json ? proto_payload_new(&test->arena, PROTO_ENCODING_JSON, json, strlen(json))
+		     : NULL;
+	test->task->request->variant_case = NEXUS__REQUEST__VARIANT_START_OPERATION;
+	test->task->request->start_operation = test->start;
+}
+
+static void cancels(struct test *test, const char *token)
+{
+	test->cancel->operation_token = token;
+	test->task->request->variant_case = NEXUS__REQUEST__VARIANT_CANCEL_OPERATION;
+	test->task->request->cancel_operation = test->cancel;
+}
+
+static void takes_failures(struct test *test)
+{
+	test->task->request->capabilities =
+		PROTO_NEW(&test->arena, Nexus__Request__Capabilities, nexus__request__capabilities);
+	test->task->request->capabilities->temporal_failure_responses = true;
+}
+
+static void set_header(struct test *test, const char *name, const char *value)
+{
+	Nexus__Request__HeaderEntry *entry =
+		PROTO_NEW(&test->arena, Nexus__Request__HeaderEntry, nexus__request__header_entry);
+
+	entry->key = name;
+	entry->value = value;
+	test->task->request->header = arena_array(&test->arena, 1, sizeof(entry));
+	test->task->request->header[0] = entry;
+	test->task->request->n_header = 1;
+}
+
+/* The n-th request of the method, from 0; NULL: there is none. */
+static const void *asked(
+	const struct fake_server *server, const struct rpc_method *method, unsigned n)
+{
+	for (size_t i = 0; i < server->n_asked; i++) {
+		if (server->asked[i].method == method && n-- == 0)
+			return server->asked[i].message;
+	}
+	return NULL;
+}
+
+static atomic_int events;
+
+static void count_event(const struct temporal_worker_event *event, void *user)
+{
+	if (event->kind >= TEMPORAL_EVENT_NEXUS_OPERATION_COMPLETED &&
+		event->kind <= TEMPORAL_EVENT_NEXUS_TASK_FAILED)
+		atomic_fetch_add(&events, 1);
+}
+
+/* Has a worker take the task, waits for its answer, and stops it. */
+static void run(struct test *test)
+{
+	const struct temporal_nexus_service *const services[] = { &post_service, NULL };
+	struct temporal_client *client = fake_connect(test->server);
+	struct temporal_error err = { .code = TEMPORAL_OK };
+	const struct rpc_method *const answered[] = { &rpc_workflow_respond_nexus_task_completed,
+		&rpc_workflow_respond_nexus_task_failed, &rpc_workflow_shutdown_worker };
+	static const Workflowservice__RespondNexusTaskCompletedResponse completed =
+		WORKFLOWSERVICE__RESPOND_NEXUS_TASK_COMPLETED_RESPONSE__INIT;
+	static const Workflowservice__RespondNexusTaskFailedResponse failed =
+		WORKFLOWSERVICE__RESPOND_NEXUS_TASK_FAILED_RESPONSE__INIT;
+	static const Workflowservice__ShutdownWorkerResponse shut =
+		WORKFLOWSERVICE__SHUTDOWN_WORKER_RESPONSE__INIT;
+	const void *const replies[] = { &completed, &failed, &shut };
+
+	fake_expect(test->server, &rpc_workflow_poll_nexus_task_queue, test->task);
+	for (int i = 0; i < 3; i++)
+		fake_expect(test->server, answered[i], replies[i]);
+	events = 0;
+	struct temporal_worker *worker = temporal_worker_new(client, &err, .task_queue = "queue",
+		.nexus_services = services, .nexus_task_pollers = 1, .on_event = count_event,
+		.graceful_shutdown_timeout_ms = TEMPORAL_OFF);
+
+	assert_non_null(worker);
+	assert_int_equal(temporal_worker_start(worker, &err), TEMPORAL_OK);
+	while (events == 0)
+		nanosleep(&(struct timespec){ .tv_nsec = 100000 }, NULL);
+	temporal_worker_shutdown(worker);
+	assert_int_equal(temporal_worker_wait(worker, &err), TEMPORAL_OK);
+	temporal_worker_unref(worker);
+	temporal_client_unref(client);
+}
+
+/* The one answer, as a failure of the task. */
+static const Workflowservice__RespondNexusTaskFailedRequest *failure_of(const struct test *test)
+{
+	const Workflowservice__RespondNexusTaskFailedRequest *answer =
+		asked(test->server, &rpc_workflow_respond_nexus_task_failed, 0);
+
+	assert_non_null(answer);
+	assert_null(asked(test->server, &rpc_workflow_respond_nexus_task_failed, 1));
+	assert_null(asked(test->server, &rpc_workflow_respond_nexus_task_completed, 0));
+	assert_int_equal(answer->task_token.len, 5);
+	assert_string_equal(answer->identity, "tester");
+	return answer;
+}
+
+static const Nexus__Response *response_of(const struct test *test)
+{
+	const Workflowservice__RespondNexusTaskCompletedRequest *answer =
+		asked(test->server, &rpc_workflow_respond_nexus_task_completed, 0);
+
+	assert_non_null(answer);
+	assert_null(asked(test->server, &rpc_workflow_respond_nexus_task_completed, 1));
+	assert_null(asked(test->server, &rpc_workflow_respond_nexus_task_failed, 0));
+	return answer->response;
+}
+
+static void assert_fails(struct test *test, const char *type, const char *text)
+{
+	takes_failures(test);
+	run(test);
+	const Failure__Failure *failure = failure_of(test)->failure;
+
+	assert_non_null(failure);
+	assert_null(failure_of(test)->error);
+	assert_int_equal(failure->failure_info_case,
+		FAILURE__FAILURE__FAILURE_INFO_NEXUS_HANDLER_FAILURE_INFO);
+	assert_string_equal(failure->nexus_handler_failure_info->type, type);
+	if (!strstr(failure->message, text))
+		print_message("\"%s\" is not in \"%s\"\n", text, failure->message);
+	assert_non_null(strstr(failure->message, text));
+}
+
+/* ---- what may come ---- */
+
+static void a_result_is_sent(void **state)
+{
+	struct test *test = *state;
+
+	starts(test, "weigh", "2.5");
+	run(test);
+	const Nexus__StartOperationResponse *start = response_of(test)->start_operation;
+
+	assert_int_equal(
+		start->variant_case, NEXUS__START_OPERATION_RESPONSE__VARIANT_SYNC_SUCCESS);
+	assert_int_equal(start->sync_success->payload->data.len, 3);
+	assert_memory_equal(start->sync_success->payload->data.data, "2.5", 3);
+}
+
+static void an_unknown_service_is_not_found(void **state)
+{
+	struct test *test = *state;
+
+	starts(test, "weigh", "1");
+	test->start->service = "bakery";
+	assert_fails(test, "NOT_FOUND", "No handler for service 'bakery'.");
+}
+
+static void an_unknown_operation_is_not_found(void **state)
+{
+	struct test *test = *state;
+
+	starts(test, "stamp", "1");
+	assert_fails(test, "NOT_FOUND",
+		"Nexus service definition 'post' has no operation 'stamp'. "
+		"There are 2 operations in the definition.");
+}
+
+static void empty_names_are_not_found(void **state)
+{
+	struct test *test = *state;
+
+	starts(test, "", NULL);
+	test->start->service = "";
+	assert_fails(test, "NOT_FOUND", "No handler for service ''.");
+}
+
+static void input_that_does_not_fit_is_a_bad_request(void **state)
+{
+	struct test *test = *state;
+
+	starts(test, "weigh", "{\"kilos\":");
+	assert_fails(
+		test, "BAD_REQUEST", "Payload converter failed to decode Nexus operation input");
+	const Failure__Failure *failure = failure_of(test)->failure;
+
+	assert_int_equal(
+		failure->nexus_handler_failure_info->retry_behavior, BEHAVIOR(NON_RETRYABLE));
+	assert_non_null(failure->cause);
+	assert_non_null(strstr(failure->cause->message, "argument 1 (kilos)"));
+}
+
+static void input_that_is_missing_is_a_bad_request(void **state)
+{
+	struct test *test = *state;
+
+	starts(test, "weigh", NULL);
+	assert_fails(test, "BAD_REQUEST", "Payload converter");
+}
+
+static void input_without_end_is_a_bad_request(void **state)
+{
+	struct test *test = *state;
+	static char deep[200001];
+
+	memset(deep, '[', sizeof(deep) - 1);
+	starts(test, "weigh", deep);
+	assert_fails(test, "BAD_REQUEST", "Payload converter");
+}
+
+static void a_task_without_a_request_is_answered(void **state)
+{
+	struct test *test = *state;
+
+	run(test); /* neither start nor cancel */
+	assert_string_equal(failure_of(test)->error->error_type, "NOT_IMPLEMENTED");
+}
+
+static void a_task_without_anything_is_answered(void **state)
+{
+	struct test *test = *state;
+
+	test->task->request = NULL;
+	run(test);
+	assert_string_equal(failure_of(test)->error->error_type, "NOT_IMPLEMENTED");
+}
+
+static void a_timeout_that_is_none_is_passed_by(void **state)
+{
+	struct test *test = *state;
+
+	starts(test, "weigh", "1");
+	set_header(test, "Request-Timeout", "soon");
+	run(test);
+	assert_non_null(response_of(test));
+}
+
+static void what_has_timed_out_is_not_answered(void **state)
+{
+	struct test *test = *state;
+
+	starts(test, "weigh", "1");
+	set_header(test, "request-timeout", "-1s");
+	run(test);
+	const void *completed = asked(test->server, &rpc_workflow_respond_nexus_task_completed, 0);
+
+	assert_null(asked(test->server, &rpc_workflow_respond_nexus_task_failed, 0));
+	assert_null(completed);
+}
+
+static void a_result_that_cannot_be_encoded_is_an_internal_error(void **state)
+{
+	struct test *test = *state;
+
+	starts(test, "weigh", "2000");
+	assert_fails(test, "INTERNAL", "encoding the result");
+}
+
+/* ---- both forms of failures ---- */
+
+static void an_operations_failure_goes_as_it_is(void **state)
+{
+	struct test *test = *state;
+
+	starts(test, "weigh", "-1");
+	takes_failures(test);
+	run(test);
+	const Nexus__StartOperationResponse *start = response_of(test)->start_operation;
+
+	assert_int_equal(start->variant_case, NEXUS__START_OPERATION_RESPONSE__VARIANT_FAILURE);
+	assert_string_equal(start->failure->message, "-1 kg");
+	assert_string_equal(start->failure->application_failure_info->type, "Lighter");
+	assert_true(start->failure->application_failure_info->non_retryable);
+}
+
+static void an_operations_failure_is_wrapped_for_older_servers(void **state)
+{
+	struct test *test = *state;
+
+	starts(test, "weigh", "-1");
+	run(test);
+	const Nexus__StartOperationResponse *start = response_of(test)->start_operation;
+
+	assert_int_equal(
+		start->variant_case, NEXUS__START_OPERATION_RESPONSE__VARIANT_OPERATION_ERROR);
+	const Nexus__Failure *failure = start->operation_error->failure;
+
+	assert_string_equal(start->operation_error->operation_state, "failed");
+	assert_string_equal(failure->message, "-1 kg");
+	assert_int_equal(failure->n_metadata, 1);
+	assert_string_equal(failure->metadata[0]->key, "type");
+	assert_string_equal(failure->metadata[0]->value, "temporal.api.failure.v1.Failure");
+	const char *details = arena_str(&test->arena,
+		(struct str){ (const char *)failure->details.data, failure->details.len });
+
+	assert_non_null(strstr(details, "\"type\":\"Lighter\""));
+	assert_null(strstr(details, "-1 kg"));
+}
+
+static void a_handlers_error_is_wrapped_for_older_servers(void **state)
+{
+	struct test *test = *state;
+
+	starts(test, "weigh", "0");
+	run(test);
+	const Nexus__HandlerError *error = failure_of(test)->error;
+
+	assert_null(failure_of(test)->failure);
+	assert_string_equal(error->error_type, "INTERNAL");
+	assert_int_equal(error->retry_behavior, BEHAVIOR(RETRYABLE));
+	assert_string_equal(error->failure->message, "the scales are broken");
+}
+
+/* ---- operations that a run does ---- */
+
+#define LINK_URL \
+	"temporal:///namespaces/their/workflows/caller/run-9/history" \
+	"?eventID=5&eventType=NexusOperationScheduled&referenceType=EventReference"
+
+static void add_caller(struct test *test)
+{
+	Nexus__StartOperationRequest__CallbackHeaderEntry *header =
+		PROTO_NEW(&test->arena, Nexus__StartOperationRequest__CallbackHeaderEntry,
+			nexus__start_operation_request__callback_header_entry);
+	Nexus__Link *good = PROTO_NEW(&test->arena, Nexus__Link, nexus__link);
+	Nexus__Link *strange = PROTO_NEW(&test->arena, Nexus__Link, nexus__link);
+
+	header->key = "Temporal-Callback-Token";
+	header->value = "secret";
+	test->start->callback = "temporal://system";
+	test->start->callback_header = arena_array(&test->arena, 1, sizeof(header));
+	test->start->callback_header[0] = header;
+	test->start->n_callback_header = 1;
+	good->type = "temporal.api.common.v1.Link.WorkflowEvent";
+	good->url = LINK_URL;
+	strange->type = "no.such.Link";
+	strange->url = "::";
+	test->start->links = arena_array(&test->arena, 2, sizeof(good));
+	test->start->links[0] = strange;
+	test->start->links[1] = good;
+	test->start->n_links = 2;
+}
+
+static void a_start_carries_all_that_the_server_needs(void **state)
+{
+	struct test *test = *state;
+	Workflowservice__StartWorkflowExecutionResponse started =
+		WORKFLOWSERVICE__START_WORKFLOW_EXECUTION_RESPONSE__INIT;
+
+	started.run_id = "run-1";
+	fake_expect(test->server, &rpc_workflow_start_workflow_execution, &started);
+	starts(test, "send", "\"Bergen\"");
+	add_caller(test);
+	run(test);
+	const Workflowservice__StartWorkflowExecutionRequest *asks =
+		asked(test->server, &rpc_workflow_start_workflow_execution, 0);
+
+	assert_non_null(asks);
+	assert_string_equal(asks->workflow_id, "trip-1");
+	assert_string_equal(asks->request_id, "request-1");
+	assert_string_equal(asks->task_queue->name, "queue");
+	assert_true(asks->on_conflict_options->attach_request_id &&
+		    asks->on_conflict_options->attach_completion_callbacks &&
+		    asks->on_conflict_options->attach_links);
+	assert_int_equal(asks->n_links, 1);
+	assert_string_equal(asks->links[0]->workflow_event->workflow_id, "caller");
+	assert_int_equal(asks->n_completion_callbacks, 1);
+	const Common__Callback__Nexus *callback = asks->completion_callbacks[0]->nexus;
+
+	assert_int_equal(asks->completion_callbacks[0]->n_links, 1);
+	assert_string_equal(callback->url, "temporal://system");
+	assert_int_equal(callback->n_header, 2);
+	assert_string_equal(callback->header[0]->key, "temporal-callback-token");
+	assert_string_equal(callback->header[0]->value, "secret");
+	assert_string_equal(callback->header[1]->key, "nexus-operation-token");
+	const Nexus__StartOperationResponse__Async *async =
+		response_of(test)->start_operation->async_success;
+
+	assert_string_equal(async->operation_token, callback->header[1]->value);
+	assert_int_equal(async->n_links, 1);
+	assert_string_equal(async->links[0]->url,
+		"temporal:///namespaces/default/workflows/trip-1/run-1/history"
+		"?eventType=WorkflowExecutionStarted&referenceType=RequestIdReference"
+		"&requestID=request-1");
+}
+
+static void a_start_without_a_callback_has_none(void **state)
+{
+	struct test *test = *state;
+	Workflowservice__StartWorkflowExecutionResponse started =
+		WORKFLOWSERVICE__START_WORKFLOW_EXECUTION_RESPONSE__INIT;
+
+	fake_expect(test->server, &rpc_workflow_start_workflow_execution, &started);
+	starts(test, "send", "\"Bergen\"");
+	run(test);
+	const Workflowservice__StartWorkflowExecutionRequest *asks =
+		asked(test->server, &rpc_workflow_start_workflow_execution, 0);
+
+	assert_int_equal(asks->n_completion_callbacks, 0);
+	assert_non_null(response_of(test)->start_operation->async_success);
+}
+
+static void a_start_that_is_refused_is_an_error(void **state)
+{
+	struct test *test = *state;
+
+	fake_expect_error(test->server, &rpc_workflow_start_workflow_execution,
+		TEMPORAL_ALREADY_EXISTS, "Workflow execution is already running.", NULL);
+	starts(test, "send", "\"Bergen\"");
+	assert_fails(test, "INTERNAL", "Workflow execution is already running.");
+	assert_int_equal(failure_of(test)->failure->nexus_handler_failure_info->retry_behavior,
+		BEHAVIOR(NON_RETRYABLE));
+}
+
+/* {"t":1,"ns":"default","wid":"ship-7"}, and the same in namespace "other". */
+#define SHIP_7 "eyJ0IjoxLCJucyI6ImRlZmF1bHQiLCJ3aWQiOiJzaGlwLTcifQ"
+#define OTHER  "eyJ0IjoxLCJucyI6Im90aGVyIiwid2lkIjoic2hpcC03In0"
+
+static void a_cancellation_finds_its_workflow(void **state)
+{
+	struct test *test = *state;
+	Workflowservice__RequestCancelWorkflowExecutionResponse cancelled =
+		WORKFLOWSERVICE__REQUEST_CANCEL_WORKFLOW_EXECUTION_RESPONSE__INIT;
+
+	fake_expect(test->server, &rpc_workflow_request_cancel_workflow_execution, &cancelled);
+	cancels(test, SHIP_7);
+	run(test);
+	const Workflowservice__RequestCancelWorkflowExecutionRequest *asks =
+		asked(test->server, &rpc_workflow_request_cancel_workflow_execution, 0);
+
+	assert_string_equal(asks->workflow_execution->workflow_id, "ship-7");
+	assert_int_equal(
+		response_of(test)->variant_case, NEXUS__RESPONSE__VARIANT_CANCEL_OPERATION);
+}
+
+static void the_old_name_of_a_token_is_taken(void **state)
+{
+	struct test *test = *state;
+	Workflowservice__RequestCancelWorkflowExecutionResponse cancelled =
+		WORKFLOWSERVICE__REQUEST_CANCEL_WORKFLOW_EXECUTION_RESPONSE__INIT;
+
+	fake_expect(test->server, &rpc_workflow_request_cancel_workflow_execution, &cancelled);
+	cancels(test, "");
+	test->cancel->operation_id = SHIP_7;
+	run(test);
+	assert_non_null(response_of(test));
+}
+
+static void a_token_that_is_none_is_not_found(void **state)
+{
+	struct test *test = *state;
+
+	cancels(test, "%%%");
+	assert_fails(test, "NOT_FOUND",
+		"Failed to decode operation token as a workflow operation token.");
+	assert_string_equal(
+		failure_of(test)->failure->cause->message, "failed to decode token as base64url");
+}
+
+static void a_token_of_another_namespace_is_not_found(void **state)
+{
+	struct test *test = *state;
+
+	cancels(test, OTHER);
+	assert_fails(test, "NOT_FOUND", "Failed to construct workflow handle");
+	assert_null(asked(test->server, &rpc_workflow_request_cancel_workflow_execution, 0));
+}
+
+static void a_workflow_that_is_gone_is_not_found(void **state)
+{
+	struct test *test = *state;
+
+	fake_expect_error(test->server, &rpc_workflow_request_cancel_workflow_execution,
+		TEMPORAL_NOT_FOUND, "workflow not found", NULL);
+	cancels(test, SHIP_7);
+	assert_fails(test, "NOT_FOUND", "workflow not found");
+}
+
+#define TEST(name_) cmocka_unit_test_setup_teardown(name_, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_result_is_sent),
+		TEST(an_unknown_service_is_not_found),
+		TEST(an_unknown_operation_is_not_found),
+		TEST(empty_names_are_not_found),
+		TEST(input_that_does_not_fit_is_a_bad_request),
+		TEST(input_that_is_missing_is_a_bad_request),
+		TEST(input_without_end_is_a_bad_request),
+		TEST(a_task_without_a_request_is_answered),
+		TEST(a_task_without_anything_is_answered),
+		TEST(a_timeout_that_is_none_is_passed_by),
+		TEST(what_has_timed_out_is_not_answered),
+		TEST(a_result_that_cannot_be_encoded_is_an_internal_error),
+		TEST(an_operations_failure_goes_as_it_is),
+		TEST(an_operations_failure_is_wrapped_for_older_servers),
+		TEST(a_handlers_error_is_wrapped_for_older_servers),
+		TEST(a_start_carries_all_that_the_server_needs),
+		TEST(a_start_without_a_callback_has_none),
+		TEST(a_start_that_is_refused_is_an_error),
+		TEST(a_cancellation_finds_its_workflow),
+		TEST(the_old_name_of_a_token_is_taken),
+		TEST(a_token_that_is_none_is_not_found),
+		TEST(a_token_of_another_namespace_is_not_found),
+		TEST(a_workflow_that_is_gone_is_not_found),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
