@@ -189,6 +189,17 @@ class NexusTest(WorkerTest):
                           workflow_runner=UnsandboxedWorkflowRunner()):
             self.assertEqual(await self.execute("CallText", endpoint, "grüße"), "GRÜSSE GRÜSSE!")
 
+    async def test_example(self):
+        """The programs of examples/nexus say what their README says."""
+        parcel = harness.unique("parcel")
+        with harness.Process(harness.program("examples/nexus/nexus_handler"), self.address) as handler:
+            handler.wait_output("Handling operations of the service parcels", WAIT_S)
+            caller = harness.Process(harness.program("examples/nexus/nexus_caller"), parcel, self.address)
+            self.assertEqual(await asyncio.to_thread(caller.wait, WAIT_S), 0, caller.output())
+            self.assertIn(f"Shipping {parcel} to Ann", handler.output())
+            self.assertEqual(handler.stop(), 0)
+        self.assertEqual(caller.output().strip(), f"{parcel}: 7.00 paid, signed by Ann, for {parcel}")
+
 
 if __name__ == "__main__":
     harness.main()
