@@ -120,6 +120,9 @@ struct temporal_client_opts {
 	   NULL-terminated; the tables have to outlive the client. */
 	const struct temporal_interceptor *const *interceptors;
 	const struct temporal_plugin *const *plugins;
+	/* Between two heartbeats by which workers tell the server of themselves, where the
+	 * namespace takes them. 1000 to 60000; OFF: they tell nothing. Default: 60 s. */
+	int64_t worker_heartbeat_interval_ms;
 };
 
 /*
@@ -216,6 +219,11 @@ struct temporal_start_opts {
 	int64_t timeout_ms;
 	const struct temporal_header *rpc_headers;
 	size_t n_rpc_headers;
+
+	/* If a worker of this client runs workflows of the queue and has a slot free, the first
+	 * workflow task goes to it with the server's answer, instead of with a poll. Not with
+	 * start_delay_ms or a cron schedule; nothing of it in a signal-with-start. */
+	bool request_eager_start;
 };
 
 /* Starts `X` with its arguments: the handle of its first run, or NULL. */

@@ -241,6 +241,10 @@ struct temporal_worker_opts {
 	int64_t deadlock_timeout_ms; /* 2 s */
 	bool debug_mode;             /* for debuggers: no such limit; also by the environment, with
 					TEMPORAL_DEBUG set to anything */
+
+	/* Another worker of the same client may poll for tasks of the same queue, kind and build
+	   id. */
+	bool skip_overlap_check;
 };
 
 /*

@@ -237,8 +237,9 @@ enum temporal_code client_call_start(struct client_call *call, struct temporal_e
 {
 	struct temporal_error own = { 0 };
 
-	if (call->limit_ms) {
-		call->task.run = start_limited;
+	if (call->limit_ms || call->task.run) {
+		if (!call->task.run)
+			call->task.run = start_limited;
 		rpc_loop_post(call->loop, &call->task);
 		return TEMPORAL_OK;
 	}

@@ -40,7 +40,7 @@ struct client_call {
 	void (*finish)(
 		struct client_call *call); /* frees what is not in the arena; NULL: nothing */
 	struct rpc_call *rpc;              /* known only to calls with a limit */
-	struct rpc_task task;
+	struct rpc_task task; /* its `run` may be set before the start: that sends, by _again */
 	struct rpc_timer timer;
 	bool expired;
 	struct temporal_client_call *intercepted; /* NULL: nobody is to hear of its end */

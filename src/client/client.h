@@ -47,6 +47,9 @@ const struct temporal_interceptor *const *client_interceptors(const struct tempo
 const struct temporal_plugin *const *client_plugins(const struct temporal_client *client);
 const char *client_identity(const struct temporal_client *client);
 
+/* Between two heartbeats of workers; 0: they send none. */
+int64_t client_worker_heartbeat_ms(const struct temporal_client *client);
+
 /* Copies what is known now. Any thread. */
 void client_capabilities(
 	const struct temporal_client *client, struct client_capabilities *capabilities);

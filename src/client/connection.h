@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "client/client.h"
 #include "client/metrics.h"
+#include "client/workers.h"
 
 #define CLIENT_IDENTITY_SIZE 320
 
@@ -23,6 +24,7 @@ struct client_link {
 	char identity[CLIENT_IDENTITY_SIZE];
 	pthread_mutex_t lock; /* of the capabilities */
 	struct client_capabilities capabilities;
+	struct client_workers workers;
 	struct client_link *older; /* of the process that forked this one; its loop is dead here */
 };
 

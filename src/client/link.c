@@ -179,6 +179,7 @@ struct client_link *client_link_new(struct temporal_client *client, struct tempo
 	}
 	link->pid = getpid();
 	pthread_mutex_init(&link->lock, NULL);
+	client_workers_init(&link->workers);
 	set_identity(link, client->opts.identity);
 	link->loop = rpc_loop_new(err);
 	if (!link->loop)
@@ -209,6 +210,7 @@ void client_link_free(struct client_link *link)
 			rpc_loop_free(link->loop);
 			client_metrics_free(link->metrics);
 			pthread_mutex_destroy(&link->lock);
+			client_workers_finish(&link->workers);
 		}
 		mem_free(link);
 		link = older;

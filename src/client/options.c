@@ -15,9 +15,11 @@
 #include "client/connection.h"
 #include "client/intercept.h"
 
-#define DEFAULT_TARGET       "localhost:7233"
-#define DEFAULT_NAMESPACE    "default"
-#define READ_INTERVAL_MAX_MS 1000
+#define DEFAULT_TARGET            "localhost:7233"
+#define DEFAULT_NAMESPACE         "default"
+#define WORKER_HEARTBEAT_LEAST_MS 1000
+#define WORKER_HEARTBEAT_MS       60000
+#define READ_INTERVAL_MAX_MS      1000
 
 /*
  * What HTTP/2 and gRPC allow: a header that is not would break the whole connection, and with it
@@ -51,6 +53,15 @@ enum temporal_code client_check_header(
 	return TEMPORAL_OK;
 }
 
+int64_t client_worker_heartbeat_ms(const struct temporal_client *client)
+{
+	int64_t interval_ms = client->opts.worker_heartbeat_interval_ms;
+
+	if (interval_ms == TEMPORAL_OFF)
+		return 0;
+	return interval_ms ? interval_ms : WORKER_HEARTBEAT_MS;
+}
+
 /* One table for all, so that each is checked alike and named in the message. */
 static enum temporal_code check_durations(
 	const struct temporal_client_opts *opts, struct temporal_error *err)
@@ -67,6 +78,8 @@ static enum temporal_code check_durations(
 		{ "dns_refresh_ms", opts->dns_refresh_ms, TEMPORAL_OFF },
 		{ "read_interval_ms", opts->read_interval_ms, 0 },
 		{ "max_receive_bytes", opts->max_receive_bytes, 0 },
+		{ "worker_heartbeat_interval_ms", opts->worker_heartbeat_interval_ms,
+			TEMPORAL_OFF },
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -75,6 +88,13 @@ static enum temporal_code check_durations(
 				all[i].name, (long long)all[i].value,
 				all[i].least ? "0, TEMPORAL_OFF or more" : "0 or more");
 	}
+	if (opts->worker_heartbeat_interval_ms > 0 &&
+		(opts->worker_heartbeat_interval_ms < WORKER_HEARTBEAT_LEAST_MS ||
+			opts->worker_heartbeat_interval_ms > WORKER_HEARTBEAT_MS))
+		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
+			"worker_heartbeat_interval_ms is %lld: expected %d to %d, or TEMPORAL_OFF",
+			(long long)opts->worker_heartbeat_interval_ms, WORKER_HEARTBEAT_LEAST_MS,
+			WORKER_HEARTBEAT_MS);
 	/* The answer to a keep-alive ping is read at the interval too. */
 	int64_t wait_ms = opts->keep_alive_timeout_ms;
 	int64_t most_ms =

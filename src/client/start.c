@@ -19,9 +19,13 @@
 #include "client/request.h"
 #include "client/run.h"
 #include "client/start.h"
+#include "client/workers.h"
 
 struct start_state {
 	const char *workflow_id; /* in the call's arena: the reply does not repeat it */
+	/* Eager: whose slot waits for the first task; NULL: nobody's. Loop. */
+	struct client_worker *worker;
+	void *permit;
 };
 
 /*
@@ -44,6 +48,45 @@ static struct temporal_run *started_run(struct client_call *call, const char *ru
 	return run;
 }
 
+/* The task came with the reply, or the worker's slot is free again. Takes the reply's arena. */
+static void give_task(struct start_state *state, struct rpc_reply *reply)
+{
+	const Workflowservice__StartWorkflowExecutionResponse *response = reply->message;
+	struct client_worker *worker = state->worker;
+
+	state->worker = NULL;
+	if (worker)
+		worker->give(worker, state->permit,
+			reply->code ? NULL : response->eager_workflow_task, &reply->arena);
+}
+
+/* The loop's thread, where workers have their slots: asks for the first task if one is free. */
+static void start_eagerly(struct rpc_task *task)
+{
+	struct client_call *call =
+		(struct client_call *)((char *)task - offsetof(struct client_call, task));
+	Workflowservice__StartWorkflowExecutionRequest *message =
+		(Workflowservice__StartWorkflowExecutionRequest *)(uintptr_t)call->message;
+	struct start_state *state = call->state;
+
+	state->worker =
+		client_workers_reserve(call->client, message->task_queue->name, &state->permit);
+	message->request_eager_execution = state->worker != NULL;
+	if (state->worker)
+		message->eager_worker_deployment_options =
+			(Deployment__WorkerDeploymentOptions *)(uintptr_t)state->worker->version;
+	client_call_again(call);
+}
+
+/* A call that could not be sent has no reply. */
+static void give_back(struct client_call *call)
+{
+	struct start_state *state = call->state;
+	struct rpc_reply none = { .code = TEMPORAL_CANCELLED };
+
+	give_task(state, &none);
+}
+
 /* The two replies are alike, but of different types. */
 static void took_start(struct client_call *call, struct rpc_reply *reply)
 {
@@ -54,6 +97,7 @@ static void took_start(struct client_call *call, struct rpc_reply *reply)
 	if (!reply->code)
 		run = started_run(call, response->run_id, response->first_execution_run_id,
 			response->started, err);
+	give_task(call->state, reply);
 	client_call_end(call, run, run ? NULL : err);
 }
 
@@ -224,6 +268,12 @@ static struct client_call *prepare(struct temporal_client *client, const struct 
 		return NULL;
 	}
 	call->state = state;
+	state->worker = NULL;
+	if (!signal && opts.request_eager_start && opts.start_delay_ms == 0 &&
+		str_empty(opts.cron_schedule) && client_workers_has(client, opts.task_queue)) {
+		call->task.run = start_eagerly;
+		call->finish = give_back;
+	}
 	client_call_name(call, "start of workflow \"%s\" with id \"%s\"", input->name, id);
 	return call;
 }

@@ -47,6 +47,7 @@ struct act {
 	struct worker_pool_job job;
 	bool later;      /* act_complete_later was called */
 	bool has_result; /* what was reported last is a result */
+	bool failed;     /* it counts as that */
 	bool instead;    /* what is reported stands for what could not be encoded */
 
 	/* Of a local activity (local.c): whose attempt it is, until nobody waits for it (loop);

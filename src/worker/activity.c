@@ -70,6 +70,7 @@ static void end(struct act *act)
 
 	worker_heartbeat_end(act);
 	worker->n_eager -= act->eager;
+	worker_count_task(worker, TEMPORAL_SLOT_ACTIVITY, act->failed);
 	worker_slots_return(&worker->activity_slots, &act->slot, &use);
 	rpc_timer_stop(&act->kill_timer);
 	act->ended = true;

@@ -263,6 +263,7 @@ static void end_posted(struct rpc_task *task)
 	const struct temporal_slot_use use = worker_activity_use(act);
 	struct arena arena = { 0 };
 
+	worker_count_task(worker, TEMPORAL_SLOT_LOCAL_ACTIVITY, act->failed);
 	worker_slots_return(&worker->local_slots, &slot, &use); /* its texts are the act's */
 	if (local)
 		local->outcome.result = act->local_result;

@@ -140,6 +140,8 @@ static inline void worker_metrics_nexus_ends(struct nexus *nexus)
 static inline void worker_metrics_attempt_ends(
 	struct act *act, const struct temporal_failure *failure)
 {
+	act->failed = failure && failure->kind != TEMPORAL_FAILURE_CANCELLED &&
+		      failure->category != TEMPORAL_CATEGORY_BENIGN;
 	if (act->worker->metrics)
 		worker_metrics_attempt_ends_(act, failure);
 }

@@ -49,6 +49,7 @@ static void end(struct nexus *nexus)
 
 	worker_slots_return(&worker->nexus_slots, &nexus->slot, &use);
 	worker_metrics_nexus_ends(nexus);
+	worker_count_task(worker, TEMPORAL_SLOT_NEXUS, nexus->reason != NULL);
 	rpc_timer_stop(&nexus->deadline);
 	*nexus->link = nexus->next;
 	if (nexus->next)

@@ -301,7 +301,7 @@ static void failed(struct worker_poll *poll, const struct temporal_error *error)
 	worker_refused(worker, &refused);
 }
 
-/* What the poll says of the number of polls. */
+/* The poll came back; what it says of the number of polls. */
 static void scaled(
 	struct worker_poll *poll, bool is_empty, const Taskqueue__PollerScalingDecision *hint)
 {
@@ -311,9 +311,12 @@ static void scaled(
 		.has_hint = hint,
 		.hint = hint ? hint->poll_request_delta_suggestion : 0 };
 
+	int64_t now_ns = rpc_now_ns();
+
+	pollers->polled_ns[poll->kind] = now_ns;
 	if (!scaler->is_auto)
 		return;
-	worker_scaler_polled(scaler, &news, pollers->server_scales, rpc_now_ns());
+	worker_scaler_polled(scaler, &news, pollers->server_scales, now_ns);
 	follow_scalers(poll->worker);
 }
 

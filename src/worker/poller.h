@@ -47,7 +47,8 @@ struct worker_pollers {
 	unsigned activities, activities_wanted;
 	unsigned nexus, nexus_wanted;
 	struct worker_scaler scalers[WORKER_POLL_KINDS]; /* what is wanted, here and in `balance` */
-	bool server_scales;                              /* the namespace gives hints */
+	int64_t polled_ns[WORKER_POLL_KINDS]; /* when one came back last, with a task or without */
+	bool server_scales;                   /* the namespace gives hints */
 	struct worker_balance balance;
 	struct worker_rate rate;
 	struct rpc_timer again; /* when a poll has to wait for the rate, or for memory */

@@ -363,6 +363,13 @@ static void page_taken(struct rpc_call *call, struct rpc_reply *reply, void *use
 	go(run);
 }
 
+static void answered(struct worker_run *run)
+{
+	worker_metrics_answered(run);
+	worker_count_task(
+		run->worker, TEMPORAL_SLOT_WORKFLOW, run->step.action == ENGINE_RESPOND_FAILED);
+}
+
 /* Sends what the step has made; false: it could not be sent, `err` says why, or (OK) there is
  * nothing to send. */
 static bool respond(struct worker_run *run, struct temporal_error *err)
@@ -397,7 +404,7 @@ static bool respond(struct worker_run *run, struct temporal_error *err)
 		return false;
 	if (rpc_start(run->worker->channel, &request, err)) {
 		if (last)
-			worker_metrics_answered(run);
+			answered(run);
 		return true;
 	}
 	worker_log(run->worker, TEMPORAL_LOG_ERROR, "answering a workflow task of run %s: %s",
@@ -615,6 +622,18 @@ static void hand_out(struct temporal_worker *worker, struct worker_run_message t
 		keep_back(run_of(entry), task, slot);
 }
 
+/* A history that goes on where an earlier task ended: is its run here? */
+static void count_cache(struct temporal_worker *worker,
+	const Workflowservice__PollWorkflowTaskQueueResponse *task, bool cached)
+{
+	const History__History *history = task->history;
+
+	if (!history || history->n_events == 0 || history->events[0]->event_id <= 1)
+		return;
+	worker->stats.cache_hits += cached;
+	worker->stats.cache_misses += !cached;
+}
+
 void worker_run_task(struct temporal_worker *worker,
 	const Workflowservice__PollWorkflowTaskQueueResponse *response, struct arena *arena,
 	struct worker_slot *slot)
@@ -632,6 +651,7 @@ void worker_run_task(struct temporal_worker *worker,
 	worker_report_received(worker, response);
 	struct worker_cache_entry *entry =
 		worker_cache_find(&worker->cache, response->workflow_execution->run_id);
+	count_cache(worker, response, entry && !entry->leaves);
 	worker_metrics_workflow_task(worker, response, entry && !entry->leaves);
 	hand_out(worker, take_over(response, arena), slot);
 }

@@ -11,6 +11,7 @@
 #include "rpc/methods.h"
 #include "worker/activity.h"
 #include "worker/event.h"
+#include "worker/group.h"
 #include "worker/limits.h"
 #include "worker/nexus.h"
 #include "worker/worker.h"
@@ -61,8 +62,14 @@ static void tell_server(struct temporal_worker *worker)
 			ENUMS__TASK_QUEUE_TYPE__TASK_QUEUE_TYPE_ACTIVITY;
 	if (worker->pollers.nexus_wanted > 0)
 		types[message.n_task_queue_types++] = ENUMS__TASK_QUEUE_TYPE__TASK_QUEUE_TYPE_NEXUS;
+	struct arena arena;
+
+	arena_init(&arena, 1024, ARENA_NO_BUDGET);
+	if (worker->tells_presence)
+		message.worker_heartbeat = worker_presence(worker, &arena);
 	if (rpc_start(worker->channel, &request, NULL))
 		worker->open_calls++;
+	arena_finish(&arena);
 }
 
 static void grace_over(struct rpc_timer *timer)
@@ -119,6 +126,9 @@ static void described(struct rpc_call *call, struct rpc_reply *reply, void *user
 		worker_pollers_described(worker,
 			response->namespace_info->capabilities->poller_autoscaling,
 			response->namespace_info->capabilities->poller_autoscaling_auto_enroll);
+		worker_group_described(worker,
+			response->namespace_info->capabilities->worker_heartbeats,
+			response->namespace_info->capabilities->worker_commands);
 		worker->polls_end_alone =
 			response->namespace_info->capabilities->worker_poll_complete_on_shutdown;
 		worker->takes_pages =

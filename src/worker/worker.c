@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "client/client.h"
 #include "worker/event.h"
+#include "worker/group.h"
 #include "worker/intercept.h"
 #include "worker/isolate.h"
 #include "worker/limits.h"
@@ -40,6 +41,7 @@ static void stopped(struct rpc_task *task)
 	const uint64_t one = 1;
 
 	worker_metrics_stopped(worker);
+	worker_group_leave(worker);
 	worker_event(
 		worker, (struct temporal_worker_event){ .kind = TEMPORAL_EVENT_WORKER_STOPPED });
 	pthread_mutex_lock(&worker->lock);
@@ -97,6 +99,7 @@ static void stop(struct temporal_worker *worker)
 	if (worker->phase != WORKER_RUNNING)
 		return;
 	worker->phase = WORKER_STOPPING;
+	client_workers_remove(worker->client, &worker->in_client);
 	worker_shutdown_begin(worker);
 }
 
@@ -132,6 +135,8 @@ static void start_posted(struct rpc_task *task)
 
 	worker->phase = WORKER_RUNNING;
 	worker_metrics_started(worker);
+	worker_group_join(worker);
+	client_workers_run(worker->client, &worker->in_client);
 	worker_pollers_pump(worker);
 	worker_describe_namespace(worker);
 	worker_event(
@@ -208,6 +213,7 @@ static void worker_free(struct temporal_worker *worker)
 {
 	if (!worker)
 		return;
+	client_workers_remove(worker->client, &worker->in_client);
 	worker_workflow_threads_finish(&worker->workflow_threads);
 	worker_pool_finish(&worker->pool);
 	isolate_pool_finish(worker->isolate);
@@ -289,6 +295,10 @@ struct temporal_worker *temporal_worker_new_(struct temporal_client *client,
 	}
 	if (!parts_init(worker)) {
 		error_no_memory(err, "worker");
+		worker_free(worker);
+		return NULL;
+	}
+	if (worker_group_register(worker, err) != TEMPORAL_OK) {
 		worker_free(worker);
 		return NULL;
 	}

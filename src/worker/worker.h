@@ -17,6 +17,7 @@
 #include <temporal/worker.h>
 
 #include "base/arena.h"
+#include "client/workers.h"
 #include "engine/engine.h"
 #include "rpc/channel.h"
 #include "worker/cache.h"
@@ -28,6 +29,7 @@
 #include "workflow/instance.h"
 
 struct act;
+struct worker_group;
 struct nexus;
 struct worker_client;
 struct isolate_pool;
@@ -57,6 +59,18 @@ enum worker_phase {
 	WORKER_STOPPED,
 };
 
+/* Tasks of a kind that have ended, and how many of them the last heartbeat has told of. */
+struct worker_task_count {
+	uint64_t processed, failed, processed_told, failed_told;
+};
+
+/* What heartbeats tell. */
+struct worker_stats {
+	struct worker_task_count tasks[TEMPORAL_SLOT_KINDS];
+	uint64_t cache_hits, cache_misses;
+	int64_t started_ns, told_ns; /* by the computer's clock; 0: never */
+};
+
 struct temporal_worker {
 	/* constant once it is made */
 	struct temporal_client *client; /* that it was made with, and its loop */
@@ -83,11 +97,17 @@ struct temporal_worker {
 	struct worker_slots workflow_slots, activity_slots, local_slots, nexus_slots;
 	struct worker_supplier *suppliers[TEMPORAL_SLOT_KINDS]; /* NULL: a fixed number */
 	struct worker_resources resources;                      /* of the suppliers */
-	unsigned n_eager;              /* activity slots that were taken for eager activities */
-	struct worker_rate local_rate; /* of local activities */
-	struct rpc_timer local_again;  /* until the next may start */
-	struct worker_run *local_runs; /* that wait for local activities */
-	bool pumps_locals;             /* local.c: looks for what may start */
+	struct worker_stats stats;
+	struct worker_host host;    /* as of the last heartbeat */
+	struct worker_group *group; /* NULL: not started, or no memory */
+	struct temporal_worker *next_in_group;
+	bool tells_presence;            /* by heartbeats */
+	struct client_worker in_client; /* workers.h: what its client knows of it */
+	unsigned n_eager;               /* activity slots that were taken for eager activities */
+	struct worker_rate local_rate;  /* of local activities */
+	struct rpc_timer local_again;   /* until the next may start */
+	struct worker_run *local_runs;  /* that wait for local activities */
+	bool pumps_locals;              /* local.c: looks for what may start */
 	struct worker_cache cache;
 	size_t detached_runs;        /* that are in it no more, but whose thread is stuck */
 	struct rpc_timer watchdog;   /* armed while workflow threads work */
@@ -146,6 +166,17 @@ void worker_client_posted(struct rpc_task *task);
 struct temporal_client *worker_newest_client(struct temporal_worker *worker);
 /* Gives up all clients but the first; no call is on its way any more. */
 void worker_clients_finish(struct temporal_worker *worker);
+
+/* presence.c, loop: it starts. */
+void worker_stats_begin(struct temporal_worker *worker);
+
+/* Loop: a task of the kind has ended. */
+static inline void worker_count_task(
+	struct temporal_worker *worker, enum temporal_slot_kind kind, bool failed)
+{
+	worker->stats.tasks[kind].processed++;
+	worker->stats.tasks[kind].failed += failed;
+}
 
 /* signals.c: while registered, SIGINT and SIGTERM make the descriptor readable. -1: not possible.
  */

@@ -48,7 +48,7 @@ static struct temporal_worker *worker_on(struct temporal_client *client, const c
 	struct temporal_error err = { .code = TEMPORAL_OK };
 	struct temporal_worker *worker = temporal_worker_new(client, &err, .task_queue = queue,
 		.workflows = WORKFLOWS(&ask_workflow), .activities = ACTIVITIES(&who_activity),
-		.on_log = on_log);
+		.on_log = on_log, .skip_overlap_check = true);
 
 	assert_non_null(worker);
 	assert_int_equal(temporal_worker_start(worker, &err), TEMPORAL_OK);

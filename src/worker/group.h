@@ -1,0 +1,34 @@
+/*
+ * group.h: what the workers of a client do together, one group for each client and process: they
+ * tell the server of themselves, hear its commands, and take workflows that the client starts.
+ */
+#ifndef WORKER_GROUP_H
+#define WORKER_GROUP_H
+
+#include <stdbool.h>
+
+#include <temporal/api/worker/v1/message.pb-c.h>
+
+#include "base/arena.h"
+
+#include <temporal/error.h>
+
+struct temporal_worker;
+
+/* Part of making the worker, on any thread: its client knows it. ALREADY_EXISTS: another one has
+ * its tasks. */
+enum temporal_code worker_group_register(struct temporal_worker *worker, struct temporal_error *err)
+	__attribute__((warn_unused_result));
+
+/* Loop, as all that follows: the worker has started, or has stopped. */
+void worker_group_join(struct temporal_worker *worker);
+void worker_group_leave(struct temporal_worker *worker);
+
+/* The namespace takes heartbeats of workers; and gives them commands. */
+void worker_group_described(struct temporal_worker *worker, bool heartbeats, bool commands);
+
+/* presence.c: what there is to tell of the worker, in the arena; NULL: no memory. What was counted
+ * since the last time counts as told. */
+Worker__WorkerHeartbeat *worker_presence(struct temporal_worker *worker, struct arena *arena);
+
+#endif
