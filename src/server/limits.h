@@ -99,7 +99,7 @@
 /* Runs that have ended. */
 #define SERVER_CLOSED_CACHE_BYTES (4 * 1024 * 1024) /* of them in memory */
 #define SERVER_CLOSED_CACHE_SMALL (512 * 1024)      /* ... when the store is in memory too */
-#define SERVER_EXPIRE_BATCH       500               /* are deleted at a time when they expire */
+#define SERVER_EXPIRE_BATCH       100               /* are deleted at a time when they expire */
 #define SERVER_RUN_INTERVAL_MS    1000 /* between the runs of a chain, so that none spins */
 
 /* Who an event names when the server itself acts. */
