@@ -35,6 +35,7 @@ static const struct record_field namespace_fields[] = {
 	RECORD_FIELD(21, BYTES, server_namespace, info),
 	RECORD_FIELD(22, BYTES, server_namespace, config),
 	RECORD_FIELD(23, INT, server_namespace, delete_due_ns),
+	RECORD_FIELD(24, BOOL, server_namespace, by_call),
 };
 const struct record_type state_namespace_type = RECORD_TYPE(namespace_fields);
 

@@ -76,6 +76,7 @@ struct server_namespace {
 	struct bytes info;   /* Namespace__NamespaceInfo: the data alone */
 	struct bytes config; /* Namespace__NamespaceConfig: bad binaries, aliases */
 	int64_t delete_due_ns;
+	bool by_call; /* it was registered by a call, not by the server's start */
 	/* rebuilt */
 	struct server *server;            /* while it is being deleted */
 	struct timers_entry delete_timer; /* it goes away for good */

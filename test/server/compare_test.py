@@ -17,16 +17,19 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 import harness
+import nexus_scenarios
+import operated_scenarios
 import refusals
 import scenarios
 
+PARTS = (scenarios, nexus_scenarios, operated_scenarios)
 WAIT_S = 60
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 # What tells of one run only, or of the machinery of the one server.
 DROPPED = {"eventTime", "taskId", "version", "historySizeBytes", "sdkMetadata", "workerVersion", "binaryChecksum",
            "meteringMetadata", "stackTrace", "encodedAttributes", "workflowExecutionExpirationTime", "clockTime",
            "taskQueue", "lastFailureTime", "startedTime", "firstExecutionRunId", "complete_time", "original_schedule_time",
-           "buildId"}
+           "buildId", "operationId", "temporal-callback-token"}
 
 
 class Stage:
@@ -107,6 +110,8 @@ class Normal:
     def item(self, key, value):
         if key == "data" and isinstance(value, str):
             return self.payload(value)
+        if key in ("operationToken", "nexus-operation-token"):
+            return self.payload(value.replace("-", "+").replace("_", "/") + "=" * (-len(value) % 4))
         if key == "workflowTaskStartedEventAttributes":  # a task may be polled for, or come with an answer
             return self.value({**value, "requestId": ""})
         if key == "firstWorkflowTaskBackoff":
@@ -127,14 +132,15 @@ async def run_on(address, scenario):
     client = await Client.connect(address, identity="compare")
     stage = Stage(client, queue, f"{queue}-{scenario.__name__}")
     stage.prefix = harness.unique("run") + "-" + scenario.__name__
-    worker = Worker(client, task_queue=queue, workflows=scenarios.WORKFLOWS, activities=scenarios.ACTIVITIES,
+    worker = Worker(client, task_queue=queue, workflows=[each for part in PARTS for each in part.WORKFLOWS],
+                    activities=[*scenarios.ACTIVITIES, *operated_scenarios.ACTIVITIES], nexus_service_handlers=[s() for s in nexus_scenarios.SERVICES],
                     workflow_runner=UnsandboxedWorkflowRunner(), identity="compare", max_concurrent_activities=10,
                     debug_mode=True)
     async with worker:
         outcome = await asyncio.wait_for(scenario(stage), WAIT_S)
         histories = await stage.histories()
     normal = Normal(stage)
-    lines = [f"outcome: {json.dumps(normal.value(outcome), default=str)}"]
+    lines = [f"outcome: {json.dumps(normal.value(outcome), default=str, sort_keys=True)}"]
     for history in histories:
         lines.append("history")
         for event in history:
@@ -233,7 +239,7 @@ def test_of(scenario):
     return test
 
 
-for each in scenarios.SCENARIOS:
+for each in [each for part in PARTS for each in part.SCENARIOS]:
     setattr(CompareTest, f"test_{each.__name__}", test_of(each))
 
 if __name__ == "__main__":

@@ -518,6 +518,7 @@ async def child_outlives_its_parent(stage):
     handle = await stage.start("Parent", "abandon")
     out = [await ending(handle)]
     child = stage.handle(f"{handle.id}-child")
+    await child.query("count")
     await child.signal("end")
     return [*out, await ending(child)]
 

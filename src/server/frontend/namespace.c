@@ -261,6 +261,21 @@ static void merge_data(struct request *request, struct server_namespace *space,
 	state_set_bytes(request->server, &space->info, info);
 }
 
+static void add(struct server *server, const char *name, const char *id, const char *description,
+	const char *owner_email, int64_t retention_ms, bool by_call)
+{
+	struct server_namespace *space = state_namespace_new(server, name);
+
+	if (!space)
+		return;
+	state_set_text(server, &space->id, id);
+	state_set_text(server, &space->description, description);
+	state_set_text(server, &space->owner_email, owner_email);
+	space->retention_ms = retention_ms ? retention_ms : SERVER_RETENTION_MS;
+	space->by_call = by_call;
+	journal_namespace(server, space);
+}
+
 void frontend_register_namespace(struct request *request)
 {
 	const Workflowservice__RegisterNamespaceRequest *in = request->message;
@@ -268,6 +283,7 @@ void frontend_register_namespace(struct request *request)
 	Errordetails__NamespaceAlreadyExistsFailure exists =
 		ERRORDETAILS__NAMESPACE_ALREADY_EXISTS_FAILURE__INIT;
 	int64_t retention_ms = 0;
+	char id[SERVER_UUID_SIZE];
 
 	if (!frontend_text(request, in->namespace_, "Namespace not set on request."))
 		return;
@@ -288,7 +304,8 @@ void frontend_register_namespace(struct request *request)
 	if (!check_cluster(request, in->active_cluster_name) ||
 		!check_clusters(request, in->clusters, in->n_clusters))
 		return;
-	namespace_register(server, in->namespace_, in->description, in->owner_email, retention_ms);
+	server_uuid(&server->io, id);
+	add(server, in->namespace_, id, in->description, in->owner_email, retention_ms, true);
 	struct server_namespace *space = state_namespace(server, in->namespace_);
 	if (space && in->n_data) {
 		/* Both maps are of texts: their entries are laid out alike. */
@@ -301,34 +318,20 @@ void frontend_register_namespace(struct request *request)
 				       workflowservice__register_namespace_response));
 }
 
-static void add(struct server *server, const char *name, const char *id, const char *description,
-	const char *owner_email, int64_t retention_ms)
-{
-	struct server_namespace *space = state_namespace_new(server, name);
-
-	if (!space)
-		return;
-	state_set_text(server, &space->id, id);
-	state_set_text(server, &space->description, description);
-	state_set_text(server, &space->owner_email, owner_email);
-	space->retention_ms = retention_ms ? retention_ms : SERVER_RETENTION_MS;
-	journal_namespace(server, space);
-}
-
 void namespace_register(struct server *server, const char *name, const char *description,
 	const char *owner_email, int64_t retention_ms)
 {
 	char id[SERVER_UUID_SIZE];
 
 	server_uuid(&server->io, id);
-	add(server, name, id, description, owner_email, retention_ms);
+	add(server, name, id, description, owner_email, retention_ms, false);
 }
 
 void namespace_register_system(struct server *server)
 {
 	add(server, SYSTEM_NAMESPACE, "32049b68-7872-4094-8e63-d0dd59896a83",
 		"Temporal internal system namespace", "temporal-core@temporal.io",
-		7 * SERVER_RETENTION_MS);
+		7 * SERVER_RETENTION_MS, false);
 }
 
 /* ---- Updating ---- */

@@ -99,6 +99,8 @@ Workflowservice__DescribeNamespaceResponse *namespace_describe(
 	response->replication_config->active_cluster_name = "active";
 	response->replication_config->clusters = namespace_clusters(request);
 	response->replication_config->n_clusters = response->replication_config->clusters ? 1 : 0;
-	response->replication_config->state = ENUMS__REPLICATION_STATE__REPLICATION_STATE_NORMAL;
+	if (space->by_call)
+		response->replication_config->state =
+			ENUMS__REPLICATION_STATE__REPLICATION_STATE_NORMAL;
 	return response;
 }
