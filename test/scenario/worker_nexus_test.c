@@ -10,6 +10,8 @@
 
 #include "worker_fixture.h"
 
+#include <temporal/metrics.h>
+
 /* ---- the service ---- */
 
 struct seed {
@@ -351,6 +353,7 @@ TEMPORAL_STATEFUL_WORKFLOW(caller, caller_handlers);
 /* ---- the tests ---- */
 
 static struct temporal_nexus_endpoint *endpoint;
+static struct temporal_metrics *metrics;
 
 static const struct temporal_workflow *const all_workflows[] = { &caller_workflow, &tree_workflow,
 	NULL };
@@ -509,6 +512,40 @@ static void a_cancel_handler_gets_its_token(void **state)
 	assert_string_equal(kept, "my token");
 }
 
+/* The value of a series of this test's queue, or -1. */
+static long value_of(const char *series, const char *labels)
+{
+	static char text[1 << 18];
+	char line[512];
+
+	assert_true(temporal_metrics_text(metrics, text, sizeof(text)) < sizeof(text));
+	snprintf(line, sizeof(line), "\ntemporal_%s{namespace=\"default\",task_queue=\"%s\"%s} ",
+		series, fixture.queue, labels);
+	const char *at = strstr(text, line);
+
+	return at ? strtol(at + strlen(line), NULL, 10) : -1;
+}
+
+#define FAILED(reason_) value_of("nexus_task_execution_failed", ",failure_reason=\"" reason_ "\"")
+
+static void assert_counted(void)
+{
+	assert_int_equal(FAILED("handler_error_UNAVAILABLE"), 2);
+	assert_int_equal(FAILED("handler_error_CONFLICT"), 1);
+	assert_int_equal(FAILED("handler_error_BAD_REQUEST"), 1);
+	assert_int_equal(FAILED("operation_failed"), 1);
+	assert_int_equal(FAILED("operation_canceled"), 1);
+	assert_int_equal(FAILED("timeout"), 1);
+	assert_int_equal(value_of("nexus_task_execution_latency_count", ""), 9);
+	assert_int_equal(value_of("nexus_task_endtoend_latency_count", ""), 8);
+	assert_int_equal(value_of("nexus_task_schedule_to_start_latency_count", ""), 9);
+	assert_true(value_of("nexus_poll_no_task", "") >= 0);
+	assert_true(value_of("num_pollers", ",poller_type=\"nexus_task\"") >= 1);
+	assert_int_equal(
+		value_of("worker_task_slots_available", ",worker_type=\"NexusWorker\""), 100);
+	assert_int_equal(value_of("worker_task_slots_used", ",worker_type=\"NexusWorker\""), 0);
+}
+
 /* All at a time, and one beside them that takes too long: what waits waits together. */
 static void errors_are_tried_again_or_not(void **state)
 {
@@ -532,6 +569,9 @@ static void errors_are_tried_again_or_not(void **state)
 	wait_for_events(TEMPORAL_EVENT_NEXUS_TASK_FAILED, 5);
 	assert_int_equal(event_count(TEMPORAL_EVENT_NEXUS_OPERATION_FAILED), 1);
 	assert_int_equal(event_count(TEMPORAL_EVENT_NEXUS_OPERATION_CANCELED), 1);
+	for (int i = 0; FAILED("timeout") < 1 && i < 5000; i++) /* it is the last to be counted */
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	assert_counted();
 }
 
 static void so_many_run_at_a_time(void **state)
@@ -539,6 +579,45 @@ static void so_many_run_at_a_time(void **state)
 	start_garden((struct temporal_worker_opts){ .max_concurrent_nexus_tasks = 2 });
 	assert_result(PLAY("many", ""), &caller, "all");
 	assert_int_equal(most_at_a_time, 2);
+}
+
+/* Slots of one's own: two, and each is told what it is used for. */
+static int slots_given, slots_told;
+
+static bool give_slot(const struct temporal_slot_request *request, void **permit, void *user)
+{
+	if (request->kind != TEMPORAL_SLOT_NEXUS || slots_given == 2)
+		return false;
+	slots_given++;
+	return true;
+}
+
+static void note_use(const struct temporal_slot_use *use, void *user)
+{
+	slots_told +=
+		!strcmp(use->nexus_service, garden.name) && !strcmp(use->nexus_operation, "slow");
+}
+
+static void take_slot(const struct temporal_slot_use *use, void *user)
+{
+	slots_given--;
+}
+
+static void a_tuner_gives_slots(void **state)
+{
+	static const struct temporal_slot_callbacks two = {
+		.try_reserve = give_slot, .mark_used = note_use, .release = take_slot
+	};
+	const struct temporal_tuner tuner = { .nexus = { .source = TEMPORAL_SLOTS_BY_CALLBACKS,
+						      .callbacks = &two } };
+
+	slots_told = 0;
+	start_garden((struct temporal_worker_opts){ .tuner = &tuner });
+	assert_result(PLAY("many", ""), &caller, "all");
+	stop_worker();
+	assert_int_equal(most_at_a_time, 2);
+	assert_int_equal(slots_told, 8);
+	assert_int_equal(slots_given, 0);
 }
 
 static void one_poller_is_enough(void **state)
@@ -607,6 +686,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			errors_are_tried_again_or_not, begin_garden, end_garden),
 		cmocka_unit_test_setup_teardown(so_many_run_at_a_time, begin_garden, end_garden),
+		cmocka_unit_test_setup_teardown(a_tuner_gives_slots, begin_garden, end_garden),
 		cmocka_unit_test_setup_teardown(one_poller_is_enough, begin_garden, end_garden),
 		cmocka_unit_test_setup_teardown(
 			the_dynamic_service_gets_the_rest, begin_garden, end_garden),
@@ -614,8 +694,18 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_worker_handles_nexus_alone, begin_garden, end_garden),
 	};
-	int failed = begin_all(NULL);
+	struct temporal_error err = { .code = TEMPORAL_OK };
 
-	failed += cmocka_run_group_tests(tests, NULL, NULL);
-	return failed + end_all(NULL);
+	metrics = temporal_metrics_new(&err, .prefix = NULL);
+	fixture.client =
+		temporal_client_connect(&err, .target = test_server_shared(), .metrics = metrics);
+	if (!fixture.client) {
+		print_message("%s\n", err.message);
+		return 1;
+	}
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+	end_all(NULL);
+	temporal_metrics_unref(metrics);
+	return failed;
 }
