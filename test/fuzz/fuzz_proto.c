@@ -1,7 +1,8 @@
 /*
  * The protobuf decoder. Goal: no bytes crash it, and what it accepts, it gives back. Method: the
  * first byte chooses the type of the message, the rest is decoded; a message that was decoded is
- * encoded, decoded and encoded again, and both encodings have to be equal.
+ * encoded, decoded and encoded again, and both encodings have to be equal; so has that of its copy
+ * for the other side of a process.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -30,18 +31,28 @@ static bool encode(struct arena *arena, const void *message, struct bytes *out)
 	return proto_encode(arena, message, 5, out, NULL) == TEMPORAL_OK;
 }
 
+static void check_same(struct arena *arena, const void *message, const struct bytes *expected)
+{
+	struct bytes own;
+
+	if (!message || !encode(arena, message, &own) || own.len != expected->len ||
+		memcmp(own.ptr + 5, expected->ptr + 5, own.len - 5) != 0)
+		abort();
+}
+
 static void round_trip(
 	struct arena *arena, const ProtobufCMessageDescriptor *type, const void *message)
 {
-	struct bytes first, second;
+	struct bytes first;
 
 	if (!encode(arena, message, &first))
 		return;
 	const void *again = proto_decode(arena, type, first.ptr + 5, first.len - 5, NULL, NULL);
 
-	if (!again || !encode(arena, again, &second) || first.len != second.len ||
-		memcmp(first.ptr + 5, second.ptr + 5, first.len - 5) != 0)
-		abort();
+	check_same(arena, again, &first);
+	const void *copy = proto_transfer(arena, message, SIZE_MAX);
+	if (copy) /* else it is one for the wire */
+		check_same(arena, copy, &first);
 	if (proto_size(message) != first.len - 5)
 		abort();
 }
