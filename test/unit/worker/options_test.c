@@ -193,6 +193,7 @@ static void autoscaling_has_its_defaults(void **state)
 	REFUSED("activity_task_autoscaling", .activity_task_autoscaling = SCALED(1, 4, 5));
 	REFUSED("workflow_task_autoscaling", .workflow_task_autoscaling = SCALED(-1, 4, 2));
 	REFUSED("workflow_task_autoscaling", .workflow_task_autoscaling = SCALED(1, 1001, 2));
+	REFUSED("nexus_task_autoscaling", .nexus_task_autoscaling = SCALED(1, 4, 5));
 }
 
 static void everything_is_copied(void **state)
