@@ -34,8 +34,13 @@
 #define RPC_CONNECTION_WINDOW    (16U * RPC_MIB)
 #define RPC_SERVER_STREAM_WINDOW (1U * RPC_MIB)
 #define RPC_STREAMS_MAX          1000U
-/* Answers that wait on a connection; beyond it, new requests are refused. */
-#define RPC_UNSENT_MAX (64U * RPC_MIB)
+/*
+ * Answers that wait for their client. Beyond so much on a connection, or in all if the connection
+ * has more than its fair part of it, new requests are refused, and answers to older ones reset.
+ */
+#define RPC_UNSENT_MAX     (32U * RPC_MIB)
+#define RPC_UNSENT_ALL_MAX (256U * RPC_MIB)
+#define RPC_UNSENT_FAIR    (1U * RPC_MIB)
 /* Fewer bytes are no reason to wake up while all replies are lazy: a short reply has about 40, a
  * task at least 300. */
 #define RPC_LAZY_BYTES 192

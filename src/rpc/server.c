@@ -118,6 +118,7 @@ static void on_ready(struct rpc_socket *socket)
 		.gzip = rpc_loop_gzip(peer->server->loop),
 		.receive_max = peer->server->opts.max_receive_size,
 		.streams_max = peer->server->opts.max_streams,
+		.unsent_all = &peer->server->unsent,
 	};
 
 	peer->ready = true;

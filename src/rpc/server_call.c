@@ -257,10 +257,12 @@ static void flush(struct rpc_server_call *call)
 		rpc_socket_flush(&call->peer->socket);
 }
 
-/* The handler is done with the call. */
+/* The handler is done with the call: what it made the answer of goes, even if the client takes its
+ * time to read that. */
 static void answered(struct rpc_server_call *call)
 {
 	call->handling = false;
+	arena_recycle(&call->arena);
 	rpc_timer_stop(&call->deadline);
 	flush(call);
 	release(call);
@@ -324,7 +326,7 @@ void rpc_server_reply(struct rpc_server_call *call, const void *message)
 	struct temporal_error err;
 	struct bytes wire;
 
-	if (!call->stream.session || call->stream.finished) {
+	if (!call->stream.session || call->stream.finished || rpc_server_drop(&call->stream)) {
 		answered(call);
 		return;
 	}

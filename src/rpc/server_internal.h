@@ -64,6 +64,7 @@ struct rpc_server {
 	unsigned n_free;
 	unsigned n_calls; /* not yet freed */
 	uint64_t calls_total;
+	size_t unsent; /* bytes of answers that wait for their clients */
 	struct rpc_timer tick, accept_again;
 };
 

@@ -48,7 +48,7 @@ void rpc_server_stream_detach(struct rpc_server_stream *stream, bool cancelled)
 		stream->next->prev = stream->prev;
 	session->n_streams--;
 	nghttp2_session_set_stream_user_data(session->h2, stream->id, NULL);
-	session->unsent -= rpc_outbox_size(&stream->outbox);
+	rpc_server_unsent(session, 0, rpc_outbox_size(&stream->outbox));
 	rpc_outbox_clear(&stream->outbox);
 	rpc_deframer_finish(&stream->in);
 	give_back_window(session);
@@ -56,7 +56,15 @@ void rpc_server_stream_detach(struct rpc_server_stream *stream, bool cancelled)
 	session->opts.events->gone(stream, cancelled);
 }
 
-static void reset(struct rpc_server_stream *stream, uint32_t error)
+bool rpc_server_owes_too_much(const struct rpc_server_session *session)
+{
+	const size_t *all = session->opts.unsent_all;
+
+	return session->unsent > RPC_UNSENT_MAX ||
+	       (all && *all > RPC_UNSENT_ALL_MAX && session->unsent > RPC_UNSENT_FAIR);
+}
+
+void rpc_server_stream_reset(struct rpc_server_stream *stream, uint32_t error)
 {
 	nghttp2_submit_rst_stream(stream->session->h2, NGHTTP2_FLAG_NONE, stream->id, error);
 	rpc_server_stream_detach(stream, true);
@@ -404,7 +412,7 @@ bool rpc_server_tick(struct rpc_server_session *session, int64_t now_ns)
 		struct rpc_server_stream *next = stream->next;
 
 		if (is_stalled(stream, now_ns))
-			reset(stream, NGHTTP2_CANCEL);
+			rpc_server_stream_reset(stream, NGHTTP2_CANCEL);
 		stream = next;
 	}
 	return true;

@@ -73,6 +73,7 @@ struct rpc_server_session_opts {
 	size_t memory_max;     /* of all messages being received; 0: RPC_SERVER_MEMORY_MAX */
 	unsigned streams_max;  /* 0: RPC_STREAMS_MAX */
 	bool scheme_https;
+	size_t *unsent_all; /* bytes of answers that wait, of all connections; NULL: not counted */
 };
 
 struct rpc_server_session *rpc_server_session_new(const struct rpc_server_session_opts *opts,
@@ -109,6 +110,12 @@ bool rpc_server_called(const struct rpc_server_session *session);
  * NO_MEMORY or OK. */
 enum temporal_code rpc_server_add(struct rpc_server_stream *stream, bool trailer, const char *name,
 	const char *value, size_t len) __attribute__((warn_unused_result));
+
+/*
+ * Before an answer: true if too much waits on the connection already (many that waited for the same
+ * are answered at once). Then the stream was reset, and is `gone`.
+ */
+bool rpc_server_drop(struct rpc_server_stream *stream) __attribute__((warn_unused_result));
 
 /* Sends a message with its prefix; the bytes stay valid until `sent` or `gone`. On a stream that is
  * over: `sent` at once. */

@@ -28,10 +28,24 @@ struct rpc_server_session {
 	const char *flooded; /* why the connection is to be closed */
 };
 
+/* Bytes of answers come and go. */
+static inline void rpc_server_unsent(struct rpc_server_session *session, size_t more, size_t less)
+{
+	session->unsent += more - less;
+	if (session->opts.unsent_all)
+		*session->opts.unsent_all += more - less;
+}
+
+/* Does the client take too little of what it has asked for? */
+bool rpc_server_owes_too_much(const struct rpc_server_session *session);
+
 struct rpc_server_stream *rpc_server_stream_find(struct rpc_server_session *session, int32_t id);
 
 /* Takes the stream out of the session: `gone`. */
 void rpc_server_stream_detach(struct rpc_server_stream *stream, bool cancelled);
+
+/* RST_STREAM, and out of the session. */
+void rpc_server_stream_reset(struct rpc_server_stream *stream, uint32_t error);
 
 /* Ends the stream with the error: something is wrong with a message of the request. */
 void rpc_server_stream_fail(struct rpc_server_stream *stream, const struct temporal_error *err);

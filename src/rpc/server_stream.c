@@ -110,7 +110,7 @@ static ssize_t read_outbox(nghttp2_session *h2, int32_t id, uint8_t *out, size_t
 	if (!stream)
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	size_t n = rpc_outbox_read(&stream->outbox, out, cap);
-	session->unsent -= n;
+	rpc_server_unsent(session, 0, n);
 	stream->progress_ns = session->now_ns;
 	if (!stream->outbox.head && stream->outbox.closed)
 		return end_of_body(stream, flags) < 0 ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE
@@ -141,6 +141,14 @@ enum temporal_code rpc_server_add(struct rpc_server_stream *stream, bool trailer
 	return TEMPORAL_OK;
 }
 
+bool rpc_server_drop(struct rpc_server_stream *stream)
+{
+	if (!rpc_server_owes_too_much(stream->session))
+		return false;
+	rpc_server_stream_reset(stream, NGHTTP2_ENHANCE_YOUR_CALM);
+	return true;
+}
+
 void rpc_server_send(struct rpc_server_stream *stream, struct rpc_outgoing *outgoing)
 {
 	if (!stream->session || stream->finished) {
@@ -150,7 +158,7 @@ void rpc_server_send(struct rpc_server_stream *stream, struct rpc_outgoing *outg
 	}
 	if (!stream->outbox.head)
 		stream->progress_ns = stream->session->now_ns;
-	stream->session->unsent += outgoing->len;
+	rpc_server_unsent(stream->session, outgoing->len, 0);
 	rpc_outbox_push(&stream->outbox, outgoing);
 	if (!stream->headers_sent)
 		submit_headers(stream);
@@ -224,7 +232,7 @@ static void answer_page(struct rpc_server_stream *stream)
 	if (found) {
 		body->data = (const uint8_t *)text;
 		body->len = strlen(text);
-		stream->session->unsent += body->len;
+		rpc_server_unsent(stream->session, body->len, 0);
 		rpc_outbox_push(&stream->outbox, body);
 	}
 	submit(stream, fields, 2, found);
@@ -366,7 +374,7 @@ void rpc_server_on_request(struct rpc_server_session *session, struct rpc_server
 	} else if (stream->bad_encoding) {
 		refuse(stream, "200", TEMPORAL_UNIMPLEMENTED,
 			"grpc: Decompressor is not installed for this grpc-encoding");
-	} else if (session->unsent > RPC_UNSENT_MAX) {
+	} else if (rpc_server_owes_too_much(session)) {
 		refuse(stream, "200", TEMPORAL_RESOURCE_EXHAUSTED,
 			"too many bytes of earlier answers wait to be read on this connection");
 	} else {

@@ -12,7 +12,8 @@ import unittest
 
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import (
-    DescribeNamespaceRequest, GetWorkflowExecutionHistoryRequest, StartWorkflowExecutionRequest)
+    DescribeNamespaceRequest, GetWorkflowExecutionHistoryRequest, SignalWorkflowExecutionRequest,
+    StartWorkflowExecutionRequest)
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -162,13 +163,17 @@ class HostileTest(unittest.IsolatedAsyncioTestCase):
             with self.subTest(kind=part[3]):
                 await self.during(lambda: self.cut_off(part * 1000 for _ in range(2000)))
 
-    async def test_slow_reader(self):
+    async def large_history(self):
+        """A workflow with a history of 1 MB; who asks for it."""
         start = StartWorkflowExecutionRequest(namespace="default", workflow_id="large", request_id="r", identity="i")
         start.workflow_type.name, start.task_queue.name = "T", "q"
         start.input.payloads.add(data=b"x" * 1000000)
         await self.client.workflow_service.start_workflow_execution(start)
-        request = GetWorkflowExecutionHistoryRequest(
+        return GetWorkflowExecutionHistoryRequest(
             namespace="default", execution=WorkflowExecution(workflow_id="large"))
+
+    async def test_slow_reader(self):
+        request = await self.large_history()
 
         def attack():
             with Attacker(self.address) as attacker:
@@ -178,7 +183,52 @@ class HostileTest(unittest.IsolatedAsyncioTestCase):
                 return self.memory()
 
         # 400 answers of 1 MB are wanted; what waits on a connection has a limit.
-        self.assertLess(await self.during(attack) - self.before, 200)
+        self.assertLess(await self.during(attack) - self.before, 60)
+
+    async def test_slow_readers_together(self):
+        """Each alone keeps to its limit; all together have one too."""
+        request = await self.large_history()
+
+        def attack():
+            attackers = [Attacker(self.address) for _ in range(20)]
+            for stream in range(1, 101, 2):
+                for attacker in attackers:
+                    attacker.send(call(stream, request, "GetWorkflowExecutionHistory"))
+            time.sleep(1)
+            memory = self.memory()
+            for attacker in attackers:
+                attacker.socket.close()
+            return memory
+
+        self.assertLess(await self.during(attack) - self.before, 400)
+
+    async def test_answers_that_come_all_at_once(self):
+        """Many wait for one event; when it comes, what is too much for their connection is reset."""
+        request = await self.large_history()
+        request.wait_new_event = True
+        request.next_page_token = await self.token_after_the_first_page(request)
+        signal = SignalWorkflowExecutionRequest(
+            namespace="default", workflow_execution=WorkflowExecution(workflow_id="large"), signal_name="s")
+        signal.input.payloads.add(data=b"x" * 1000000)
+
+        def attack():
+            with Attacker(self.address) as attacker:
+                for stream in range(1, 801, 2):
+                    attacker.send(call(stream, request, "GetWorkflowExecutionHistory"))
+                time.sleep(0.5)
+                asyncio.run_coroutine_threadsafe(
+                    self.client.workflow_service.signal_workflow_execution(signal), self.loop).result()
+                time.sleep(0.5)
+                return self.memory()
+
+        self.loop = asyncio.get_running_loop()
+        self.assertLess(await self.during(attack) - self.before, 60)
+
+    async def token_after_the_first_page(self, request):
+        answer = await self.client.workflow_service.get_workflow_execution_history(request)
+        self.assertTrue(answer.next_page_token)
+        return answer.next_page_token
+
     async def test_many_that_say_nothing(self):
         connections = [Attacker(self.address, hello=PREFACE[:n % 24]) for n in range(400)]
         used = self.processor()

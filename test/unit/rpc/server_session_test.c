@@ -26,6 +26,9 @@ struct fixture {
 	size_t out_len;
 	int opened, requests, messages, half_closed, gone, cancelled;
 	bool hold; /* do not answer */
+	bool is_large;
+	struct rpc_server_stream *held; /* the last one that was not answered */
+	size_t unsent_all;
 	int64_t now_ns;
 	int64_t deadline_ns;
 	char received[100];
@@ -61,15 +64,18 @@ static void on_message(struct rpc_server_stream *stream, const uint8_t *data, si
 	}
 }
 
+/* That nobody takes. */
+static struct rpc_outgoing large = { .data = (const uint8_t *)"", .len = RPC_UNSENT_MAX };
 static struct rpc_outgoing answer = { .data = (const uint8_t *)"\0\0\0\0\2hi", .len = 7 };
 
 static void on_half_closed(struct rpc_server_stream *stream)
 {
 	now->half_closed++;
-	if (now->hold)
+	now->held = stream;
+	if (now->hold || rpc_server_drop(stream))
 		return;
 	answer.next = NULL;
-	rpc_server_send(stream, &answer);
+	rpc_server_send(stream, now->is_large ? &large : &answer);
 	rpc_server_finish(stream, TEMPORAL_OK, NULL, NULL, 0);
 }
 
@@ -92,7 +98,11 @@ static const struct rpc_server_events events = { on_open, on_request, on_message
 static void session_start(struct fixture *f)
 {
 	const struct rpc_server_session_opts opts = {
-		.events = &events, .gzip = &f->gzip, .receive_max = 1000, .streams_max = 100
+		.events = &events,
+		.gzip = &f->gzip,
+		.receive_max = 1000,
+		.streams_max = 100,
+		.unsent_all = &f->unsent_all,
 	};
 
 	rpc_server_session_free(f->session);
@@ -512,6 +522,45 @@ static void an_answer_that_nobody_takes_is_reset(void **state)
 	assert_int_equal(f->gone, 1);
 }
 
+/* A client that takes nothing of its answers: what waits is counted, for all connections together
+ * too, and beyond a limit requests are refused and answers dropped. */
+static void answers_that_nobody_takes_are_limited(void **state)
+{
+	struct fixture *f = *state;
+
+	f->in.len = 24;
+	wire_frame(&f->in, SETTINGS, 0, 0, "\0\4\0\0\0\0", 6); /* initial window 0 */
+	request(f, 1);
+	request(f, 3);
+	assert_int_equal(feed(f), TEMPORAL_OK);
+	assert_int_equal(f->unsent_all, 2 * answer.len);
+	f->unsent_all = RPC_UNSENT_ALL_MAX; /* by others: this one has its fair part */
+	request(f, 5);
+	assert_int_equal(feed(f), TEMPORAL_OK);
+	assert_int_equal(f->requests, 3);
+	f->unsent_all = 3 * answer.len;
+	f->hold = true;
+	request(f, 7);
+	assert_int_equal(feed(f), TEMPORAL_OK);
+	struct rpc_server_stream *held = f->held;
+	f->hold = false;
+	f->is_large = true;
+	request(f, 9);
+	assert_int_equal(feed(f), TEMPORAL_OK);
+	f->is_large = false;
+	assert_int_equal(f->unsent_all, 3 * 7 + RPC_UNSENT_MAX);
+	request(f, 11);
+	assert_int_equal(feed(f), TEMPORAL_OK);
+	assert_int_equal(f->requests, 5);
+	assert_true(was_written(f, HEADERS, 11)); /* RESOURCE_EXHAUSTED */
+	assert_true(rpc_server_drop(held));
+	assert_int_equal(f->cancelled, 1);
+	drain(f);
+	assert_true(was_written(f, RST_STREAM, 7));
+	session_start(f);
+	assert_int_equal(f->unsent_all, 0);
+}
+
 static void held_calls_may_take_their_time(void **state)
 {
 	struct fixture *f = *state;
@@ -625,6 +674,7 @@ int main(void)
 		WITH_FIXTURE(a_client_that_never_calls_is_cut_off),
 		WITH_FIXTURE(a_request_that_crawls_is_reset),
 		WITH_FIXTURE(an_answer_that_nobody_takes_is_reset),
+		WITH_FIXTURE(answers_that_nobody_takes_are_limited),
 		WITH_FIXTURE(held_calls_may_take_their_time),
 		WITH_FIXTURE(goaway_in_two_steps),
 		WITH_FIXTURE(mutations),
