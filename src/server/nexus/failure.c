@@ -4,7 +4,8 @@
  * What a failure is, its metadata say: one of Temporal that was wrapped, an operation's or a
  * handler's error; anything else becomes an application failure of type NexusFailure whose details
  * are the rest of it as JSON (text.c). Chains of causes are walked from the innermost outwards,
- * without recursion: they come from the network.
+ * without recursion: they come from the network. The JSON of a cause is copied into that of what it
+ * causes, at each step outwards; it is made only where it is needed, and only so much of it.
  *
  * Pure.
  */
@@ -14,6 +15,7 @@
 #include "server/nexus/text.h"
 
 #define CAUSES_MAX 128
+#define COPIED_MAX (4U * 1024 * 1024) /* bytes of JSON, of all steps together */
 
 static const char *metadata(const Nexus__Failure *failure, const char *key)
 {
@@ -136,17 +138,40 @@ static Failure__Failure *convert(struct arena *arena, const Nexus__Failure *in, 
 	return out;
 }
 
+/* The outermost failure of a chain whose JSON is part of what becomes of it; `n`: there is none. */
+static size_t first_with_json(const Nexus__Failure *const *chain, size_t n)
+{
+	static const char *const others[] = { "temporal.api.failure.v1.Failure",
+		"nexus.OperationError", "nexus.HandlerError" };
+
+	for (size_t i = 0; i < n; i++) {
+		const char *type = metadata(chain[i], "type");
+		bool other = !chain[i]->n_metadata && !chain[i]->details.len;
+
+		for (size_t j = 0; j < sizeof(others) / sizeof(others[0]); j++)
+			other |= str_same(type, others[j]);
+		if (!other)
+			return i;
+	}
+	return n;
+}
+
 Failure__Failure *nexus_failure_to_temporal(struct arena *arena, const Nexus__Failure *failure)
 {
 	const Nexus__Failure *chain[CAUSES_MAX];
 	Failure__Failure *cause = NULL;
 	struct str cause_json = { 0 };
-	size_t n = 0;
+	size_t n = 0, copied = 0;
 
 	for (; failure && n < CAUSES_MAX; failure = failure->cause)
 		chain[n++] = failure;
+	size_t first = first_with_json(chain, n);
 	while (n-- > 0) {
 		struct nexus_text text = { .arena = arena };
+
+		copied += cause_json.len;
+		if (copied > COPIED_MAX) /* nobody could keep it */
+			cause_json = (struct str){ 0 };
 		Failure__Failure *out = convert(arena, chain[n], cause_json);
 
 		if (!out)
@@ -154,6 +179,8 @@ Failure__Failure *nexus_failure_to_temporal(struct arena *arena, const Nexus__Fa
 		if (cause)
 			out->cause = cause;
 		cause = out;
+		if (n <= first)
+			continue;
 		nexus_text_failure(&text, chain[n], cause_json, true);
 		cause_json = nexus_text_str(&text);
 	}

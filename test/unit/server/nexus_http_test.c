@@ -302,6 +302,44 @@ static void failures_and_back(void **state)
 	arena_finish(&arena);
 }
 
+/* A long chain of causes with much in the innermost: its JSON is not copied at each step, neither
+ * where nobody needs it nor (metadata) where all would have it. */
+static void causes_are_not_multiplied(void **state)
+{
+	static Nexus__Failure chain[100];
+	Nexus__Failure__MetadataEntry entry = NEXUS__FAILURE__METADATA_ENTRY__INIT,
+				      *entries[] = { &entry };
+	const size_t n = sizeof(chain) / sizeof(chain[0]), size = 300000;
+	char *text = test_malloc(size + 1);
+	struct arena arena;
+
+	(void)state;
+	memset(text, 'x', size);
+	text[size] = '\0';
+	entry.key = entry.value = "other";
+	for (int metadata = 0; metadata < 2; metadata++) {
+		const Failure__Failure *out;
+		size_t depth = 0;
+
+		for (size_t i = 0; i < n; i++) {
+			chain[i] = (Nexus__Failure)NEXUS__FAILURE__INIT;
+			chain[i].message = "failed";
+			chain[i].cause = i + 1 < n ? &chain[i + 1] : NULL;
+			chain[i].metadata = entries;
+			chain[i].n_metadata = metadata ? 1 : 0;
+		}
+		chain[n - 1].stack_trace = text;
+		arena_init(&arena, 1024, ARENA_NO_BUDGET);
+		out = nexus_failure_to_temporal(&arena, chain);
+		assert_true(arena.held < (metadata ? 40000000 : 1000000));
+		for (; out; out = out->cause)
+			depth++;
+		assert_int_equal(depth, n);
+		arena_finish(&arena);
+	}
+	test_free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -312,6 +350,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nobody_answers_in_time, set_up, tear_down),
 		cmocka_unit_test(content_and_back),
 		cmocka_unit_test(failures_and_back),
+		cmocka_unit_test(causes_are_not_multiplied),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
