@@ -25,6 +25,8 @@
 #define SERVER_FAIRNESS_KEY_MAX     64
 #define SERVER_FAIRNESS_WEIGHTS_MAX 1000 /* of one task queue */
 
+#define SERVER_IDLE_QUEUES_MAX 10000 /* task queues beyond it: those that nobody needs go at once */
+
 /* Numbers, of one run. */
 #define SERVER_PENDING_ACTIVITIES_MAX 2000
 #define SERVER_SIGNALS_MAX            10000

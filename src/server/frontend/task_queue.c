@@ -233,7 +233,7 @@ static void describe_one(struct request *request, struct server_namespace *space
 	const char *name = in->task_queue->name;
 
 	if (!is_partition(name))
-		describe(request, matching_queue(request->server, space, name,
+		describe(request, matching_find(request->server, space, name,
 					  task_queue_kind(in->task_queue_type)));
 	else if (is_partition_of_something(name))
 		describe(request, NULL);
@@ -252,7 +252,7 @@ static Taskqueue__TaskQueueVersionInfo__TypesInfoEntry *type_entry(struct reques
 		REQUEST_NEW(request, Taskqueue__TaskQueueVersionInfo__TypesInfoEntry,
 			taskqueue__task_queue_version_info__types_info_entry);
 	struct task_queue *queue = unversioned
-					   ? matching_queue(request->server, space,
+					   ? matching_find(request->server, space,
 						     in->task_queue->name, task_queue_kind(type))
 					   : NULL;
 
@@ -307,6 +307,11 @@ static void describe_versions(struct request *request, struct server_namespace *
 
 	response->versions_info = entries;
 	for (size_t i = unversioned ? 0 : 1; entries && i <= n_named; i++) {
+		bool is_nameless = i > 0 && str_empty(versions->build_ids[i - 1]);
+
+		if (is_nameless && unversioned)
+			continue;
+		unversioned |= is_nameless;
 		Workflowservice__DescribeTaskQueueResponse__VersionsInfoEntry *entry = REQUEST_NEW(
 			request, Workflowservice__DescribeTaskQueueResponse__VersionsInfoEntry,
 			workflowservice__describe_task_queue_response__versions_info_entry);

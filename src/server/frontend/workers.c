@@ -33,7 +33,7 @@ void frontend_shutdown_worker(struct request *request)
 	if (!space)
 		return;
 	if (!str_empty(in->sticky_task_queue)) {
-		struct task_queue *queue = matching_queue(
+		struct task_queue *queue = matching_find(
 			request->server, space, in->sticky_task_queue, MATCHING_QUEUE_WORKFLOW);
 
 		if (queue)

@@ -2,7 +2,10 @@
  * matching.c: pairs of tasks and polls: tasks in the order of their lanes, polls first come, first
  * served. A rate limit on the queue holds tasks back; a timer makes the next pair then.
  *
- * A queue lives as long as the server: its name may be polled again at any time, and it is small.
+ * A queue lives for as long as it has a task, a poller or settings, and some time longer: what is
+ * told of who has polled it reaches back as far. Clients may name any number of queues: there are
+ * only so many idle ones.
+ *
  * Invariant after matching_run: a queue with both a task and a poller waits for its rate.
  *
  * Loop's thread.
@@ -17,17 +20,125 @@
 #include "server/metrics.h"
 #include "server/nexus/nexus.h"
 
-struct task_queue *matching_queue(struct server *server, struct server_namespace *space,
-	const char *name, enum matching_queue_kind kind)
+#define FORGET_STEP 4 /* queues that are looked at in one go */
+
+/* ---- Queues ---- */
+
+static void unlink_queue(struct task_queue *queue)
 {
-	uint64_t hash = state_hash(server, space->number * 3 + (int64_t)kind, name);
-	struct task_queue *first = map_get(&server->matching.queues, hash), *queue = first;
+	struct matching *matching = &queue->server->matching;
+
+	*(queue->newer ? &queue->newer->older : &matching->newest) = queue->older;
+	*(queue->older ? &queue->older->newer : &matching->oldest) = queue->newer;
+}
+
+static void link_newest(struct task_queue *queue)
+{
+	struct matching *matching = &queue->server->matching;
+
+	queue->used_ns = queue->server->now_ns;
+	queue->newer = NULL;
+	queue->older = matching->newest;
+	*(queue->older ? &queue->older->newer : &matching->oldest) = queue;
+	matching->newest = queue;
+}
+
+static void use(struct task_queue *queue)
+{
+	queue->used_ns = queue->server->now_ns;
+	if (!queue->newer)
+		return;
+	unlink_queue(queue);
+	link_newest(queue);
+}
+
+static struct task_queue *find(struct server *server, const struct server_namespace *space,
+	const char *name, enum matching_queue_kind kind, uint64_t hash)
+{
+	struct task_queue *queue = map_get(&server->matching.queues, hash);
 
 	while (queue &&
 		(queue->space != space || queue->kind != kind || !str_same(queue->name, name)))
 		queue = queue->next_hash;
-	if (queue)
+	return queue;
+}
+
+static uint64_t hash_of(const struct server *server, const struct server_namespace *space,
+	const char *name, enum matching_queue_kind kind)
+{
+	return state_hash(server, space->number * 3 + (int64_t)kind, name);
+}
+
+struct task_queue *matching_find(struct server *server, struct server_namespace *space,
+	const char *name, enum matching_queue_kind kind)
+{
+	return find(server, space, name, kind, hash_of(server, space, name, kind));
+}
+
+static void queue_free(struct task_queue *queue)
+{
+	timers_stop(&queue->server->timers, &queue->rate_timer);
+	lanes_finish(&queue->lanes);
+	stats_finish(&queue->stats);
+	mem_free(queue->metrics);
+	mem_free(queue->config.ptr);
+	mem_free(queue->name);
+	mem_free(queue);
+}
+
+static bool is_idle(const struct task_queue *queue)
+{
+	return !queue->lanes.n_tasks && !queue->pollers && !queue->is_ready && !queue->config.len;
+}
+
+static void remove_queue(struct task_queue *queue)
+{
+	struct matching *matching = &queue->server->matching;
+	struct task_queue *at = map_get(&matching->queues, queue->hash);
+
+	if (at != queue) {
+		while (at->next_hash != queue)
+			at = at->next_hash;
+		at->next_hash = queue->next_hash;
+	} else if (!queue->next_hash) {
+		map_remove(&matching->queues, queue->hash);
+	} else if (!map_put(&matching->queues, queue->hash, queue->next_hash)) {
+		return; /* it stays */
+	}
+	unlink_queue(queue);
+	matching->n_queues--;
+	queue_free(queue);
+}
+
+/* The oldest few that nobody needs go; a step of it after each input. */
+static void forget_queues(struct server *server)
+{
+	struct matching *matching = &server->matching;
+
+	for (int i = 0; i < FORGET_STEP && matching->oldest; i++) {
+		struct task_queue *queue = matching->oldest;
+		bool is_old = server->now_ns - queue->used_ns >= STATS_SEEN_NS;
+
+		if (!is_old && matching->n_queues <= SERVER_IDLE_QUEUES_MAX)
+			return;
+		if (is_idle(queue))
+			remove_queue(queue);
+		else
+			use(queue);
+	}
+}
+
+struct task_queue *matching_queue(struct server *server, struct server_namespace *space,
+	const char *name, enum matching_queue_kind kind)
+{
+	uint64_t hash = hash_of(server, space, name, kind);
+	struct task_queue *queue = find(server, space, name, kind, hash);
+
+	if (queue) {
+		use(queue);
 		return queue;
+	}
+	struct task_queue *first = map_get(&server->matching.queues, hash);
 	queue = mem_zalloc(sizeof(*queue));
 	if (!queue || !record_set_text(&queue->name, name) ||
 		!map_put(&server->matching.queues, hash, queue)) {
@@ -42,8 +153,12 @@ struct task_queue *matching_queue(struct server *server, struct server_namespace
 	queue->hash = hash;
 	queue->space = space;
 	queue->kind = kind;
+	server->matching.n_queues++;
+	link_newest(queue);
 	return queue;
 }
+
+/* ---- Tasks ---- */
 
 static void mark_ready(struct task_queue *queue)
 {
@@ -320,6 +435,7 @@ void matching_run(struct server *server)
 		while (queue->pollers && (task = next_task(queue)))
 			pair(queue, task);
 	}
+	forget_queues(server);
 }
 
 void matching_finish(struct server *server)
@@ -332,12 +448,7 @@ void matching_finish(struct server *server)
 		while (queue) {
 			struct task_queue *next = queue->next_hash;
 
-			lanes_finish(&queue->lanes);
-			stats_finish(&queue->stats);
-			mem_free(queue->metrics);
-			mem_free(queue->config.ptr);
-			mem_free(queue->name);
-			mem_free(queue);
+			queue_free(queue);
 			queue = next;
 		}
 	}

@@ -65,11 +65,15 @@ struct matching_advice {
 struct matching {
 	struct map queues;        /* hash to chain */
 	struct task_queue *ready; /* may have a pair */
+	/* all queues, by their last use */
+	struct task_queue *newest, *oldest;
+	size_t n_queues;
 };
 
 struct task_queue {
 	struct server *server;
-	struct task_queue *next_hash, *next_ready;
+	struct task_queue *next_hash, *next_ready, *newer, *older;
+	int64_t used_ns;
 	uint64_t hash;
 	struct server_namespace *space;
 	char *name;
@@ -88,8 +92,16 @@ struct task_queue {
 	struct bytes config;                /* Taskqueue__TaskQueueConfig; recorded, see config.c */
 };
 
-/* The queue of that name, made if it is new. NULL: memory is out (the server has failed). */
+/*
+ * The queue of that name, made if it is new. NULL: memory is out (the server has failed). Good
+ * until the end of the input, and for as long as it has a task or a poller: others go after some
+ * time.
+ */
 struct task_queue *matching_queue(struct server *server, struct server_namespace *space,
+	const char *name, enum matching_queue_kind kind);
+
+/* ... or NULL if there is none: who only asks makes none. */
+struct task_queue *matching_find(struct server *server, struct server_namespace *space,
 	const char *name, enum matching_queue_kind kind);
 
 /* Puts the task at the end of the queue; takes it out of the one that it is in. */

@@ -397,6 +397,63 @@ static void describing_a_queue(void **state)
 	forget(&answer);
 }
 
+static struct task_queue *name_queue(int number, bool makes)
+{
+	struct server *server = &world.server;
+	struct server_namespace *space = state_namespace(server, "default");
+	struct task_queue *found;
+	char name[20];
+
+	snprintf(name, sizeof(name), "name-%d", number);
+	transition_begin(server);
+	found = makes ? matching_queue(server, space, name, MATCHING_QUEUE_WORKFLOW)
+		      : matching_find(server, space, name, MATCHING_QUEUE_WORKFLOW);
+	transition_end(server);
+	return found;
+}
+
+/* Of names that are used once there is a limited number, and none after some time; a queue with a
+ * task, a poller or settings stays. */
+static void queues_that_nobody_needs_go(void **state)
+{
+	Workflowservice__UpdateTaskQueueConfigRequest config =
+		WORKFLOWSERVICE__UPDATE_TASK_QUEUE_CONFIG_REQUEST__INIT;
+	struct answer poll;
+	Taskqueue__TaskQueue other = TASKQUEUE__TASK_QUEUE__INIT;
+	Workflowservice__PollActivityTaskQueueRequest in =
+		WORKFLOWSERVICE__POLL_ACTIVITY_TASK_QUEUE_REQUEST__INIT;
+	struct matching *matching = &world.server.matching;
+
+	(void)state;
+	start_workflow(); /* its task waits */
+	other.name = "polled";
+	in.namespace_ = "default";
+	in.task_queue = &other;
+	call(&poll, frontend_poll_activity, &in);
+	assert_false(poll.done);
+	call_config(&config, 7);
+	for (int i = 0; i < SERVER_IDLE_QUEUES_MAX + 5000; i++)
+		assert_non_null(name_queue(i, true));
+	assert_int_equal(matching->n_queues, SERVER_IDLE_QUEUES_MAX);
+	assert_null(name_queue(0, false));
+	assert_non_null(name_queue(SERVER_IDLE_QUEUES_MAX, false));
+	world.now_ns += 299 * SECOND;
+	name_queue(1, true);
+	assert_true(matching->n_queues >= SERVER_IDLE_QUEUES_MAX);
+	world.now_ns += SECOND;
+	for (int i = 0; i < SERVER_IDLE_QUEUES_MAX / 2; i++)
+		name_queue(-1, false);
+	assert_int_equal(matching->n_queues, 4);
+	assert_non_null(name_queue(1, false));
+	world.now_ns += 300 * SECOND;
+	for (int i = 0; i < 10; i++)
+		name_queue(-1, false);
+	assert_int_equal(matching->n_queues, 3);
+	poll.request.cancelled(&poll.request);
+	forget(&poll);
+	schedule_activity("a", NULL);
+}
+
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, set_up, tear_down)
 
 int main(void)
@@ -414,6 +471,7 @@ int main(void)
 		TEST(settings_are_checked_and_kept),
 		TEST(pollers_are_advised),
 		TEST(describing_a_queue),
+		TEST(queues_that_nobody_needs_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
