@@ -60,12 +60,13 @@ static const struct request_ops network_ops = { network_reply, network_fail, net
 static void network_cancelled(struct rpc_server_call *call, void *user)
 {
 	struct request *request = user;
+	struct server *server = request->server;
 
 	if (!request->cancelled)
 		return;
-	transition_begin(request->server);
-	request->cancelled(request);
-	transition_end(request->server);
+	transition_begin(server);
+	request->cancelled(request); /* it may have been answered, and be no more */
+	transition_end(server);
 }
 
 static void network_handle(struct rpc_server_call *call, const void *message, void *user)
