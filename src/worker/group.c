@@ -8,24 +8,21 @@
  */
 #include "worker/group.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/mem.h"
 #include "client/client.h"
 #include "client/workers.h"
 #include "rpc/methods.h"
+#include "worker/commands.h"
 #include "worker/event.h"
 #include "worker/run.h"
 #include "worker/worker.h"
 
-#define MS_NS   INT64_C(1000000)
-#define CALL_MS 10000
-
-struct worker_group {
-	struct temporal_client *client; /* the workers' */
-	struct temporal_worker *first;
-	struct rpc_timer timer;
-	unsigned open_calls;
-	bool beats; /* the namespace takes heartbeats */
-};
+#define MS_NS         INT64_C(1000000)
+#define CALL_MS       10000
+#define CONTROL_QUEUE "temporal-sys/worker-commands/"
 
 static void beat(struct rpc_timer *timer);
 
@@ -87,8 +84,14 @@ static void try_free(struct worker_group *group)
 {
 	if (group->first || group->open_calls > 0)
 		return;
-	rpc_timer_stop(&group->timer);
+	mem_free(group->control_queue);
 	mem_free(group);
+}
+
+void worker_group_call_over(struct worker_group *group)
+{
+	group->open_calls--;
+	try_free(group);
 }
 
 void worker_group_join(struct temporal_worker *worker)
@@ -124,6 +127,8 @@ void worker_group_leave(struct temporal_worker *worker)
 	if (group->first)
 		return;
 	rpc_timer_stop(&group->timer);
+	if (group->command_poll)
+		rpc_cancel(group->command_poll);
 	*client_workers_group(group->client) = NULL;
 	try_free(group);
 }
@@ -142,8 +147,7 @@ static void told(struct rpc_call *call, struct rpc_reply *reply, void *user)
 			reply->error.message);
 	}
 	arena_finish(&reply->arena);
-	group->open_calls--;
-	try_free(group);
+	worker_group_call_over(group);
 }
 
 static void send_beat(struct worker_group *group)
@@ -189,15 +193,30 @@ static void beat(struct rpc_timer *timer)
 		rpc_now_ns() + client_worker_heartbeat_ms(group->client) * MS_NS, beat);
 }
 
+static void begin_commands(struct worker_group *group)
+{
+	const char *namespace_ = group->first->namespace_, *key = client_workers_key(group->client);
+	size_t size = sizeof(CONTROL_QUEUE) + strlen(namespace_) + strlen(key) + 2;
+
+	group->control_queue = mem_alloc(size);
+	if (!group->control_queue)
+		return; /* cancellations come with heartbeats, as without commands */
+	snprintf(group->control_queue, size, "%s%s/%s", CONTROL_QUEUE, namespace_, key);
+	worker_commands_begin(group);
+}
+
 void worker_group_described(struct temporal_worker *worker, bool heartbeats, bool commands)
 {
 	struct worker_group *group = worker->group;
 
-	(void)commands;
 	if (!group || worker->phase != WORKER_RUNNING || !heartbeats ||
 		client_worker_heartbeat_ms(group->client) == 0)
 		return;
 	worker->tells_presence = true;
+	if (commands && !group->control_queue)
+		begin_commands(group);
+	if (group->control_queue)
+		worker_pollers_name_control(worker, group->control_queue);
 	if (group->beats) /* the others do already */
 		return;
 	group->beats = true;

@@ -10,10 +10,23 @@
 #include <temporal/api/worker/v1/message.pb-c.h>
 
 #include "base/arena.h"
+#include "rpc/loop.h"
 
 #include <temporal/error.h>
 
+struct temporal_client;
 struct temporal_worker;
+struct rpc_call;
+
+struct worker_group {
+	struct temporal_client *client; /* the workers' */
+	struct temporal_worker *first;  /* NULL: all have left, the last calls end */
+	struct rpc_timer timer;
+	unsigned open_calls;
+	bool beats;                    /* the namespace takes heartbeats */
+	char *control_queue;           /* NULL: it gives no commands */
+	struct rpc_call *command_poll; /* NULL: none waits */
+};
 
 /* Part of making the worker, on any thread: its client knows it. ALREADY_EXISTS: another one has
  * its tasks. */
@@ -26,6 +39,9 @@ void worker_group_leave(struct temporal_worker *worker);
 
 /* The namespace takes heartbeats of workers; and gives them commands. */
 void worker_group_described(struct temporal_worker *worker, bool heartbeats, bool commands);
+
+/* A call that counts in open_calls has ended: the group may be gone afterwards. */
+void worker_group_call_over(struct worker_group *group);
 
 /* presence.c: what there is to tell of the worker, in the arena; NULL: no memory. What was counted
  * since the last time counts as told. */

@@ -506,6 +506,40 @@ void worker_pollers_described(struct temporal_worker *worker, bool server_scales
 	worker_pollers_pump(worker);
 }
 
+static void encode_again(struct temporal_worker *worker, enum worker_poll_kind kind)
+{
+	struct worker_poll_request *request = &worker->pollers.requests[kind];
+	struct bytes encoded;
+
+	/* What polls that wait have in use stays in the arena. Without memory it stays as it was.
+	 */
+	if (rpc_encode(&worker->arena, request->message, &encoded, NULL) == TEMPORAL_OK)
+		request->encoded = encoded;
+}
+
+void worker_pollers_name_control(struct temporal_worker *worker, const char *queue)
+{
+	struct worker_poll_request *requests = worker->pollers.requests;
+	const char *copy = arena_strdup(&worker->arena, queue);
+
+	if (!copy)
+		return;
+	worker->control_queue = copy;
+	((Workflowservice__PollWorkflowTaskQueueRequest *)(uintptr_t)requests[WORKER_POLL_WORKFLOWS]
+			.message)
+		->worker_control_task_queue = copy;
+	((Workflowservice__PollWorkflowTaskQueueRequest *)(uintptr_t)requests[WORKER_POLL_STICKY]
+			.message)
+		->worker_control_task_queue = copy;
+	((Workflowservice__PollActivityTaskQueueRequest *)(uintptr_t)
+			requests[WORKER_POLL_ACTIVITIES]
+				.message)
+		->worker_control_task_queue = copy;
+	encode_again(worker, WORKER_POLL_WORKFLOWS);
+	encode_again(worker, WORKER_POLL_STICKY);
+	encode_again(worker, WORKER_POLL_ACTIVITIES);
+}
+
 void worker_pollers_stop(struct temporal_worker *worker)
 {
 	for (size_t i = 0; i < worker->pollers.n_polls; i++) {

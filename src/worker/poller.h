@@ -71,6 +71,9 @@ void worker_pollers_move(struct temporal_worker *worker);
  * follow them? */
 void worker_pollers_described(struct temporal_worker *worker, bool server_scales, bool auto_enroll);
 
+/* Polls from now on tell the server that commands to the worker go to this queue. */
+void worker_pollers_name_control(struct temporal_worker *worker, const char *queue);
+
 /* The worker stops: what is not at the server now ends. */
 void worker_pollers_stop(struct temporal_worker *worker);
 

@@ -101,6 +101,7 @@ struct temporal_worker {
 	struct worker_host host;    /* as of the last heartbeat */
 	struct worker_group *group; /* NULL: not started, or no memory */
 	struct temporal_worker *next_in_group;
+	const char *control_queue;      /* where its commands come; NULL: it gets none */
 	bool tells_presence;            /* by heartbeats */
 	struct client_worker in_client; /* workers.h: what its client knows of it */
 	unsigned n_eager;               /* activity slots that were taken for eager activities */
