@@ -325,6 +325,9 @@ static void on_begin(struct rpc_task *task)
 static enum temporal_code listen_on(struct temporal_server *server,
 	const struct temporal_server_opts *opts, struct temporal_error *err)
 {
+	const char *host = opts->host ? opts->host : "127.0.0.1";
+	char address[300];
+
 	if (opts->port == 0)
 		return TEMPORAL_OK;
 	struct rpc_server_opts listen = {
@@ -346,6 +349,9 @@ static enum temporal_code listen_on(struct temporal_server *server,
 	if (!server->listener)
 		return err ? err->code : TEMPORAL_UNAVAILABLE;
 	server->port = rpc_server_port(server->listener);
+	snprintf(address, sizeof(address), strchr(host, ':') ? "[%s]:%u" : "%s:%u", host,
+		server->port);
+	state_set_text(&server->server, &server->server.address, address);
 	return TEMPORAL_OK;
 }
 

@@ -655,5 +655,6 @@ void state_finish(struct server *server)
 		mem_free(server->batch->data);
 	mem_free(server->batch);
 	mem_free(server->cluster_id);
+	mem_free(server->address);
 	arena_finish(&server->scratch);
 }

@@ -342,6 +342,7 @@ struct server {
 	char failure[240];
 	struct temporal_error unread; /* what this input has read of records that are damaged */
 	char *cluster_id;
+	char *address;                  /* where it listens; NULL: for this process alone */
 	struct server_metrics *metrics; /* NULL: nobody counts */
 	/* An input has ended: the earliest timer may be another one. NULL: nobody wants to know. */
 	void (*changed)(struct server *server);

@@ -164,6 +164,7 @@ class OperatorTest(unittest.IsolatedAsyncioTestCase):
         self.assertIn("SERVING", await self.cli("operator", "cluster", "health"))
         self.assertIn("sqlite", (await self.cli("operator", "cluster", "describe")).lower())
         self.assertIn("true", await self.cli("operator", "cluster", "system"))
+        self.assertRegex(await self.cli("operator", "cluster", "list"), r"active +[0-9a-f-]{36} +127\.0\.0\.1:\d+")
 
 
 if __name__ == "__main__":

@@ -142,6 +142,12 @@ async def until(ask_for, true):
     raise TimeoutError(f"it is {seen}")
 
 
+async def paused(handle):
+    """What the search attributes say of it."""
+    seen = MessageToDict((await handle.describe()).raw_description.workflow_execution_info)
+    return seen.get("searchAttributes", {}).get("indexedFields", {}).get("TemporalPauseInfo")
+
+
 async def failed_once(handle):
     await until(lambda: pending(handle), lambda seen: seen and "lastFailure" in seen[0])
 
@@ -161,11 +167,12 @@ async def activity_is_paused_while_it_waits(stage):
     await failed_once(handle)
     pause = {"execution": of(handle), "id": "the-one", "identity": "me", "reason": "why not"}
     out = [await ask(stage, "PauseActivity", **pause, requestId="p"), await pending(handle),
-           await ask(stage, "PauseActivity", **pause, requestId="p"), await ask(stage, "PauseActivity", **pause, requestId="q")]
+           await ask(stage, "PauseActivity", **pause, requestId="p"), await ask(stage, "PauseActivity", **pause, requestId="q"),
+           await paused(handle)]
     out.append(await ask(stage, "UpdateActivityOptions", execution=of(handle), id="the-one", updateMask="retryPolicy.initialInterval",
                          activityOptions={"retryPolicy": {"initialInterval": "0.1s"}}))
     out.append(await ask(stage, "UnpauseActivity", execution=of(handle), id="the-one", identity="me", resetAttempts=False))
-    return [*out, await ending(handle)]
+    return [*out, await ending(handle), await paused(handle)]
 
 
 async def activity_is_paused_while_it_runs(stage):

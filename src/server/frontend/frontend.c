@@ -18,6 +18,7 @@
 const struct frontend_method frontend_methods[] = {
 	{ &rpc_workflow_get_system_info, frontend_get_system_info },
 	{ &rpc_workflow_get_cluster_info, frontend_get_cluster_info },
+	{ &rpc_operator_list_clusters, frontend_list_clusters },
 	{ &rpc_workflow_describe_namespace, frontend_describe_namespace },
 	{ &rpc_workflow_list_namespaces, frontend_list_namespaces },
 	{ &rpc_workflow_register_namespace, frontend_register_namespace },

@@ -64,9 +64,9 @@ bool frontend_identity(struct request *request, const char *identity);
 bool frontend_duration(
 	struct request *request, const Google__Duration *duration, int64_t *ms, const char *what);
 
-frontend_handler frontend_get_system_info, frontend_get_cluster_info, frontend_describe_namespace,
-	frontend_list_namespaces, frontend_register_namespace, frontend_update_namespace,
-	frontend_deprecate_namespace, frontend_delete_namespace;
+frontend_handler frontend_get_system_info, frontend_get_cluster_info, frontend_list_clusters,
+	frontend_describe_namespace, frontend_list_namespaces, frontend_register_namespace,
+	frontend_update_namespace, frontend_deprecate_namespace, frontend_delete_namespace;
 /* A new namespace, in the journal. */
 void namespace_register(struct server *server, const char *name, const char *description,
 	const char *owner_email, int64_t retention_ms);

@@ -6,6 +6,7 @@
 #include "server/frontend/frontend.h"
 #include "server/frontend/namespace.h"
 #include "server/limits.h"
+#include "temporal/api/operatorservice/v1/request_response.pb-c.h"
 
 #define SERVER_VERSION "1.32.0" /* of the official server whose behaviour this is */
 
@@ -57,6 +58,26 @@ void frontend_get_cluster_info(struct request *request)
 		entry->value = clients[i][1];
 		response->supported_clients[response->n_supported_clients++] = entry;
 	}
+	request_reply(request, response);
+}
+
+/* The one that there is; others cannot be added. */
+void frontend_list_clusters(struct request *request)
+{
+	Operatorservice__ListClustersResponse *response = REQUEST_NEW(request,
+		Operatorservice__ListClustersResponse, operatorservice__list_clusters_response);
+	Operatorservice__ClusterMetadata *cluster = REQUEST_NEW(
+		request, Operatorservice__ClusterMetadata, operatorservice__cluster_metadata);
+
+	cluster->cluster_name = "active";
+	cluster->cluster_id = request_text(request, request->server->cluster_id);
+	cluster->address = request_text(request, request->server->address);
+	cluster->initial_failover_version = 1;
+	cluster->history_shard_count = 1;
+	cluster->is_connection_enabled = true;
+	response->clusters = request_array(request, 1, sizeof(*response->clusters));
+	if (response->clusters)
+		response->clusters[response->n_clusters++] = cluster;
 	request_reply(request, response);
 }
 

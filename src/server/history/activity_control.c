@@ -78,6 +78,7 @@ void activity_pause(
 	state_set_text(server, &activity->pause_identity, identity);
 	state_set_text(server, &activity->pause_reason, reason);
 	state_set_text(server, &activity->pause_request_id, request_id);
+	attributes_paused(activity->execution);
 	matching_withdraw(&activity->task);
 	changed(activity);
 }
@@ -91,6 +92,7 @@ static void clear_pause(struct activity *activity)
 	state_set_text(server, &activity->pause_identity, NULL);
 	state_set_text(server, &activity->pause_reason, NULL);
 	state_set_text(server, &activity->pause_request_id, NULL);
+	attributes_paused(activity->execution);
 }
 
 void activity_unpause(struct activity *activity, const struct activity_unpause *how)

@@ -14,6 +14,7 @@
 	ENUMS__WORKFLOW_TASK_FAILED_CAUSE__WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES
 #define PROBLEMS "TemporalReportedProblems"
 #define BUILDS   "BuildIds"
+#define PAUSED   "TemporalPauseInfo"
 
 void attributes_merge(struct execution *execution, const Common__SearchAttributes *changes)
 {
@@ -236,4 +237,34 @@ void attributes_task_completed(struct execution *execution, const Common__Worker
 		set_list(execution, PROBLEMS, NULL, 0);
 	execution->task_problems = 0;
 	add_build(execution, stamp);
+}
+
+static bool is_among(const char *const *texts, size_t n, const char *text)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (str_same(texts[i], text))
+			return true;
+	}
+	return false;
+}
+
+void attributes_paused(struct execution *execution)
+{
+	struct arena *arena = &execution->server->scratch;
+	const char **texts = arena_array(arena, execution->n_activities, sizeof(*texts));
+	size_t n = 0;
+
+	for (const struct activity *at = execution->activities; at && texts; at = at->next) {
+		const char *text =
+			at->paused && !strpbrk(at->type, "\"\\\n\r\t")
+				? arena_printf(arena, "property:activityType=%s", at->type)
+				: NULL;
+
+		if (text && !is_among(texts, n, text))
+			texts[n++] = text;
+	}
+	if (texts)
+		set_list(execution, PAUSED, texts, n);
+	else if (execution->n_activities)
+		server_no_memory(execution->server);
 }

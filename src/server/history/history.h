@@ -158,6 +158,8 @@ bool attributes_check_child(
 /* The workflow task that is there fails, times out, is completed: before it is cleared. */
 void attributes_task_failed(struct execution *execution, Enums__WorkflowTaskFailedCause cause);
 void attributes_task_timed_out(struct execution *execution, Enums__TimeoutType type);
+/* An activity has been paused, or is so no more. */
+void attributes_paused(struct execution *execution);
 void attributes_task_completed(
 	struct execution *execution, const Common__WorkerVersionStamp *stamp);
 
