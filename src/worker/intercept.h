@@ -4,9 +4,11 @@
 #ifndef WORKER_INTERCEPT_H
 #define WORKER_INTERCEPT_H
 
+#include <temporal/api/worker/v1/message.pb-c.h>
 #include <temporal/interceptor.h>
 #include <temporal/worker.h>
 
+struct arena;
 struct temporal_worker;
 
 /*
@@ -21,6 +23,9 @@ enum temporal_code worker_plugins_apply(struct temporal_worker *worker,
  * stop. */
 enum temporal_code worker_plugins_start(struct temporal_worker *worker, struct temporal_error *err)
 	__attribute__((warn_unused_result));
+/* Their names, in a heartbeat; without memory for them it has none. */
+void worker_plugins_tell(const struct temporal_worker *worker, struct arena *arena,
+	Worker__WorkerHeartbeat *heartbeat);
 /* In reverse order. */
 void worker_plugins_stop(struct temporal_worker *worker);
 

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "client/client.h"
+#include "proto/codec.h"
 #include "worker/intercept.h"
 #include "worker/worker.h"
 
@@ -54,6 +55,23 @@ enum temporal_code worker_plugins_apply(struct temporal_worker *worker,
 	}
 	opts->plugins = worker->plugins;
 	return code;
+}
+
+void worker_plugins_tell(const struct temporal_worker *worker, struct arena *arena,
+	Worker__WorkerHeartbeat *heartbeat)
+{
+	size_t n = count(worker->plugins);
+
+	heartbeat->plugins = arena_array(arena, n, sizeof(heartbeat->plugins[0]));
+	for (size_t i = 0; heartbeat->plugins && i < n; i++) {
+		Worker__PluginInfo *info =
+			PROTO_NEW(arena, Worker__PluginInfo, worker__plugin_info);
+
+		if (!info)
+			return;
+		info->name = worker->plugins[i]->name ? worker->plugins[i]->name : "";
+		heartbeat->plugins[heartbeat->n_plugins++] = info;
+	}
 }
 
 static void stop_first(struct temporal_worker *worker, size_t n)

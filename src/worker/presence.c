@@ -14,6 +14,7 @@
 #include "proto/codec.h"
 #include "proto/time.h"
 #include "worker/group.h"
+#include "worker/intercept.h"
 #include "worker/worker.h"
 
 #define S_NS INT64_C(1000000000)
@@ -213,6 +214,7 @@ Worker__WorkerHeartbeat *worker_presence(struct temporal_worker *worker, struct 
 	out->host_info = host_info(worker, arena);
 	out->deployment_version = deployment(worker, arena);
 	out->environment = environment(arena);
+	worker_plugins_tell(worker, arena, out);
 	fill_counts(worker, arena, out);
 	fill_times(worker, arena, out);
 	return out;

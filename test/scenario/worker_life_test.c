@@ -83,7 +83,7 @@ static void end(struct temporal_worker *worker)
 static void workers_share_a_client(void **state)
 {
 	struct temporal_worker *same[WORKERS], *apart[WORKERS];
-	char queues[WORKERS][sizeof(fixture.queue) + 2];
+	char queues[WORKERS][sizeof(fixture.queue) + 16];
 	struct temporal_run *asked[32];
 
 	for (int i = 0; i < WORKERS; i++) {
@@ -146,6 +146,126 @@ static void a_live_worker_gets_another_client(void **state)
 	end(worker);
 }
 
+/* A namespace of the test's own; the real server's parts learn of it one after the other. */
+static struct temporal_client *client_of_new_namespace(char name[80])
+{
+	struct temporal_error err = { .code = TEMPORAL_OK };
+	char request[256];
+
+	snprintf(name, 80, "n-%s", fixture.queue);
+	snprintf(request, sizeof(request),
+		"{\"namespace\":\"%s\",\"workflowExecutionRetentionPeriod\":\"86400s\"}", name);
+	temporal_buffer_unref(temporal_client_call(fixture.client,
+		"/temporal.api.workflowservice.v1.WorkflowService/RegisterNamespace",
+		(struct temporal_bytes){ request, strlen(request) }, true, &err));
+	assert_int_equal(err.code, TEMPORAL_OK);
+	struct temporal_client *client =
+		temporal_client_connect(&err, .target = test_server_shared(), .namespace_ = name);
+
+	assert_non_null(client);
+	return client;
+}
+
+static struct temporal_run *ask_when_known(struct temporal_client *client, int n)
+{
+	struct temporal_start_opts opts = { .task_queue = fixture.queue, .task_timeout_ms = 1000 };
+	struct temporal_run *run = NULL;
+	struct temporal_error err;
+
+	for (int i = 0; !run && i < 400; i++) {
+		run = temporal_start(client, ask, &opts, &err, .n = n);
+		if (!run)
+			nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+	}
+	assert_non_null(run);
+	return run;
+}
+
+/* The same queue's name in two namespaces is two queues. */
+static void namespaces_are_apart(void **state)
+{
+	char name[80];
+	struct temporal_client *client = client_of_new_namespace(name);
+	struct temporal_run *elsewhere = ask_when_known(client, 7);
+
+	memset(runs, 0, sizeof(runs));
+	struct temporal_worker *here = worker_on(fixture.client, fixture.queue);
+
+	assert_result(ask_on(fixture.client, fixture.queue, 8), &ask, fixture.queue);
+	assert_int_equal(runs[7], 0);
+	struct temporal_worker *there = worker_on(client, fixture.queue);
+
+	assert_result(elsewhere, &ask, fixture.queue);
+	assert_int_equal(runs[7], 1);
+	end(here);
+	end(there);
+	temporal_client_unref(client);
+}
+
+/* ---- mistakes that fail the run ---- */
+
+struct slip_in {
+	int n;
+};
+typedef void slip_out;
+TEMPORAL_WORKFLOW_CONTRACT(slip, "Slip", n);
+
+static atomic_int version, begun;
+
+static void slip_run(struct wf *wf, const struct slip_in *in)
+{
+	if (in->n == 1)
+		wf_sleep(wf, -5); /* a mistake */
+	if (in->n == 2 && version == 2)
+		(void)wf_activity(wf, who, WF_ACTIVITY_OPTS(.start_to_close_ms = 1000), .n = 1);
+	begun += in->n == 2;
+	wf_sleep(wf, 300); /* what version 1 begins with */
+	wf_receive_raw(wf, "go on");
+}
+TEMPORAL_WORKFLOW(slip);
+
+static struct temporal_worker *worker_that_fails(void)
+{
+	struct temporal_error why = { .code = TEMPORAL_OK };
+	struct temporal_worker *worker = temporal_worker_new(fixture.client, &why,
+		.task_queue = fixture.queue, .workflows = WORKFLOWS(&slip_workflow),
+		.activities = ACTIVITIES(&who_activity), .max_cached_workflows = TEMPORAL_OFF,
+		.on_event = on_event,
+		.workflow_failure_types = (const char *const[]){ "InvalidArgument", NULL },
+		.workflow_options = (const struct temporal_workflow_opts[]){
+			{ .workflow = &slip_workflow,
+				.failure_types =
+					(const char *const[]){ "NonDeterminismError", NULL } },
+			{ .workflow = NULL } });
+
+	assert_non_null(worker);
+	assert_int_equal(temporal_worker_start(worker, &why), TEMPORAL_OK);
+	return worker;
+}
+
+static void mistakes_of_listed_types_fail_the_run(void **state)
+{
+	struct temporal_worker *worker;
+	struct temporal_result *result;
+
+	version = 1;
+	worker = worker_that_fails();
+	result = failed_result(START(slip, .n = 1));
+	assert_string_equal(temporal_result_failure(result)->type, "InvalidArgument");
+	temporal_result_unref(result);
+	struct temporal_run *run = START(slip, .n = 2);
+
+	for (int i = 0; begun == 0; i++) {
+		assert_true(i < 10000);
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	}
+	version = 2; /* the code has changed under the run */
+	result = failed_result(run);
+	assert_non_null(strstr(temporal_result_failure(result)->message, "timer"));
+	temporal_result_unref(result);
+	end(worker);
+}
+
 static atomic_int told;
 
 static void on_fatal(const struct temporal_error *err, void *user)
@@ -180,6 +300,8 @@ int main(void)
 		cmocka_unit_test_setup(workers_share_a_client, begin_test),
 		cmocka_unit_test_setup(workers_of_two_clients, begin_test),
 		cmocka_unit_test_setup(a_live_worker_gets_another_client, begin_test),
+		cmocka_unit_test_setup(namespaces_are_apart, begin_test),
+		cmocka_unit_test_setup(mistakes_of_listed_types_fail_the_run, begin_test),
 		cmocka_unit_test_setup(a_refusal_is_told_first, begin_test),
 	};
 
