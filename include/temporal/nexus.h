@@ -195,6 +195,8 @@ struct nexus_info {
 	size_t n_links;
 	int64_t scheduled_time_ns; /* when the server got the request */
 	int64_t deadline_ns;       /* when it will not take an answer any more */
+	/* When the whole operation is to be done, as its caller wants it; 0: no limit is known. */
+	int64_t operation_deadline_ns;
 };
 TEMPORAL_API const struct nexus_info *nexus_info(const struct nexus *nexus);
 
@@ -245,6 +247,25 @@ TEMPORAL_API const struct temporal_failure *nexus_start_workflow_contract_(struc
 TEMPORAL_API const struct temporal_failure *nexus_start_workflow_named_(struct nexus *nexus,
 	const char *type, struct temporal_payloads arguments,
 	const struct temporal_start_opts *opts, size_t size) TEMPORAL_MUST_USE;
+
+/*
+ * Sends the signal S to the workflow of that id, as temporal_signal does, with links both ways: the
+ * signal's event leads to the caller, and the answer to the event, where the server tells it. A
+ * request that comes again does not send it again, if the handler sends its signals in the same
+ * order. Returns NULL, or an error to be returned.
+ */
+#define nexus_signal(nexus_, workflow_id_, S_, ...) \
+	nexus_signal_contract_((nexus_), (workflow_id_), TEMPORAL_CONTRACT_OF_(S_, SIGNAL), \
+		TEMPORAL_ARGUMENTS_(S_, __VA_ARGS__))
+#define nexus_signal_0(nexus_, workflow_id_, S_) \
+	nexus_signal_contract_((nexus_), (workflow_id_), TEMPORAL_CONTRACT_0_OF_(S_, SIGNAL), NULL)
+TEMPORAL_API const struct temporal_failure *nexus_signal_named(struct nexus *nexus,
+	const char *workflow_id, const char *name,
+	struct temporal_payloads arguments) TEMPORAL_MUST_USE;
+
+TEMPORAL_API const struct temporal_failure *nexus_signal_contract_(struct nexus *nexus,
+	const char *workflow_id, const struct temporal_contract *contract,
+	const void *in) TEMPORAL_MUST_USE;
 
 /*
  * The operation goes on elsewhere and has this token: when the function returns NULL, the caller

@@ -14,7 +14,8 @@
 #include "worker/nexus_text.h"
 #include "worker/worker.h"
 
-#define TIMEOUT_HEADER "request-timeout"
+#define TIMEOUT_HEADER   "request-timeout"
+#define OPERATION_HEADER "operation-timeout"
 
 static const char *lower_case(struct arena *arena, const char *name)
 {
@@ -62,25 +63,27 @@ static bool info_start(struct nexus *nexus)
 	return true;
 }
 
-/* A header that is no duration is the server's to complain of: it will not wait for ever. */
-static void info_deadline(struct nexus *nexus)
+/*
+ * The time that a header gives from now; 0: there is none. One that is no duration is the server's
+ * to complain of: it will not wait for ever.
+ */
+static int64_t deadline_of(struct nexus *nexus, const char *header)
 {
-	const char *timeout = nexus_header(nexus, TIMEOUT_HEADER);
+	const char *timeout = nexus_header(nexus, header);
 	struct timespec now;
-	int64_t ns;
+	int64_t ns, deadline_ns;
 
 	if (!timeout)
-		return;
+		return 0;
 	if (!worker_nexus_timeout(timeout, &ns)) {
 		worker_log(nexus->worker, TEMPORAL_LOG_WARN,
 			"Nexus operation %s of service %s: the header %s is no duration: %s",
-			nexus->info.operation, nexus->info.service, TIMEOUT_HEADER, timeout);
-		return;
+			nexus->info.operation, nexus->info.service, header, timeout);
+		return 0;
 	}
 	clock_gettime(CLOCK_REALTIME, &now);
-	nexus->info.deadline_ns = (int64_t)now.tv_sec * PROTO_NS_PER_SECOND + now.tv_nsec;
-	if (__builtin_add_overflow(nexus->info.deadline_ns, ns, &nexus->info.deadline_ns))
-		nexus->info.deadline_ns = INT64_MAX;
+	deadline_ns = (int64_t)now.tv_sec * PROTO_NS_PER_SECOND + now.tv_nsec;
+	return __builtin_add_overflow(deadline_ns, ns, &deadline_ns) ? INT64_MAX : deadline_ns;
 }
 
 bool worker_nexus_info(struct nexus *nexus)
@@ -115,6 +118,7 @@ bool worker_nexus_info(struct nexus *nexus)
 		return false;
 	COPY_HEADERS(
 		&nexus->arena, info->headers, info->n_headers, request->header, request->n_header);
-	info_deadline(nexus);
+	info->deadline_ns = deadline_of(nexus, TIMEOUT_HEADER);
+	info->operation_deadline_ns = deadline_of(nexus, OPERATION_HEADER);
 	return true;
 }

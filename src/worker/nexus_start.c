@@ -1,5 +1,6 @@
 /*
- * nexus_start.c: operations that a workflow run does: started and cancelled by the handler.
+ * nexus_start.c: operations that a workflow run does: started and cancelled by the handler; and
+ * signals to others.
  *
  * The start carries the request's own id, so that a request which is sent again after a lost answer
  * finds the run that it has started; the callback by which the server brings the run's end to the
@@ -147,7 +148,11 @@ static enum temporal_code call(struct nexus *nexus, const struct rpc_method *met
 		headers[i] = (struct rpc_header){ from->name, from->value, strlen(from->value) };
 	}
 	request.headers = headers;
-	return rpc_wait(nexus->worker->channel, &request, reply, err);
+	enum temporal_code code = rpc_wait(nexus->worker->channel, &request, reply, err);
+
+	if (code != TEMPORAL_OK)
+		arena_finish(&reply->arena);
+	return code;
 }
 
 /* What an older server does not say itself: the run's first event, by the id of the request. */
@@ -234,6 +239,75 @@ const struct temporal_failure *nexus_start_workflow_named_(struct nexus *nexus, 
 	struct temporal_payloads arguments, const struct temporal_start_opts *opts, size_t size)
 {
 	return start(nexus, &REQUEST_UNTYPED(type, arguments), opts, size);
+}
+
+/* ---- signals ---- */
+
+static const Workflowservice__SignalWorkflowExecutionRequest *signal_request(
+	struct client_request *builder, struct nexus *nexus, const char *workflow_id,
+	const struct client_input *signal)
+{
+	Workflowservice__SignalWorkflowExecutionRequest *message =
+		REQUEST_NEW(builder, Workflowservice__SignalWorkflowExecutionRequest,
+			workflowservice__signal_workflow_execution_request);
+	/* Of a request to cancel nothing names the tries; so it is sent again. */
+	const char *request_id = nexus->start ? nexus_printf(nexus, "%s-%u", nexus->info.request_id,
+							nexus->n_signals++)
+					      : client_request_id(builder, NULL);
+
+	if (!request_id)
+		out_of_memory(builder);
+	message->namespace_ = nexus->info.namespace_;
+	message->identity = nexus->worker->opts.identity;
+	message->workflow_execution = client_request_execution(builder, workflow_id, "");
+	message->signal_name = signal->name;
+	message->input = client_request_input_payloads(builder, signal, TEMPORAL_DEFINES_SIGNAL);
+	message->request_id = request_id;
+	if (nexus->start)
+		message->links = proto_links_read(&nexus->arena, nexus->start->links,
+			nexus->start->n_links, &message->n_links);
+	return message;
+}
+
+static const struct temporal_failure *send_signal(
+	struct nexus *nexus, const char *workflow_id, const struct client_input *signal)
+{
+	static const struct temporal_start_opts none;
+	struct temporal_error err = { .code = TEMPORAL_OK };
+	struct client_request builder;
+	struct rpc_reply reply;
+
+	client_request_init(&builder, &nexus->arena, &err);
+	const void *message = signal_request(&builder, nexus, workflow_id, signal);
+	enum temporal_code code = builder.code;
+
+	if (code == TEMPORAL_OK)
+		code = call(nexus, &rpc_workflow_signal_workflow_execution, message, &none, &reply,
+			&err);
+	if (code != TEMPORAL_OK) {
+		error_prefix(&err, "signal \"%s\" to workflow \"%s\"",
+			signal->name ? signal->name : "", workflow_id ? workflow_id : "");
+		return nexus_error_of(nexus, &err);
+	}
+	const Workflowservice__SignalWorkflowExecutionResponse *response = reply.message;
+	Nexus__Link *link = response->link ? proto_link_write(&nexus->arena, response->link) : NULL;
+
+	if (link)
+		worker_nexus_add_link(nexus, link);
+	arena_finish(&reply.arena);
+	return NULL;
+}
+
+const struct temporal_failure *nexus_signal_contract_(struct nexus *nexus, const char *workflow_id,
+	const struct temporal_contract *contract, const void *in)
+{
+	return send_signal(nexus, workflow_id, &REQUEST_TYPED(contract, in));
+}
+
+const struct temporal_failure *nexus_signal_named(struct nexus *nexus, const char *workflow_id,
+	const char *name, struct temporal_payloads arguments)
+{
+	return send_signal(nexus, workflow_id, &REQUEST_UNTYPED(name, arguments));
 }
 
 /* ---- the way back ---- */

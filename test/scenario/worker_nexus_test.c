@@ -47,7 +47,13 @@ struct keep_in {
 typedef const char *keep_out;
 TEMPORAL_NEXUS_CONTRACT(keep, "keep", token);
 
-TEMPORAL_NEXUS_SERVICE_CONTRACT(garden, "garden", &water, &plant, &flaky, &slow, &keep);
+struct pick_in {
+	const char *id;
+};
+typedef void pick_out;
+TEMPORAL_NEXUS_CONTRACT(pick, "pick", id);
+
+TEMPORAL_NEXUS_SERVICE_CONTRACT(garden, "garden", &water, &plant, &flaky, &slow, &keep, &pick);
 
 struct tree_in {
 	const char *name;
@@ -92,9 +98,12 @@ static const struct temporal_failure *water_run(
 
 	if (!nexus_add_link(nexus, "https://garden.example/beds/7", "garden.Bed"))
 		return nexus_error(nexus, NEXUS_ERROR_INTERNAL, "no link");
+	bool deadlines = info->deadline_ns > info->scheduled_time_ns &&
+			 info->operation_deadline_ns > info->scheduled_time_ns;
+
 	*out = nexus_printf(nexus, "%s %lld %s %s %d%d%d", in->seed.name, (long long)in->seed.depth,
 		nexus_header(nexus, "gardener"), info->operation, links_back,
-		strlen(info->request_id) == 36, info->deadline_ns > info->scheduled_time_ns);
+		strlen(info->request_id) == 36, deadlines);
 	return NULL;
 }
 TEMPORAL_NEXUS(water);
@@ -170,8 +179,14 @@ static const struct temporal_failure *keep_cancel(struct nexus *nexus, const cha
 }
 TEMPORAL_CANCELLABLE_NEXUS(keep);
 
+static const struct temporal_failure *pick_run(struct nexus *nexus, const struct pick_in *in)
+{
+	return nexus_signal_0(nexus, in->id, tree_ripen);
+}
+TEMPORAL_NEXUS(pick);
+
 TEMPORAL_NEXUS_SERVICE(garden, &water_operation, &plant_operation, &flaky_operation,
-	&slow_operation, &keep_operation);
+	&slow_operation, &keep_operation, &pick_operation);
 
 /* All other services. */
 static const struct temporal_failure *any_start(struct nexus *nexus, const void *in, void *out)
@@ -339,6 +354,8 @@ static caller_out caller_run(struct wf *wf, struct caller *self, const struct ca
 		return stops(wf, self, in, in->scene + 4);
 	if (!strcmp(in->scene, "keep"))
 		return stops_kept(wf, in, &opts);
+	if (!strcmp(in->scene, "pick"))
+		return say(wf, wf_try(wf, wf_start_nexus(wf, pick, &opts, .id = in->text)));
 	if (!strcmp(in->scene, "flaky"))
 		return say(wf, wf_try(wf, wf_start_nexus(wf, flaky, &opts, .how = in->text)));
 	if (!strcmp(in->scene, "many"))
@@ -574,6 +591,20 @@ static void errors_are_tried_again_or_not(void **state)
 	assert_counted();
 }
 
+static void a_handler_signals_another_workflow(void **state)
+{
+	start_garden((struct temporal_worker_opts){ 0 });
+	struct temporal_run *fig = START(tree, .name = "fig"), *again = temporal_run_ref(fig);
+	struct temporal_run *run = PLAY("pick", temporal_run_workflow_id(fig));
+	struct temporal_run *picker = temporal_run_ref(run);
+
+	assert_result(run, &caller, "fine");
+	assert_result(fig, &tree, "fruit of fig");
+	assert_history_has(again, temporal_run_workflow_id(picker));
+	temporal_run_unref(picker);
+	temporal_run_unref(again);
+}
+
 static void so_many_run_at_a_time(void **state)
 {
 	start_garden((struct temporal_worker_opts){ .max_concurrent_nexus_tasks = 2 });
@@ -685,6 +716,8 @@ int main(void)
 			a_cancel_handler_gets_its_token, begin_garden, end_garden),
 		cmocka_unit_test_setup_teardown(
 			errors_are_tried_again_or_not, begin_garden, end_garden),
+		cmocka_unit_test_setup_teardown(
+			a_handler_signals_another_workflow, begin_garden, end_garden),
 		cmocka_unit_test_setup_teardown(so_many_run_at_a_time, begin_garden, end_garden),
 		cmocka_unit_test_setup_teardown(a_tuner_gives_slots, begin_garden, end_garden),
 		cmocka_unit_test_setup_teardown(one_poller_is_enough, begin_garden, end_garden),

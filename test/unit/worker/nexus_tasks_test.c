@@ -32,7 +32,18 @@ struct send_in {
 };
 typedef void send_out;
 TEMPORAL_NEXUS_CONTRACT(send, "send", to);
-TEMPORAL_NEXUS_SERVICE_CONTRACT(post, "post", &weigh, &send);
+struct tell_in {
+	const char *whom;
+};
+typedef const char *tell_out;
+TEMPORAL_NEXUS_CONTRACT(tell, "tell", whom);
+TEMPORAL_NEXUS_SERVICE_CONTRACT(post, "post", &weigh, &send, &tell);
+
+struct note_in {
+	const char *text;
+};
+TEMPORAL_SIGNAL_CONTRACT(note, "note", text);
+TEMPORAL_SIGNAL_CONTRACT_0(bell, "bell");
 
 struct trip_in {
 	const char *to;
@@ -60,7 +71,18 @@ static const struct temporal_failure *send_run(struct nexus *nexus, const struct
 		nexus, trip, &(const struct temporal_start_opts){ .id = "trip-1" }, .to = in->to);
 }
 TEMPORAL_NEXUS(send);
-TEMPORAL_NEXUS_SERVICE(post, &weigh_operation, &send_operation);
+
+static const struct temporal_failure *tell_run(
+	struct nexus *nexus, const struct tell_in *in, tell_out *out)
+{
+	const struct temporal_failure *failure =
+		nexus_signal(nexus, in->whom, note, .text = "here");
+
+	*out = "told";
+	return failure ? failure : nexus_signal_0(nexus, in->whom, bell);
+}
+TEMPORAL_NEXUS(tell);
+TEMPORAL_NEXUS_SERVICE(post, &weigh_operation, &send_operation, &tell_operation);
 
 /* ---- one task through a worker ---- */
 
@@ -267,7 +289,7 @@ static void an_unknown_operation_is_not_found(void **state)
 	starts(test, "stamp", "1");
 	assert_fails(test, "NOT_FOUND",
 		"Nexus service definition 'post' has no operation 'stamp'. "
-		"There are 2 operations in the definition.");
+		"There are 3 operations in the definition.");
 }
 
 static void empty_names_are_not_found(void **state)
@@ -516,6 +538,55 @@ static void a_start_that_is_refused_is_an_error(void **state)
 		BEHAVIOR(NON_RETRYABLE));
 }
 
+static void signals_carry_links_both_ways(void **state)
+{
+	struct test *test = *state;
+	Workflowservice__SignalWorkflowExecutionResponse
+		first = WORKFLOWSERVICE__SIGNAL_WORKFLOW_EXECUTION_RESPONSE__INIT,
+		second = first;
+	Common__Link link = COMMON__LINK__INIT;
+	Common__Link__WorkflowEvent event = COMMON__LINK__WORKFLOW_EVENT__INIT;
+
+	event.namespace_ = "default";
+	event.workflow_id = "ann";
+	event.run_id = "run-3";
+	link.variant_case = COMMON__LINK__VARIANT_WORKFLOW_EVENT;
+	link.workflow_event = &event;
+	first.link = &link;
+	fake_expect(test->server, &rpc_workflow_signal_workflow_execution, &first);
+	fake_expect(test->server, &rpc_workflow_signal_workflow_execution, &second);
+	starts(test, "tell", "\"ann\"");
+	add_caller(test);
+	run(test);
+	for (unsigned i = 0; i < 2; i++) {
+		const Workflowservice__SignalWorkflowExecutionRequest *asks =
+			asked(test->server, &rpc_workflow_signal_workflow_execution, i);
+
+		assert_non_null(asks);
+		assert_string_equal(asks->workflow_execution->workflow_id, "ann");
+		assert_string_equal(asks->signal_name, i ? "bell" : "note");
+		assert_string_equal(asks->request_id, i ? "request-1-1" : "request-1-0");
+		assert_int_equal(asks->n_links, 1);
+		assert_string_equal(asks->links[0]->workflow_event->workflow_id, "caller");
+	}
+	const Nexus__StartOperationResponse__Sync *sync =
+		response_of(test)->start_operation->sync_success;
+
+	assert_int_equal(sync->n_links, 1);
+	assert_string_equal(
+		sync->links[0]->url, "temporal:///namespaces/default/workflows/ann/run-3/history");
+}
+
+static void a_signal_that_is_refused_is_an_error(void **state)
+{
+	struct test *test = *state;
+
+	fake_expect_error(test->server, &rpc_workflow_signal_workflow_execution, TEMPORAL_NOT_FOUND,
+		"workflow not found", NULL);
+	starts(test, "tell", "\"nobody\"");
+	assert_fails(test, "NOT_FOUND", "signal \"note\" to workflow \"nobody\"");
+}
+
 /* {"t":1,"ns":"default","wid":"ship-7"}, and the same in namespace "other". */
 #define SHIP_7 "eyJ0IjoxLCJucyI6ImRlZmF1bHQiLCJ3aWQiOiJzaGlwLTcifQ"
 #define OTHER  "eyJ0IjoxLCJucyI6Im90aGVyIiwid2lkIjoic2hpcC03In0"
@@ -580,6 +651,62 @@ static void a_workflow_that_is_gone_is_not_found(void **state)
 	assert_fails(test, "NOT_FOUND", "workflow not found");
 }
 
+/* ---- memory ---- */
+
+/* The same start, with the allocation of that number failing. false: there were fewer. */
+static bool starts_without(struct test *test, long after)
+{
+	static const Workflowservice__RespondNexusTaskCompletedResponse completed =
+		WORKFLOWSERVICE__RESPOND_NEXUS_TASK_COMPLETED_RESPONSE__INIT;
+	static const Workflowservice__RespondNexusTaskFailedResponse failed =
+		WORKFLOWSERVICE__RESPOND_NEXUS_TASK_FAILED_RESPONSE__INIT;
+	static const Workflowservice__StartWorkflowExecutionResponse started =
+		WORKFLOWSERVICE__START_WORKFLOW_EXECUTION_RESPONSE__INIT;
+	static const Workflowservice__ShutdownWorkerResponse shut =
+		WORKFLOWSERVICE__SHUTDOWN_WORKER_RESPONSE__INIT;
+	const struct temporal_nexus_service *const services[] = { &post_service, NULL };
+	struct temporal_client *client = fake_connect(test->server);
+	struct temporal_error err = { .code = TEMPORAL_OK };
+
+	test->server->forgetful = true; /* it must not spend what is counted */
+	fake_expect(test->server, &rpc_workflow_poll_nexus_task_queue, test->task);
+	fake_expect(test->server, &rpc_workflow_start_workflow_execution, &started);
+	fake_expect(test->server, &rpc_workflow_respond_nexus_task_completed, &completed);
+	fake_expect(test->server, &rpc_workflow_respond_nexus_task_failed, &failed);
+	fake_expect(test->server, &rpc_workflow_shutdown_worker, &shut);
+	events = 0;
+	struct temporal_worker *worker = temporal_worker_new(client, &err, .task_queue = "queue",
+		.nexus_services = services, .nexus_task_pollers = 1, .on_event = count_event);
+
+	assert_non_null(worker);
+	mem_fault_set(after, 0);
+	assert_int_equal(temporal_worker_start(worker, &err), TEMPORAL_OK);
+	for (int i = 0; events == 0 && i < 100; i++) /* it may have been lost, which is told */
+		nanosleep(&(struct timespec){ .tv_nsec = 100000 }, NULL);
+	temporal_worker_unref(worker); /* must not wait for what will never come */
+	bool hit = mem_fault_hit();
+
+	mem_fault_set(-1, 0);
+	temporal_client_unref(client);
+	return hit;
+}
+
+static void memory_may_be_out_anywhere(void **state)
+{
+	bool hit = true;
+	long after = 0;
+
+	for (; hit; after++) {
+		begin(state);
+		starts(*state, "send", "\"Bergen\"");
+		add_caller(*state);
+		hit = starts_without(*state, after);
+		if (hit)
+			end(state);
+	}
+	assert_true(after > 20);
+}
+
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, begin, end)
 
 int main(void)
@@ -603,11 +730,14 @@ int main(void)
 		TEST(a_start_carries_all_that_the_server_needs),
 		TEST(a_start_without_a_callback_has_none),
 		TEST(a_start_that_is_refused_is_an_error),
+		TEST(signals_carry_links_both_ways),
+		TEST(a_signal_that_is_refused_is_an_error),
 		TEST(a_cancellation_finds_its_workflow),
 		TEST(the_old_name_of_a_token_is_taken),
 		TEST(a_token_that_is_none_is_not_found),
 		TEST(a_token_of_another_namespace_is_not_found),
 		TEST(a_workflow_that_is_gone_is_not_found),
+		cmocka_unit_test_teardown(memory_may_be_out_anywhere, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
