@@ -28,13 +28,14 @@
 #define CONNECTIONS_MAX  64
 #define CONNECTION_BYTES (16 * 1024)
 #define IDLE_S           10
-#define TEXT_SLACK       4096 /* that the text may grow between measuring and writing */
+#define TEXT_SLACK       4096 /* that the text may grow from one request to the next */
 #define TEXT_TYPE        "text/plain; version=0.0.4; charset=utf-8"
 
 struct metrics_http {
 	struct temporal_metrics *metrics;
 	struct MHD_Daemon *daemon;
 	uint16_t port;
+	size_t text_len; /* of /metrics, when it was asked for last; the library's thread */
 };
 
 /* ---- the library ---- */
@@ -44,7 +45,7 @@ struct metrics_http {
 	X_(MHD_start_daemon) \
 	X_(MHD_stop_daemon) \
 	X_(MHD_get_daemon_info) \
-	X_(MHD_create_response_from_buffer) \
+	X_(MHD_create_response_from_buffer_with_free_callback) \
 	X_(MHD_add_response_header) \
 	X_(MHD_queue_response) \
 	X_(MHD_destroy_response)
@@ -89,12 +90,13 @@ static enum MHD_Result answer(
 	struct MHD_Connection *connection, unsigned status, char *text, size_t len)
 {
 	struct MHD_Response *response =
-		mhd.MHD_create_response_from_buffer_(len, text, MHD_RESPMEM_MUST_COPY);
+		mhd.MHD_create_response_from_buffer_with_free_callback_(len, text, mem_free);
 	enum MHD_Result result = MHD_NO;
 
-	mem_free(text);
-	if (!response)
+	if (!response) {
+		mem_free(text);
 		return MHD_NO;
+	}
 	mhd.MHD_add_response_header_(response, "Content-Type", TEXT_TYPE);
 	mhd.MHD_add_response_header_(response, "Cache-Control", "no-store");
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
@@ -112,20 +114,23 @@ static enum MHD_Result answer_line(
 	return text ? answer(connection, status, text, strlen(text)) : MHD_NO;
 }
 
-static enum MHD_Result answer_metrics(
-	struct temporal_metrics *metrics, struct MHD_Connection *connection)
+/*
+ * Built once, into a buffer that has room for the last text and some more: series come slowly, and
+ * only the first time, or after many of them, it has to be built again.
+ */
+static enum MHD_Result answer_metrics(struct metrics_http *http, struct MHD_Connection *connection)
 {
-	size_t size = metrics_text(metrics, NULL, 0) + TEXT_SLACK;
-	char *text = mem_alloc(size);
-	size_t len = text ? metrics_text(metrics, text, size) : 0;
+	for (;;) {
+		size_t size = http->text_len + TEXT_SLACK;
+		char *text = mem_alloc(size);
 
-	while (text && len >= size) { /* many series were added in between */
+		if (!text)
+			return MHD_NO;
+		http->text_len = metrics_text(http->metrics, text, size);
+		if (http->text_len < size)
+			return answer(connection, MHD_HTTP_OK, text, http->text_len);
 		mem_free(text);
-		size = len + TEXT_SLACK;
-		text = mem_alloc(size);
-		len = text ? metrics_text(metrics, text, size) : 0;
 	}
-	return text ? answer(connection, MHD_HTTP_OK, text, len) : MHD_NO;
 }
 
 static enum MHD_Result answer_health(
@@ -159,7 +164,7 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
 	}
 	metrics_collect(http->metrics);
 	if (strcmp(url, "/metrics") == 0)
-		return answer_metrics(http->metrics, connection);
+		return answer_metrics(http, connection);
 	if (strcmp(url, "/healthz") == 0 || strcmp(url, "/readyz") == 0)
 		return answer_health(http->metrics, connection, url[1] == 'r');
 	return answer_line(
