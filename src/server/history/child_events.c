@@ -240,6 +240,18 @@ static void start_again(struct execution *parent, History__HistoryEvent *event)
 	state_set_text(parent->server, &child->run_id, attributes->workflow_execution->run_id);
 }
 
+static void fail_again(struct execution *parent, History__HistoryEvent *event)
+{
+	History__StartChildWorkflowExecutionFailedEventAttributes *attributes =
+		event->start_child_workflow_execution_failed_event_attributes;
+	struct child *child = child_find(parent, attributes->initiated_event_id);
+
+	if (!child)
+		return;
+	event_add(parent, event->event_type, attributes);
+	child_free(child);
+}
+
 #define END_AGAIN(parent_, event_, attributes_) \
 	end_again((parent_), (event_)->event_type, (attributes_), \
 		(attributes_)->initiated_event_id, &(attributes_)->started_event_id)
@@ -259,6 +271,9 @@ static void end_again(struct execution *parent, Enums__EventType type, void *att
 void child_reapply(struct execution *parent, History__HistoryEvent *event)
 {
 	switch (event->event_type) {
+	case TYPE(START_CHILD_WORKFLOW_EXECUTION_FAILED):
+		fail_again(parent, event);
+		break;
 	case TYPE(CHILD_WORKFLOW_EXECUTION_STARTED):
 		start_again(parent, event);
 		break;

@@ -11,6 +11,7 @@
  */
 #include "google/protobuf/struct.pb-c.h"
 #include "proto/json.h"
+#include "proto/json_text.h"
 #include "proto/payload.h"
 #include "server/nexus/text.h"
 
@@ -76,6 +77,18 @@ static void as_operation_error(struct arena *arena, const Nexus__Failure *in, Fa
 	info->non_retryable = true;
 }
 
+/* What the handler's codec has hidden: a payload as JSON, in base64. NULL: it is none. */
+static Common__Payload *attributes_of(struct arena *arena, const char *text)
+{
+	size_t len = protojson_base64_room(strlen(text));
+	uint8_t *json = arena_alloc(arena, len + 1);
+
+	if (!*text || !json || !protojson_base64_decode(str_from(text), json, &len))
+		return NULL;
+	return proto_from_json(arena, &common__payload__descriptor,
+		(struct str){ (const char *)json, len }, true, NULL);
+}
+
 static void as_handler_error(struct arena *arena, const Nexus__Failure *in, Failure__Failure *out)
 {
 	const Google__Value *json = json_of(arena, in->details);
@@ -88,6 +101,7 @@ static void as_handler_error(struct arena *arena, const Nexus__Failure *in, Fail
 	if (!info)
 		return;
 	info->type = text_of(member(json, "type"));
+	out->encoded_attributes = attributes_of(arena, text_of(member(json, "encodedAttributes")));
 	if (override && override->kind_case == GOOGLE__VALUE__KIND_BOOL_VALUE)
 		info->retry_behavior = override->bool_value ? NEXUS_BEHAVIOR(RETRYABLE)
 							    : NEXUS_BEHAVIOR(NON_RETRYABLE);

@@ -6,6 +6,7 @@
  */
 #include "google/protobuf/struct.pb-c.h"
 #include "proto/json.h"
+#include "proto/json_text.h"
 #include "proto/payload.h"
 #include "server/nexus/http.h"
 
@@ -306,6 +307,31 @@ static void put_text(struct nexus_text *text, const char *name, const char *valu
 	nexus_text_quote(text, value);
 }
 
+/* The payload as JSON, in the alphabet of URLs and without padding. */
+static void put_attributes(struct nexus_text *text, const Common__Payload *attributes)
+{
+	struct nexus_text compact = { .arena = text->arena };
+	struct str json = { 0 };
+
+	if (!attributes)
+		return;
+	if (proto_to_json(text->arena, attributes, 0, &json, NULL) != TEMPORAL_OK) {
+		text->out_of_memory = true;
+		return;
+	}
+	nexus_text_compact(&compact, json);
+	json = nexus_text_str(&compact);
+	char *out = arena_alloc(text->arena, (json.len + 2) / 3 * 4 + 1);
+	size_t len = out ? protojson_base64_encode((const uint8_t *)json.ptr, json.len, out) : 0;
+	for (size_t i = 0; i < len; i++)
+		out[i] = (char)(out[i] == '+' ? '-' : out[i] == '/' ? '_' : out[i]);
+	while (len && out[len - 1] == '=')
+		len--;
+	nexus_text_puts(text, ",\"encodedAttributes\":\"");
+	nexus_text_put(text, out ? out : "", len);
+	nexus_text_puts(text, "\"");
+}
+
 static void put_details(struct nexus_text *text, const Failure__Failure *failure)
 {
 	Failure__Failure rest = *failure;
@@ -319,6 +345,7 @@ static void put_details(struct nexus_text *text, const Failure__Failure *failure
 		nexus_text_puts(text, "{\"type\":\"nexus.HandlerError\"},\"details\":{\"type\":");
 		nexus_text_quote(text, info->type);
 		nexus_text_puts(text, retry_text(info));
+		put_attributes(text, failure->encoded_attributes);
 		nexus_text_puts(text, "}");
 		return;
 	}

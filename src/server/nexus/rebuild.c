@@ -94,10 +94,14 @@ static void attached(struct execution *execution, const History__HistoryEvent *e
 	const History__WorkflowExecutionOptionsUpdatedEventAttributes *in =
 		event->workflow_execution_options_updated_event_attributes;
 
+	Common__Callback nobody = COMMON__CALLBACK__INIT, *none = &nobody;
+	size_t n = in->n_attached_completion_callbacks;
+
 	if (str_empty(in->attached_request_id))
 		return;
-	nexus_callbacks_add(execution, in->attached_request_id, in->attached_completion_callbacks,
-		in->n_attached_completion_callbacks);
+	/* One that came alone is kept as in nexus_attach(). */
+	nexus_callbacks_add(execution, in->attached_request_id,
+		n ? in->attached_completion_callbacks : &none, n ? n : 1);
 	nexus_attached(execution, in->attached_request_id, event->event_id);
 }
 

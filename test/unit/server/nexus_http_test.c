@@ -281,6 +281,10 @@ static void failures_and_back(void **state)
 		"{\"message\":\"a\",\"metadata\":{\"b\":\"1\",\"c\":\"2\"},\"details\":[1,2]}",
 		"{\"message\":\"\\u003ca\\u003e\",\"metadata\":{\"type\":\"nexus.HandlerError\"},"
 		"\"details\":{\"type\":\"INTERNAL\",\"retryableOverride\":false}}",
+		"{\"message\":\"a\",\"metadata\":{\"type\":\"nexus.HandlerError\"},\"details\":"
+		"{\"type\":\"INTERNAL\",\"encodedAttributes\":"
+		"\"eyJtZXRhZGF0YSI6eyJlbmNvZGluZyI6ImFuTnZi"
+		"aTl3YkdGcGJnPT0ifSwiZGF0YSI6IlB6OC8ifQ\"}}",
 		"{\"message\":\"a\",\"metadata\":{\"type\":\"temporal.api.failure.v1.Failure\"},"
 		"\"details\":{\"terminatedFailureInfo\":{}}}",
 	};

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fake_workflow.h"
+#include "server/nexus/nexus.h"
 #include "temporal/api/workflow/v1/message.pb-c.h"
 
 #define EXCLUDE_SIGNAL ENUMS__RESET_REAPPLY_EXCLUDE_TYPE__RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL
@@ -74,6 +75,34 @@ static void repeated_reset_is_one(void **state)
 	call_well(frontend_reset, &in);
 	assert_string_equal(world_events(current_run()), "1 5 6 9 26 5");
 	assert_string_equal(current_run()->reset_request_id, "r2");
+}
+
+/* A start that joined the run, with nothing but its request id, has joined the new one as well. */
+static void request_ids_come_along(void **state)
+{
+	Workflowservice__ResetWorkflowExecutionRequest in = reset_to(4);
+	Workflowservice__StartWorkflowExecutionRequest start =
+		WORKFLOWSERVICE__START_WORKFLOW_EXECUTION_REQUEST__INIT;
+	Workflow__OnConflictOptions options = WORKFLOW__ON_CONFLICT_OPTIONS__INIT;
+	Common__WorkflowType type = COMMON__WORKFLOW_TYPE__INIT;
+
+	(void)state;
+	make_history();
+	type.name = "type";
+	options.attach_request_id = true;
+	start.namespace_ = "default";
+	start.workflow_id = workflow.workflow_id;
+	start.workflow_type = &type;
+	start.task_queue = &queue;
+	start.request_id = "joins";
+	start.on_conflict_options = &options;
+	start.workflow_id_conflict_policy =
+		ENUMS__WORKFLOW_ID_CONFLICT_POLICY__WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING;
+	call_well(frontend_start, &start);
+	assert_true(nexus_is_attached(current_run(), "joins"));
+	call_well(frontend_reset, &in);
+	assert_true(nexus_is_attached(current_run(), "joins"));
+	assert_false(nexus_is_attached(current_run(), "another"));
 }
 
 static void signals_may_be_left_out(void **state)
@@ -343,6 +372,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(signals_come_again),
 		TEST(repeated_reset_is_one),
+		TEST(request_ids_come_along),
 		TEST(signals_may_be_left_out),
 		TEST(scheduled_task_is_started_and_fails),
 		TEST(pending_activity_is_pending_again),
