@@ -33,16 +33,17 @@ def skip(why):
 
 
 def build_sdk(go, out):
-    """go_sdk/main.go, in a module of its own: its dependencies are not grpc-go's business."""
-    program = pathlib.Path(__file__).resolve().parent / "go_sdk" / "main.go"
+    """go_sdk/, in a module of its own: its dependencies are not grpc-go's business."""
+    program = sorted((pathlib.Path(__file__).resolve().parent / "go_sdk").glob("*.go"))
     stamp = out / "go_sdk.stamp"
-    wanted = hashlib.sha256(program.read_bytes() + SDK.encode()).hexdigest()
+    wanted = hashlib.sha256(b"".join(file.read_bytes() for file in program) + SDK.encode()).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:
         return
     source = out / "sdk"
     source.mkdir(parents=True, exist_ok=True)
     (source / "go.mod").write_text(f"module sdk\n\ngo 1.24\n\nrequire go.temporal.io/sdk {SDK}\n")
-    shutil.copy(program, source)
+    for file in program:
+        shutil.copy(file, source)
     done = subprocess.run([go, "build", "-mod=mod", "-o", str(out / "go_sdk"), "."], cwd=source, capture_output=True,
                           text=True)
     if done.returncode != 0:

@@ -1,4 +1,4 @@
-"""The official Go SDK: its worker and its client in one program (go_sdk/main.go). Goal: what they do together
+"""The official Go SDK: its worker and its client in one program (go_sdk/). Goal: what they do together
 comes out the same on both servers. Method: the program prints a line for each thing; the lines are known.
 """
 import os
@@ -18,6 +18,15 @@ cancelled: cancelled
 countdown: lift-off
 parent: child: txn-1.5
 local: local 3 42
+resumed: 20
+session: txn-1 txn-2
+waits: false
+marked: 1 1
+calls: echo hello, txn-4.5, failed true
+update with start: 0
+signal with start: level 9 approved by bob
+keeps: cleaned txn-3
+memo: 1
 """
 
 

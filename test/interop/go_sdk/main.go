@@ -187,11 +187,19 @@ func main() {
 		os.Exit(1)
 	}
 	defer c.Close()
-	w := worker.New(c, queue, worker.Options{})
+	if err := nexusEndpoint(c); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	w := worker.New(c, queue, worker.Options{EnableSessionWorker: true})
 	for _, f := range []interface{}{Order, Approval, Countdown, Parent, Local} {
 		w.RegisterWorkflow(f)
 	}
 	w.RegisterActivity(Charge)
+	if err := registerMore(w); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
 	if err := w.Start(); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -202,5 +210,6 @@ func main() {
 	execute(c, "countdown", Countdown, 3)
 	execute(c, "parent", Parent, 1.5)
 	execute(c, "local", Local)
+	more(c)
 	w.Stop()
 }
