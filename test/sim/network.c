@@ -295,7 +295,9 @@ static void insisted(void *user, enum temporal_code code, const void *message, s
 {
 	struct insistence *insistence = user;
 
-	if (code == TEMPORAL_UNAVAILABLE || code == TEMPORAL_DEADLINE_EXCEEDED)
+	/* (RESOURCE_EXHAUSTED: a run that may be about to end takes no signal.) */
+	if (code == TEMPORAL_UNAVAILABLE || code == TEMPORAL_DEADLINE_EXCEEDED ||
+		code == TEMPORAL_RESOURCE_EXHAUSTED)
 		sim_after(sim_between(SIM_MS, 500 * SIM_MS), again, insistence);
 	else
 		insistence->done(insistence->user, code, message, arena);
