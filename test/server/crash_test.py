@@ -15,7 +15,7 @@ import unittest
 from temporalio import workflow
 from temporalio.api.common.v1 import Payloads, WorkflowExecution
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
-from temporalio.client import Client
+from temporalio.client import Client, RPCTimeoutOrCancelledError
 from temporalio.service import RPCError
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.converter import default as converter
@@ -104,7 +104,7 @@ class CrashTest(unittest.IsolatedAsyncioTestCase):
         while True:
             try:
                 return await asyncio.wait_for(call(), 20)
-            except (RPCError, asyncio.TimeoutError):
+            except (RPCError, RPCTimeoutOrCancelledError, asyncio.TimeoutError):
                 await asyncio.sleep(0.02)
 
     async def start(self, kind, *args, queue, name):
