@@ -329,6 +329,31 @@ TEMPORAL_API enum temporal_code temporal_worker_set_client(struct temporal_worke
  */
 TEMPORAL_API void temporal_isolate_main(int argc, char **argv);
 
+/* What was running when it crashed; what does not apply is "" or NULL. Valid during the callback. */
+struct temporal_crash {
+	int signal;
+	const char *signal_name; /* "SIGSEGV" */
+	const void *address;     /* that was not to be accessed, or of the instruction */
+	bool stack_overflow;
+	const char *workflow_type, *workflow_id, *run_id;
+	const char *coroutine; /* "run", "wf_go", "signal", "query", "update" */
+	const char *handler;   /* of which signal, query or update */
+	const char *activity_type, *activity_id;
+	const char *trace; /* one line a frame */
+};
+
+/*
+ * Installs handlers of SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT for the whole process. When one
+ * of these comes while code of a workflow or an activity runs on a thread of a worker, it is named
+ * on standard error, with a stack trace, and by on_crash (may be NULL); all then goes on as before:
+ * to the handlers that were there, or to the process's end. on_crash runs in the signal handler, so
+ * it may only do what is safe there (write, but not printf or malloc). To be called before workers
+ * are made, and once: FAILED_PRECONDITION the second time.
+ */
+TEMPORAL_API enum temporal_code temporal_crash_handlers_install(
+	void (*on_crash)(const struct temporal_crash *crash, void *user), void *user,
+	struct temporal_error *err) TEMPORAL_MUST_USE;
+
 /* Gives the worker up; one that still runs is shut down and waited for. NULL is fine. Not on a
  * thread of the worker. */
 TEMPORAL_API void temporal_worker_unref(struct temporal_worker *worker);

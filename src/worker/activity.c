@@ -18,6 +18,7 @@
 #include "proto/codec.h"
 #include "rpc/methods.h"
 #include "worker/act.h"
+#include "worker/crash.h"
 #include "worker/event.h"
 #include "worker/intercept.h"
 #include "worker/isolate.h"
@@ -422,9 +423,12 @@ const struct temporal_failure *worker_activity_call(struct act *act, Common__Pay
 void worker_activity_execute(struct act *act)
 {
 	Common__Payload *result = NULL;
+
+	crash_runs_activity(act);
 	const struct temporal_failure *failure =
 		act->isolated ? isolate_attempt(act, &result) : worker_activity_call(act, &result);
 
+	crash_runs_activity(NULL);
 	worker_metrics_attempt_ends(act, failure);
 	if (act->is_local)
 		end_local(act, failure, result);

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 
 #include "base/mem.h"
+#include "worker/crash.h"
 #include "worker/limits.h"
 
 struct start {
@@ -32,15 +33,19 @@ bool worker_thread_is_ours(void)
 static void *begin(void *arg)
 {
 	struct start start = *(struct start *)arg;
+	struct worker_signal_stack stack = { 0 };
 	locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 
 	mem_free(arg);
 	is_ours = true;
+	if (crash_is_watched())
+		worker_signal_stack_begin(&stack);
 	if (c)
 		uselocale(c);
 	pthread_setname_np(pthread_self(), start.name);
 	void *result = start.run(start.arg);
 
+	worker_signal_stack_end(&stack);
 	if (c) {
 		uselocale(LC_GLOBAL_LOCALE);
 		freelocale(c);

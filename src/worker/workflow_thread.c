@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "base/trace.h"
+#include "worker/crash.h"
 #include "worker/limits.h"
 #include "worker/run.h"
 #include "worker/thread.h"
@@ -106,12 +107,14 @@ static void turn(struct rpc_task *task)
 						  offsetof(struct worker_workflow_thread, turn));
 	unsigned left = WORKER_TURN_AGAIN;
 
+	crash_runs_workflows(thread->wf);
 	for (struct worker_run *rest = take_here(thread), *next; rest; rest = next) {
 		next = rest->queue_next;
 		worker_run_work(rest);
 		for (; thread->first && left > 0; left--)
 			worker_run_work(take_one(thread));
 	}
+	crash_runs_workflows(NULL);
 	thread->turn_posted = thread->first;
 	if (thread->turn_posted)
 		rpc_loop_post(thread->worker->loop, &thread->turn);
@@ -122,12 +125,14 @@ static void *work(void *arg)
 	struct worker_workflow_thread *thread = arg;
 	struct worker_signal_stack stack = { 0 };
 
+	crash_runs_workflows(thread->wf);
 	if (thread->watched) {
 		worker_signal_stack_begin(&stack);
 		trace_allow();
 	}
 	for (struct worker_run *run = take_next(thread); run; run = take_next(thread))
 		worker_run_work(run);
+	crash_runs_workflows(NULL);
 	wf_thread_free(thread->wf);
 	thread->wf = NULL;
 	worker_signal_stack_end(&stack);

@@ -373,11 +373,8 @@ static bool ready_to_apply(struct wf *wf, const struct activation *activation)
  * An eviction ends the coroutines where they stand and gives no command; the instance is then good
  * for nothing but to be freed.
  */
-const struct completion *wf_instance_activate(
-	struct wf_instance *instance, const struct activation *activation)
+static const struct completion *activate(struct wf *wf, const struct activation *activation)
 {
-	struct wf *wf = &instance->wf;
-
 	arena_reset(&wf->task);
 	arena_reset(&wf->thread->scratch);
 	wf->commands = NULL;
@@ -407,6 +404,44 @@ const struct completion *wf_instance_activate(
 		wf->completion.versioning_behavior = outcome_versioning(wf);
 	}
 	return &wf->completion;
+}
+
+const struct completion *wf_instance_activate(
+	struct wf_instance *instance, const struct activation *activation)
+{
+	struct wf *wf = &instance->wf;
+
+	wf->thread->running = wf;
+	const struct completion *completion = activate(wf, activation);
+
+	wf->thread->running = NULL;
+	return completion;
+}
+
+static const char *known(const char *text)
+{
+	return text ? text : "";
+}
+
+bool wf_thread_where(const struct wf_thread *thread, struct wf_where *where)
+{
+	const struct wf *wf = thread->running;
+
+	if (!wf)
+		return false;
+	const struct coroutine *current = wf->current;
+
+	*where = (struct wf_where){ .workflow_type = known(wf->info.workflow_type),
+		.workflow_id = known(wf->info.workflow_id),
+		.run_id = known(wf->info.run_id),
+		.coroutine = current ? known(current->class->name) : "",
+		.handler = current ? known(current->name) : "" };
+	return true;
+}
+
+bool wf_thread_overflows(const struct wf_thread *thread, const void *address)
+{
+	return co_is_overflow(thread->pool, address);
 }
 
 /*

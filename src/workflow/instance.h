@@ -51,6 +51,16 @@ struct wf_log_record {
 struct wf_thread *wf_thread_new(const struct wf_config *config) __attribute__((warn_unused_result));
 void wf_thread_free(struct wf_thread *thread);
 
+/* What of workflow code a thread runs at the moment, for a handler of crashes on that thread: only
+ * pointers are read. */
+struct wf_where {
+	const char *workflow_type, *workflow_id, *run_id;
+	const char *coroutine, *handler; /* "": none; what of, for a signal's, query's, update's */
+};
+bool wf_thread_where(const struct wf_thread *thread, struct wf_where *where); /* false: none */
+/* Is the address below the running coroutine's stack, where an overflow comes to? */
+bool wf_thread_overflows(const struct wf_thread *thread, const void *address);
+
 /* The workflow type is looked up with the first activation; an unknown one fails the task. NULL: no
  * memory. */
 struct wf_instance *wf_instance_new(struct wf_thread *thread, const char *run_id)

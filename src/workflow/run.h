@@ -22,7 +22,8 @@ struct wf_future;
 struct wf_thread {
 	const struct wf_config *config;
 	struct co_pool *pool;
-	struct arena scratch; /* of the query that is being answered */
+	struct arena scratch;     /* of the query that is being answered */
+	const struct wf *running; /* whose activation is under way */
 };
 
 /* ---- futures (future.c) ---- */
