@@ -329,7 +329,8 @@ TEMPORAL_API enum temporal_code temporal_worker_set_client(struct temporal_worke
  */
 TEMPORAL_API void temporal_isolate_main(int argc, char **argv);
 
-/* What was running when it crashed; what does not apply is "" or NULL. Valid during the callback. */
+/* What was running when it crashed; what does not apply is "" or NULL. Valid during the callback.
+ */
 struct temporal_crash {
 	int signal;
 	const char *signal_name; /* "SIGSEGV" */
