@@ -700,6 +700,6 @@ void worker_activities_cancel(struct temporal_worker *worker)
 		worker_act_cancel(act, ACT_WORKER_SHUTDOWN, false);
 	for (struct worker_run *run = worker->local_runs; run; run = next) {
 		next = run->next_local;
-		worker_run_drop(run);
+		worker_run_stops(run);
 	}
 }

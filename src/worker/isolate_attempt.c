@@ -73,6 +73,15 @@ static bool is_crash(int number)
 	return false;
 }
 
+static bool is_killed(struct act *act)
+{
+	pthread_mutex_lock(&act->lock);
+	bool killed = act->killed;
+
+	pthread_mutex_unlock(&act->lock);
+	return killed;
+}
+
 static const struct temporal_failure *died_by(struct talk *talk, int number)
 {
 	struct act *act = talk->act;
@@ -80,7 +89,7 @@ static const struct temporal_failure *died_by(struct talk *talk, int number)
 	const char *type = act->info.activity_type, *name = trace_signal_name(number);
 	const char *trace = crash->signal == number ? crash->trace : NULL;
 
-	if (number == SIGKILL && act->killed)
+	if (number == SIGKILL && is_killed(act))
 		return process_failure(act, "ProcessHung", NULL,
 			"activity '%s' did not end within %lld ms of its %s: its process was "
 			"killed",

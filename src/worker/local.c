@@ -242,14 +242,27 @@ static void too_late(struct rpc_timer *timer)
 /* Somebody still waits for it. */
 static void attempt_ended(struct worker_local *local, const Failure__Failure *failure, bool stops)
 {
-	if (!local->run)
+	struct worker_run *run = local->run;
+
+	if (!run)
 		local_free(local);
 	else if (failure && stops)
-		worker_run_drop(local->run);
+		local->state = LOCAL_QUEUED; /* no failure of its own: another worker's turn */
 	else if (failure)
 		failed(local, failure);
 	else
 		done(local);
+	if (run)
+		worker_run_stops(run);
+}
+
+bool worker_locals_run(const struct worker_run *run)
+{
+	for (const struct worker_local *local = run->locals; local; local = local->next) {
+		if (local->state == LOCAL_RUNS)
+			return true;
+	}
+	return false;
 }
 
 static void end_posted(struct rpc_task *task)
@@ -378,7 +391,7 @@ static void start(struct worker_local *local)
 	struct temporal_worker *worker = local->worker;
 	struct worker_slot slot = { .is_sticky = false };
 
-	if (local->state != LOCAL_QUEUED || is_too_early(worker))
+	if (local->state != LOCAL_QUEUED || worker->cancels_activities || is_too_early(worker))
 		return;
 	if (!worker_slots_reserve(&worker->local_slots, &slot)) {
 		worker_rate_return(&worker->local_rate);

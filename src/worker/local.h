@@ -24,6 +24,9 @@ void worker_locals_begin(struct worker_run *run);
 struct local_result *worker_locals_take(struct worker_run *run, struct arena *arena, size_t *count);
 void worker_locals_taken(struct worker_run *run);
 
+/* Is an attempt of any under way? */
+bool worker_locals_run(const struct worker_run *run);
+
 /* Nobody waits for the run's local activities any more: those that run are cancelled. */
 void worker_locals_drop(struct worker_run *run);
 

@@ -119,9 +119,6 @@ static void begin_job(struct worker_run *run)
 	case WORKER_RUN_BEAT:
 		run->step = engine_run_heartbeat(run->engine);
 		break;
-	case WORKER_RUN_DROP:
-		run->step = engine_run_drop(run->engine);
-		break;
 	case WORKER_RUN_ABANDON:
 		run->step.action = ENGINE_EVICT;
 		break;
@@ -468,12 +465,13 @@ void worker_run_local_done(struct worker_run *run)
 	post(run, WORKER_RUN_LOCALS);
 }
 
-void worker_run_drop(struct worker_run *run)
+/* The task is answered with what there is so far, and the rest is another worker's. */
+void worker_run_stops(struct worker_run *run)
 {
-	if (!run->link_local)
+	if (!run->worker->cancels_activities || !run->link_local || worker_locals_run(run))
 		return;
 	stop_waiting(run);
-	post(run, WORKER_RUN_DROP);
+	post(run, WORKER_RUN_BEAT);
 }
 
 static void wait_locals(struct worker_run *run)
@@ -481,10 +479,8 @@ static void wait_locals(struct worker_run *run)
 	worker_locals_begin(run); /* none of which tells us before we wait */
 	start_waiting(run);
 	worker_locals_pump(run->worker); /* some may wait since it was with its thread */
-	if (run->worker->cancels_activities)
-		worker_run_drop(run);
-	else
-		worker_run_local_done(run);
+	worker_run_local_done(run);
+	worker_run_stops(run);
 }
 
 /* Does the run's next step, and those that follow from it at once. */

@@ -27,7 +27,6 @@ enum worker_run_job {
 	WORKER_RUN_EVICT,    /* the cache drops it */
 	WORKER_RUN_LOCALS,   /* local activities have ended */
 	WORKER_RUN_BEAT,     /* they take longer than the task */
-	WORKER_RUN_DROP,     /* the worker stops: its task is left to others */
 	WORKER_RUN_ABANDON,  /* its thread was stuck: it goes without any answer */
 };
 
@@ -97,8 +96,9 @@ void worker_run_work(struct worker_run *run);
 /* Loop: one of its local activities has ended. */
 void worker_run_local_done(struct worker_run *run);
 
-/* Loop: if it waits for local activities, it goes without an answer: the worker stops. */
-void worker_run_drop(struct worker_run *run);
+/* Loop: if the worker stops, and the run waits for local activities of which none is under way any
+ * more, its task is answered as it is. */
+void worker_run_stops(struct worker_run *run);
 
 /* Loop: its code is stuck: fails its task by what the failure says, and leaves it alone until it
  * comes back. */

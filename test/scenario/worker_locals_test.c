@@ -16,7 +16,7 @@ struct job_in {
 typedef int job_out;
 TEMPORAL_ACTIVITY_CONTRACT(job, "job", how, number);
 
-static atomic_int at_work, most_at_work, attempts;
+static atomic_int at_work, most_at_work, attempts, waits;
 
 /* Takes all that an attempt may have: there is none left for its failure either. */
 static const struct temporal_failure *fail_without_memory(struct act *act)
@@ -47,6 +47,8 @@ static const struct temporal_failure *job_run(
 	else if (!strcmp(in->how, "greedy"))
 		failure = fail_without_memory(act);
 	else if (!strcmp(in->how, "wait") && act_wait(act, 20000))
+		failure = act_cancelled_failure(act);
+	else if (!strcmp(in->how, "once") && atomic_exchange(&waits, 0) && act_wait(act, 20000))
 		failure = act_cancelled_failure(act);
 	*out = in->number;
 	atomic_fetch_sub(&at_work, 1);
@@ -105,6 +107,16 @@ static boss_out greed(struct wf *wf)
 	return failure && failure->kind == TEMPORAL_FAILURE_ACTIVITY ? "failed" : told(failure);
 }
 
+/* The first one is done when the worker stops, the second one then ends by that. */
+static boss_out stops(struct wf *wf)
+{
+	int first = wf_local(wf, job, &quick, .how = "ok", .number = 1);
+
+	return wf_printf(wf, "%d %d", first,
+		wf_local(wf, job, WF_LOCAL_OPTS(.start_to_close_ms = 30000), .how = "once",
+			.number = 2));
+}
+
 static boss_out timeouts(struct wf *wf)
 {
 	static const struct temporal_retry_policy once = { .maximum_attempts = 1 };
@@ -158,7 +170,8 @@ static boss_out boss_run(struct wf *wf, const struct boss_in *in)
 		const char *name;
 		boss_out (*play)(struct wf *wf);
 	} scenes[] = { { "results", results }, { "retries", retries }, { "timeouts", timeouts },
-		{ "greed", greed }, { "cancellations", cancellations }, { "crowd", crowd } };
+		{ "stops", stops }, { "greed", greed }, { "cancellations", cancellations },
+		{ "crowd", crowd } };
 
 	for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++)
 		if (!strcmp(scenes[i].name, in->scene))
@@ -250,16 +263,36 @@ static void the_task_asks_for_more_time(void **state)
 	assert_int_equal(atomic_load(&attempts), 1);
 }
 
+/* What it has a result for is told before it stops. */
 static void a_worker_may_stop_meanwhile(void **state)
 {
+	atomic_store(&attempts, 0);
 	start_boss_worker(0);
 	struct temporal_run *run = START(boss, .scene = "long");
-	struct temporal_error err = { .code = TEMPORAL_OK };
 
 	wait_for_events(TEMPORAL_EVENT_ACTIVITY_TASK_RECEIVED, 1);
 	stop_worker();
-	assert_int_equal(temporal_run_terminate_0(run, &err), TEMPORAL_OK);
-	temporal_run_unref(run);
+	assert_result(run, &boss, "2500");
+	assert_int_equal(atomic_load(&attempts), 1);
+}
+
+/* What it has no result for is another worker's at once, not after the task's timeout; what it has
+ * one for is not done again. */
+static void the_rest_is_for_others(void **state)
+{
+	atomic_store(&attempts, 0);
+	atomic_store(&waits, 1);
+	start_boss_worker(0);
+	struct temporal_run *run = START(boss, .scene = "stops");
+
+	wait_for_events(TEMPORAL_EVENT_ACTIVITY_TASK_RECEIVED, 2);
+	stop_worker();
+	int64_t begun_ms = test_now_ms();
+
+	start_boss_worker(0);
+	assert_result(run, &boss, "1 2");
+	assert_true(test_now_ms() - begun_ms < 5000);
+	assert_int_equal(atomic_load(&attempts), 3);
 }
 
 static int run_with(const char *name, int cached)
@@ -275,6 +308,7 @@ static int run_with(const char *name, int cached)
 			no_more_run_than_there_are_slots, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(the_task_asks_for_more_time, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(a_worker_may_stop_meanwhile, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(the_rest_is_for_others, begin_test, end_test),
 	};
 
 	max_cached = cached;
