@@ -140,6 +140,26 @@ static struct temporal_worker_event event_of(
 	};
 }
 
+/* Without memory for it, one that says so: the attempt must not seem to have succeeded, nor be left
+ * to its timeout. */
+static Failure__Failure *failure_message(struct act *act, const struct temporal_failure *failure)
+{
+	static Failure__ApplicationFailureInfo info = {
+		.base = PROTOBUF_C_MESSAGE_INIT(&failure__application_failure_info__descriptor),
+		.type = "NO_MEMORY",
+	};
+	static Failure__Failure no_memory = {
+		.base = PROTOBUF_C_MESSAGE_INIT(&failure__failure__descriptor),
+		.message = "no memory for the activity's failure",
+		.source = "CSDK",
+		.failure_info_case = FAILURE__FAILURE__FAILURE_INFO_APPLICATION_FAILURE_INFO,
+		.application_failure_info = &info,
+	};
+	Failure__Failure *message = convert_failure_to_api(&act->arena, failure);
+
+	return message ? message : &no_memory;
+}
+
 static void report_instead(struct act *act, const struct temporal_error *why);
 
 static void send(struct act *act, const struct rpc_method *method, const void *message)
@@ -190,7 +210,7 @@ static void report_instead(struct act *act, const struct temporal_error *why)
 	message.namespace_ = act->worker->namespace_;
 	message.identity = act->worker->opts.identity;
 	message.deployment_options = act->worker->version;
-	message.failure = convert_failure_to_api(&act->arena, failure);
+	message.failure = failure_message(act, failure);
 	send(act, &rpc_workflow_respond_activity_task_failed, &message);
 }
 
@@ -225,7 +245,7 @@ static void report_failed(struct act *act, const struct temporal_failure *failur
 	message.namespace_ = act->worker->namespace_;
 	message.identity = act->worker->opts.identity;
 	message.deployment_options = act->worker->version;
-	message.failure = convert_failure_to_api(&act->arena, failure);
+	message.failure = failure_message(act, failure);
 	/* The next attempt gets the last details, whether they have been sent or not. The lock:
 	 * until they are encoded. */
 	pthread_mutex_lock(&act->lock);
@@ -388,16 +408,6 @@ static const struct temporal_failure *run_dynamic(struct act *act, Common__Paylo
 	return *result ? NULL : act_failure(act, "NO_MEMORY", "no memory for the result");
 }
 
-/* Without memory for it, one that says nothing: the attempt must not seem to have succeeded. */
-static const Failure__Failure *local_failure(
-	struct act *act, const struct temporal_failure *failure)
-{
-	static const Failure__Failure silent = FAILURE__FAILURE__INIT;
-	const Failure__Failure *message = convert_failure_to_api(&act->arena, failure);
-
-	return message ? message : &silent;
-}
-
 /* Nobody can complete it later: it has no token, and its task waits. */
 static void end_local(
 	struct act *act, const struct temporal_failure *failure, Common__Payload *result)
@@ -410,7 +420,7 @@ static void end_local(
 	worker_event(act->worker, event_of(act, failure ? TEMPORAL_EVENT_ACTIVITY_FAILED
 							: TEMPORAL_EVENT_ACTIVITY_COMPLETED));
 	worker_local_end(
-		act, failure ? local_failure(act, failure) : NULL, failure ? NULL : result);
+		act, failure ? failure_message(act, failure) : NULL, failure ? NULL : result);
 }
 
 const struct temporal_failure *worker_activity_call(struct act *act, Common__Payload **result)
@@ -677,7 +687,7 @@ struct act *worker_activity_local(struct temporal_worker *worker,
 	begin(act, slot);
 	if (!worker->opts.short_activities && !run(act))
 		worker_local_end(act,
-			local_failure(
+			failure_message(
 				act, act_failure(act, "RESOURCE_EXHAUSTED",
 					     "the worker can start no thread for the activity")),
 			NULL);

@@ -143,6 +143,16 @@ static const struct temporal_failure *do_endless(struct act *act, probe_out *out
 	return round;
 }
 
+/* Takes all that an attempt may have: there is none left for its failure either. */
+static const struct temporal_failure *do_greedy(struct act *act, probe_out *out)
+{
+	for (size_t size = (size_t)1 << 28; size >= 8; size /= 2) {
+		while (act_alloc(act, size))
+			continue;
+	}
+	return act_failure(act, "Greedy", "there is no memory left");
+}
+
 /* Beyond the 4 MiB that a request may have. */
 static const struct temporal_failure *do_large(struct act *act, probe_out *out)
 {
@@ -191,6 +201,7 @@ static const struct temporal_failure *probe_run(
 		{ "sleep", do_sleep },
 		{ "endless", do_endless },
 		{ "large", do_large },
+		{ "greedy", do_greedy },
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -248,6 +259,8 @@ static try_out try_run(struct wf *wf, const struct try_in *in)
 		return wf_activity(wf, probe, &short_of_time, .what = "sleep");
 	if (strcmp(in->what, "silence") == 0)
 		return wf_activity(wf, probe, &silent, .what = "sleep");
+	if (strcmp(in->what, "greedy") == 0)
+		return wf_activity(wf, probe, &once, .what = "greedy");
 	if (strcmp(in->what, "once") == 0)
 		return wf_activity(wf, probe, &once, .what = "third");
 	return wf_activity(wf, probe, &retried, .what = in->what);
@@ -309,6 +322,17 @@ static void a_failed_attempt_is_tried_again(void **state)
 	start_all((struct temporal_worker_opts){ 0 });
 	assert_result(START(try, .what = "third"), &try, "third");
 	assert_int_equal(event_count(TEMPORAL_EVENT_ACTIVITY_FAILED), 2);
+}
+
+static void without_memory_it_still_fails(void **state)
+{
+	start_all((struct temporal_worker_opts){ 0 });
+	struct temporal_result *result = failed_result(START(try, .what = "greedy"));
+	const struct temporal_failure *failure = temporal_result_failure(result)->cause;
+
+	assert_int_equal(failure->kind, TEMPORAL_FAILURE_APPLICATION);
+	assert_string_equal(failure->type, "NO_MEMORY");
+	temporal_result_unref(result);
 }
 
 /* The run's failure, the activity's, the one that the activity has returned, its cause. */
@@ -518,6 +542,8 @@ int main(void)
 			a_failed_attempt_is_tried_again, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(
 			a_failure_arrives_with_its_chain, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			without_memory_it_still_fails, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(attempts_end_by_the_policy, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(an_unknown_activity_is_named, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(
