@@ -73,6 +73,44 @@ static void each_allocation_may_fail(void **state)
 	temporal_worker_unref(worker);
 }
 
+static const struct temporal_workflow_interceptor of_workflows = { .execute = NULL };
+static const struct temporal_activity_interceptor of_activities = { .execute = NULL };
+static const struct temporal_interceptor interceptor = { .workflow = &of_workflows,
+	.activity = &of_activities };
+static const struct temporal_plugin plugin = { .name = "test.plugin" };
+
+/* The same with all that is copied of the options of its life. */
+static void so_may_each_of_the_options(void **state)
+{
+	struct temporal_worker *worker = NULL;
+	struct temporal_error err;
+
+	for (long n = 0; !worker; n++) {
+		assert_true(n < 1000);
+		mem_fault_set(n, 0);
+		worker = temporal_worker_new(client, &err, .task_queue = "q",
+			.workflows =
+				(const struct temporal_workflow *const[]){ &hello_workflow, NULL },
+			.deployment = &(const struct temporal_deployment_opts){ "d", "1", true,
+				TEMPORAL_VERSIONING_PINNED },
+			.workflow_options =
+				(const struct temporal_workflow_opts[]){
+					{ &hello_workflow, TEMPORAL_VERSIONING_AUTO_UPGRADE,
+						(const char *const[]){
+							"NonDeterminismError", NULL } },
+					{ .workflow = NULL } },
+			.workflow_failure_types = (const char *const[]){ "BadPayload", NULL },
+			.interceptors =
+				(const struct temporal_interceptor *const[]){ &interceptor, NULL },
+			.plugins = (const struct temporal_plugin *const[]){ &plugin, NULL });
+		assert_int_equal(mem_fault_hit() != 0, worker == NULL);
+		mem_fault_set(-1, 0);
+		if (!worker)
+			assert_int_equal(err.code, TEMPORAL_NO_MEMORY);
+	}
+	temporal_worker_unref(worker);
+}
+
 static void it_stops_though_nobody_answers(void **state)
 {
 	struct temporal_error err;
@@ -128,6 +166,7 @@ int main(void)
 		cmocka_unit_test(a_worker_needs_a_client),
 		cmocka_unit_test(bad_options_are_refused),
 		cmocka_unit_test(each_allocation_may_fail),
+		cmocka_unit_test(so_may_each_of_the_options),
 		cmocka_unit_test(it_stops_though_nobody_answers),
 		cmocka_unit_test(a_forked_child_is_told),
 	};
