@@ -189,7 +189,7 @@ async def prepare(address):
 
 
 # Who finds first that the time is up, client or server, is chance.
-IN_VAIN = ("CANCELLED: Timeout expired []", "DEADLINE_EXCEEDED: context deadline exceeded []")
+IN_VAIN = ("CANCELLED: ", "DEADLINE_EXCEEDED: ")
 
 
 async def answers_of(address, requests):
@@ -198,7 +198,7 @@ async def answers_of(address, requests):
     for method, content in requests:
         said = await refusals.answer(stage.client, method, content, names, timedelta(seconds=3))
         said = re.sub(r"retry \([0-9a-f]+\)", "retry (<hash>)", normal.text(said))
-        out.append("no answer in time" if said in IN_VAIN else said)
+        out.append("no answer in time" if said.startswith(IN_VAIN) else said)
     return out
 
 
