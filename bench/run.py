@@ -29,6 +29,7 @@ WORKLOADS = {
     "chain-10": ("ChainWorkflow", [10], 45, 50),
     "fan-100": ("FanWorkflow", [100], 4950, 10),
     "timers-10": ("TimerWorkflow", [10], 10, 50),
+    "local-100": ("LocalWorkflow", [100], 4950, 20),
 }
 
 
