@@ -245,6 +245,10 @@ struct temporal_worker_opts {
 	/* Another worker of the same client may poll for tasks of the same queue, kind and build
 	   id. */
 	bool skip_overlap_check;
+	/* Send payloads that the namespace's limits forbid all the same, for a proxy that makes
+	   them smaller; otherwise tasks whose answers have such fail here, as "PayloadsTooLarge".
+	 */
+	bool no_payload_limit;
 };
 
 /*

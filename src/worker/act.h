@@ -35,6 +35,7 @@ struct act {
 	struct act_info info;
 	struct temporal_payloads last_details; /* of the attempt before */
 	int64_t beat_interval_ns;
+	int64_t blob_max;                  /* of its result, by the namespace; 0: no limit */
 	bool plenty;                       /* slots were when it began: nobody waits for this one */
 	bool eager;                        /* it came with the answer to a workflow task */
 	bool isolated;                     /* it is run in a child process */

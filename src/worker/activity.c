@@ -26,6 +26,7 @@
 #include "worker/local.h"
 #include "worker/metrics.h"
 #include "worker/options.h"
+#include "worker/oversize.h"
 #include "worker/run.h"
 #include "worker/thread.h"
 #include "worker/worker.h"
@@ -214,15 +215,45 @@ static void report_instead(struct act *act, const struct temporal_error *why)
 	send(act, &rpc_workflow_respond_activity_task_failed, &message);
 }
 
+/* Its result would be refused. Another attempt may have a smaller one. */
+static void report_oversize(struct act *act, const char *why)
+{
+	const struct temporal_failure *failure = act_failure_with(
+		act, &(const struct act_failure_opts){ .type = WORKER_OVERSIZE_TYPE }, "%s", why);
+	struct temporal_worker_event event = event_of(act, TEMPORAL_EVENT_ACTIVITY_FAILED);
+	Workflowservice__RespondActivityTaskFailedRequest message =
+		WORKFLOWSERVICE__RESPOND_ACTIVITY_TASK_FAILED_REQUEST__INIT;
+
+	event.text = failure->message;
+	worker_event(act->worker, event);
+	message.task_token = act->task->task_token;
+	message.namespace_ = act->worker->namespace_;
+	message.identity = act->worker->opts.identity;
+	message.deployment_options = act->worker->version;
+	message.failure = convert_failure_to_api(&act->arena, failure);
+	message.cause =
+		ENUMS__ACTIVITY_TASK_FAILED_CAUSE__ACTIVITY_TASK_FAILED_CAUSE_PAYLOADS_TOO_LARGE;
+	act->failed = true;
+	send(act, &rpc_workflow_respond_activity_task_failed, &message);
+}
+
 static void report_completed(struct act *act, Common__Payload *result)
 {
 	Workflowservice__RespondActivityTaskCompletedRequest message =
 		WORKFLOWSERVICE__RESPOND_ACTIVITY_TASK_COMPLETED_REQUEST__INIT;
 	Common__Payloads payloads = COMMON__PAYLOADS__INIT;
 
-	worker_event_payload(act->worker, event_of(act, TEMPORAL_EVENT_ACTIVITY_COMPLETED), result);
 	payloads.payloads = &result;
 	payloads.n_payloads = 1;
+	const char *oversize =
+		worker_oversize_result(&(const struct worker_oversize){ .blob_max = act->blob_max },
+			result ? &payloads : NULL);
+
+	if (oversize) {
+		report_oversize(act, oversize);
+		return;
+	}
+	worker_event_payload(act->worker, event_of(act, TEMPORAL_EVENT_ACTIVITY_COMPLETED), result);
 	message.task_token = act->task->task_token;
 	message.namespace_ = act->worker->namespace_;
 	message.identity = act->worker->opts.identity;
@@ -576,6 +607,7 @@ static struct act *act_new(struct temporal_worker *worker,
 		return NULL;
 	act->worker = worker;
 	act->plenty = worker_slots_plenty(&worker->activity_slots);
+	act->blob_max = worker->oversize.blob_max;
 	act->task = task;
 	act->arena = *arena;
 	act->arena.budget = act->arena.held + WORKER_ACTIVITY_MEMORY_MAX;

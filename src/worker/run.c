@@ -24,6 +24,7 @@
 #include "worker/limits.h"
 #include "worker/local.h"
 #include "worker/metrics.h"
+#include "worker/oversize.h"
 #include "worker/pages.h"
 #include "worker/report.h"
 #include "worker/worker.h"
@@ -360,6 +361,18 @@ static void page_taken(struct rpc_call *call, struct rpc_reply *reply, void *use
 	go(run);
 }
 
+/* The answer was larger than the namespace takes: as if the server had refused it. */
+static void failed_instead(struct rpc_call *call, struct rpc_reply *reply, void *user)
+{
+	struct worker_run *run = user;
+	struct arena none = { 0 };
+
+	arena_finish(&reply->arena);
+	run->step = engine_run_responded(
+		run->engine, TEMPORAL_INVALID_ARGUMENT, "payloads are too large", NULL, &none);
+	go(run);
+}
+
 static void answered(struct worker_run *run)
 {
 	worker_metrics_answered(run);
@@ -380,8 +393,14 @@ static bool respond(struct worker_run *run, struct temporal_error *err)
 
 	switch (run->step.action) {
 	case ENGINE_RESPOND_COMPLETED:
-		if (!run->page && !run->page_losses)
+		if (!run->page && !run->page_losses) {
+			const char *why = worker_oversize_completion(
+				&run->worker->oversize, run->step.completed);
+
+			if (why)
+				return worker_oversize_fail(run, why, failed_instead, err);
 			worker_report_completing(run);
+		}
 		request.method = &rpc_workflow_respond_workflow_task_completed;
 		request.message = worker_pages_next(run, &page, &last);
 		if (!last)

@@ -134,6 +134,12 @@ static void described(struct rpc_call *call, struct rpc_reply *reply, void *user
 		worker->takes_pages =
 			response->namespace_info->capabilities->workflow_task_completion_pagination;
 	}
+	if (reply->code == TEMPORAL_OK && response->namespace_info &&
+		response->namespace_info->limits && !worker->opts.no_payload_limit)
+		worker->oversize = (struct worker_oversize){
+			.blob_max = response->namespace_info->limits->blob_size_limit_error,
+			.memo_max = response->namespace_info->limits->memo_size_limit_error,
+		};
 	if (reply->code == TEMPORAL_NOT_FOUND)
 		worker_refused(worker, &reply->error);
 	arena_finish(&reply->arena);

@@ -21,6 +21,7 @@
 #include "engine/engine.h"
 #include "rpc/channel.h"
 #include "worker/cache.h"
+#include "worker/oversize.h"
 #include "worker/poller.h"
 #include "worker/pool.h"
 #include "worker/slots.h"
@@ -110,18 +111,19 @@ struct temporal_worker {
 	struct worker_run *local_runs;  /* that wait for local activities */
 	bool pumps_locals;              /* local.c: looks for what may start */
 	struct worker_cache cache;
-	size_t detached_runs;        /* that are in it no more, but whose thread is stuck */
-	struct rpc_timer watchdog;   /* armed while workflow threads work */
-	unsigned open_calls;         /* of the worker itself: ShutdownWorker, DescribeNamespace */
-	struct act *acts;            /* all that are not freed */
-	struct nexus *nexus_tasks;   /* all that are not answered */
-	bool takes_pages;            /* the namespace takes answers in pages */
-	bool polls_end_alone;        /* the server ends the polls of a worker that shuts down */
-	bool cancels_activities;     /* the grace is over */
-	struct rpc_timer grace;      /* until activities are cancelled */
-	struct rpc_call *describing; /* asks what the namespace can do; NULL: not on its way */
-	struct rpc_timer polls_end;  /* until polls that should end alone are cancelled */
-	struct temporal_error fatal; /* why the server refused the worker */
+	size_t detached_runs;      /* that are in it no more, but whose thread is stuck */
+	struct rpc_timer watchdog; /* armed while workflow threads work */
+	unsigned open_calls;       /* of the worker itself: ShutdownWorker, DescribeNamespace */
+	struct act *acts;          /* all that are not freed */
+	struct nexus *nexus_tasks; /* all that are not answered */
+	struct worker_oversize oversize; /* what the namespace takes */
+	bool takes_pages;                /* the namespace takes answers in pages */
+	bool polls_end_alone;            /* the server ends the polls of a worker that shuts down */
+	bool cancels_activities;         /* the grace is over */
+	struct rpc_timer grace;          /* until activities are cancelled */
+	struct rpc_call *describing;     /* asks what the namespace can do; NULL: not on its way */
+	struct rpc_timer polls_end;      /* until polls that should end alone are cancelled */
+	struct temporal_error fatal;     /* why the server refused the worker */
 
 	/* any thread; written by the loop's: of the client that it works with */
 	_Atomic(struct rpc_channel *) channel;

@@ -410,7 +410,7 @@ static void an_endless_chain_is_cut(void **state)
 
 static void a_result_that_is_too_large_is_a_failure(void **state)
 {
-	start_all((struct temporal_worker_opts){ 0 });
+	start_all((struct temporal_worker_opts){ .no_payload_limit = true });
 	struct temporal_result *result = failed_result(START(try, .what = "large"));
 	const struct temporal_failure *failure = temporal_result_failure(result)->cause;
 
