@@ -119,10 +119,65 @@ static bool own(struct temporal_metrics *metrics)
 	return true;
 }
 
+/* ---- forks ---- */
+
+/*
+ * A fork while another thread holds a lock would leave it held in the child for ever, and what it
+ * protects half changed. So a fork takes all locks that there are, in their order.
+ */
+static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+static struct temporal_metrics *registries; /* all_lock */
+
+static void before_fork(void)
+{
+	pthread_mutex_lock(&all_lock);
+	for (struct temporal_metrics *metrics = registries; metrics; metrics = metrics->next) {
+		pthread_mutex_lock(&metrics->collect_lock);
+		pthread_mutex_lock(&metrics->lock);
+	}
+}
+
+static void after_fork(void)
+{
+	for (struct temporal_metrics *metrics = registries; metrics; metrics = metrics->next) {
+		pthread_mutex_unlock(&metrics->lock);
+		pthread_mutex_unlock(&metrics->collect_lock);
+	}
+	pthread_mutex_unlock(&all_lock);
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(before_fork, after_fork, after_fork);
+}
+
+static void enlist(struct temporal_metrics *metrics)
+{
+	pthread_once(&fork_once, watch_forks);
+	pthread_mutex_lock(&all_lock);
+	metrics->next = registries;
+	metrics->link = &registries;
+	if (registries)
+		registries->link = &metrics->next;
+	registries = metrics;
+	pthread_mutex_unlock(&all_lock);
+}
+
+static void delist(struct temporal_metrics *metrics)
+{
+	pthread_mutex_lock(&all_lock);
+	*metrics->link = metrics->next;
+	if (metrics->next)
+		metrics->next->link = metrics->link;
+	pthread_mutex_unlock(&all_lock);
+}
+
 /* ---- life ---- */
 
 static void metrics_free(struct temporal_metrics *metrics)
 {
+	delist(metrics);
 	metrics_http_stop(metrics->http);
 	pthread_mutex_destroy(&metrics->collect_lock);
 	pthread_mutex_destroy(&metrics->lock);
@@ -144,6 +199,7 @@ struct temporal_metrics *temporal_metrics_new_(
 	pthread_mutex_init(&metrics->collect_lock, NULL);
 	pthread_mutex_init(&metrics->lock, NULL);
 	arena_init(&metrics->arena, 4096, ARENA_NO_BUDGET);
+	enlist(metrics);
 	if (take(&metrics->opts, opts, size, err) != TEMPORAL_OK)
 		goto fail;
 	if (!own(metrics)) {

@@ -36,6 +36,7 @@ struct temporal_metrics {
 	pid_t pid;
 
 	atomic_uint refs;
+	struct temporal_metrics *next, **link; /* of all in the process: metrics.c */
 
 	/* collect_lock, which is taken before `lock` */
 	pthread_mutex_t collect_lock;

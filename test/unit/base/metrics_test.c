@@ -8,11 +8,13 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +22,7 @@
 
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "base/sanitize.h"
 
 static const int64_t bounds[] = { 50, 1000, 2500 };
 static const struct metrics_desc counter = { "requests", "Requests.", TEMPORAL_METRIC_COUNTER, NULL,
@@ -418,6 +421,46 @@ static void memory_may_run_out(void **state)
 	mem_fault_set(-1, 0);
 }
 
+static atomic_bool reads;
+
+static void *read_always(void *arg)
+{
+	while (atomic_load(&reads)) {
+		temporal_metrics_text(arg, NULL, 0);
+		metrics_series(arg, &counter, NULL, 0);
+	}
+	return NULL;
+}
+
+/* Another thread has the locks most of the time; a child in which they stayed locked would hang. */
+static void a_forked_child_has_no_lock_held(void **state)
+{
+	struct temporal_metrics *metrics = make((struct temporal_metrics_opts){ 0 });
+	pthread_t thread;
+
+	(void)state;
+#ifdef SANITIZE_THREAD
+	skip(); /* its own locks do not bear it */
+#endif
+	atomic_store(&reads, true);
+	assert_int_equal(pthread_create(&thread, NULL, read_always, metrics), 0);
+	for (int i = 0; i < 100; i++) {
+		int how = -1;
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			alarm(5);
+			metrics_add(metrics_series(metrics, &gauge, NULL, 0), 1);
+			_exit(temporal_metrics_text(metrics, NULL, 0) > 0 ? 0 : 1);
+		}
+		assert_int_equal(waitpid(pid, &how, 0), pid);
+		assert_int_equal(how, 0);
+	}
+	atomic_store(&reads, false);
+	pthread_join(thread, NULL);
+	temporal_metrics_unref(metrics);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -432,6 +475,7 @@ int main(void)
 		cmocka_unit_test(the_endpoint_refuses),
 		cmocka_unit_test(health_is_that_of_all_probes),
 		cmocka_unit_test(threads_lose_nothing),
+		cmocka_unit_test(a_forked_child_has_no_lock_held),
 		cmocka_unit_test(memory_may_run_out),
 	};
 
