@@ -667,7 +667,7 @@ static void the_dynamic_service_gets_the_rest(void **state)
 static void a_handler_is_restarted(void **state)
 {
 	start_garden((struct temporal_worker_opts){ .graceful_shutdown_timeout_ms = 1 });
-	struct temporal_run *run = PLAY("plant", "elm"), *waits = PLAY("too slow", "9000");
+	struct temporal_run *run = PLAY("plant", "elm"), *waits = PLAY("too slow", "60000");
 	struct temporal_error err;
 
 	wait_for_events(TEMPORAL_EVENT_NEXUS_TASK_RECEIVED, 2);

@@ -7,6 +7,7 @@ from datetime import timedelta
 from google.protobuf.json_format import MessageToDict, ParseDict
 from temporalio import activity, workflow
 from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import EventType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import request_response_pb2 as service
 from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateStage
@@ -336,12 +337,20 @@ async def namespaces(stage):
     return [*out, sorted(n["namespaceInfo"]["name"] for n in seen["namespaces"])]
 
 
+def is_quiet(history, children):
+    """The run knows that so many children have started, and has no task."""
+    kinds = [event.event_type for event in history.events]
+    return (kinds.count(EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED) == children
+            and kinds[-1] == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED)
+
+
 async def children_by_policy(stage):
     out = []
     for how in ("done", "fail", "again", "wait"):
         handle = await stage.start("Nest", how, id=stage.name(how))
         if how == "wait":
             await until(lambda: handle.describe(), lambda seen: len(seen.raw_description.pending_children) == 3)
+            await until(lambda: handle.fetch_history(), lambda seen: is_quiet(seen, children=3))
             await handle.terminate()
         out.append(await ending(handle))
         for policy in ("TERMINATE", "ABANDON", "REQUEST_CANCEL"):
