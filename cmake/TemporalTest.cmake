@@ -21,6 +21,7 @@ if(TEMPORAL_VALGRIND AND NOT VALGRIND)
 endif()
 if(TEMPORAL_SANITIZE)
 	list(APPEND TEMPORAL_TEST_ENVIRONMENT
+		TEMPORAL_TEST_SANITIZED=1
 		"ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=0:strict_string_checks=1"
 		"UBSAN_OPTIONS=print_stacktrace=1"
 		"TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:die_after_fork=0")

@@ -173,14 +173,15 @@ bool worker_nexus_timeout(const char *text, int64_t *ns)
 	while (*text && *text != ' ' && *text != '\t') {
 		const char *start = text;
 		double value = take_digits(&text, &scale);
+		bool point = *text == '.';
 
-		if (*text == '.') {
+		if (point) {
 			text++;
 			double fraction = take_digits(&text, &scale);
 
 			value += fraction / scale;
 		}
-		double unit = text - start > (text[-1] == '.') ? take_unit(&text) : 0;
+		double unit = text - start > point ? take_unit(&text) : 0;
 
 		if (unit == 0)
 			return false;

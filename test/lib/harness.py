@@ -8,6 +8,7 @@ the kernel when the test ends. Server is temporald or the real Temporal server. 
     TEMPORAL_TEST_ADDRESS      a server to use for all tests, or
     TEMPORAL_TEST_SERVER_FILE  the file with the address of the run's server
     TEMPORAL_TEST_BUILD_DIR    the build whose programs are tested
+    TEMPORAL_TEST_SANITIZED  set: the programs carry a sanitizer
     TEST_KEEP                  set: temporary folders stay
 """
 import atexit
@@ -186,6 +187,11 @@ def cli(address, *args, timeout_s=60, check=True):
 
 def cli_json(address, *args, **kw):
     return json.loads(cli(address, *args, "--output", "json", **kw))
+
+
+def is_sanitized():
+    """The programs of this run carry a sanitizer: their memory and their speed say nothing."""
+    return "TEMPORAL_TEST_SANITIZED" in os.environ
 
 
 def is_real():

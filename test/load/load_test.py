@@ -56,7 +56,8 @@ class LoadTest(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(evicted, 0)
         idle, full, evicted, _ = await loads.cached(self.address, count, 1 * MIB)
         self.assertGreater(evicted, count // 4)
-        self.assertLess(full - idle, 8 * 1024)
+        if not harness.is_sanitized():
+            self.assertLess(full - idle, 8 * 1024)
 
 
 if __name__ == "__main__":
