@@ -27,7 +27,7 @@
 bool worker_commands_read(struct arena *arena, const uint8_t *data, size_t len,
 	Worker__WorkerCommand ***commands, size_t *n)
 {
-	const uint8_t *at = data, *end = data + len;
+	const uint8_t *at = data, *end = len ? data + len : data;
 
 	*n = 0;
 	*commands =

@@ -80,7 +80,8 @@ def run_case(name, args):
     done = subprocess.run(args, capture_output=True, text=True, timeout=90)
     print(("ok    " if done.returncode == 0 else "FAIL  ") + name)
     if done.returncode != 0:
-        print(done.stdout[-2000:] + done.stderr[-2000:])
+        lines = (done.stdout + done.stderr).splitlines()
+        print("\n".join([line for line in lines if "failed" in line] + lines[-30:]))
     return done.returncode != 0
 
 
