@@ -208,7 +208,7 @@ static void listen(struct talk *talk)
 		struct arena_mark mark = arena_mark(&act->arena);
 		struct isolate_message message;
 
-		switch (isolate_receive(fd, &act->arena, &message)) {
+		switch (isolate_receive(fd, false, &act->arena, &message)) {
 		case ISOLATE_GOT:
 			if (heard(talk, &message))
 				return;

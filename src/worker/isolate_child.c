@@ -129,7 +129,7 @@ static struct act *attempt_new(const struct isolate_link *link, struct arena *ar
 {
 	struct isolate_message message;
 
-	if (isolate_receive(link->fd, arena, &message) != ISOLATE_GOT ||
+	if (isolate_receive(link->fd, false, arena, &message) != ISOLATE_GOT ||
 		message.kind != ISOLATE_RUN)
 		return NULL;
 	const Workflowservice__PollActivityTaskQueueResponse *task =

@@ -191,7 +191,7 @@ static void configure(struct helper *helper)
 	struct isolate_message message;
 
 	arena_init(&helper->arena, 4096, ARENA_NO_BUDGET);
-	if (isolate_receive(ISOLATE_CONTROL_FD, &helper->arena, &message) != ISOLATE_GOT ||
+	if (isolate_receive(ISOLATE_CONTROL_FD, true, &helper->arena, &message) != ISOLATE_GOT ||
 		message.kind != ISOLATE_CONFIG || message.fd < 0)
 		give_up("nobody told it what to do: it is not to be started by hand", "");
 	union {
@@ -327,7 +327,7 @@ static void obey(struct helper *helper)
 	struct arena arena;
 
 	arena_init(&arena, 256, ARENA_NO_BUDGET);
-	if (isolate_receive(ISOLATE_CONTROL_FD, &arena, &message) != ISOLATE_GOT)
+	if (isolate_receive(ISOLATE_CONTROL_FD, true, &arena, &message) != ISOLATE_GOT)
 		end(helper);
 	if (message.kind == ISOLATE_FORK)
 		fork_one(helper, &message);

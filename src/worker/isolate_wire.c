@@ -120,7 +120,8 @@ static enum isolate_got peek(int fd, struct head *head)
 										: ISOLATE_GARBLED;
 }
 
-/* The packet whose head was looked at, to its place; -1: it is not as long as it says. */
+/* The packet whose head was looked at, to its place; -1: it is not as long as it says. Without room
+ * for a descriptor (`passed_fd` NULL) the kernel lets none in. */
 static ssize_t take(int fd, char *to, size_t room, int *passed_fd)
 {
 	struct head head;
@@ -128,12 +129,12 @@ static ssize_t take(int fd, char *to, size_t room, int *passed_fd)
 	struct iovec parts[] = { { &head, sizeof(head) }, { to, room } };
 	struct msghdr packet = { .msg_iov = parts,
 		.msg_iovlen = 2,
-		.msg_control = &passed,
-		.msg_controllen = sizeof(passed.room) };
+		.msg_control = passed_fd ? &passed : NULL,
+		.msg_controllen = passed_fd ? sizeof(passed.room) : 0 };
 	ssize_t got = receive(fd, &packet, 0);
 	struct cmsghdr *header = got >= 0 ? CMSG_FIRSTHDR(&packet) : NULL;
 
-	if (header && header->cmsg_type == SCM_RIGHTS && passed_fd)
+	if (header && header->cmsg_type == SCM_RIGHTS)
 		memcpy(passed_fd, CMSG_DATA(header), sizeof(*passed_fd));
 	if (got < (ssize_t)sizeof(head) || (packet.msg_flags & MSG_TRUNC))
 		return -1;
@@ -145,7 +146,8 @@ static bool goes_on(const struct head *first, const struct head *next, size_t of
 	return next->kind == first->kind && next->size == first->size && next->offset == offset;
 }
 
-enum isolate_got isolate_receive(int fd, struct arena *arena, struct isolate_message *message)
+enum isolate_got isolate_receive(
+	int fd, bool passes, struct arena *arena, struct isolate_message *message)
 {
 	struct head first, next;
 	size_t offset = 0;
@@ -166,7 +168,8 @@ enum isolate_got isolate_receive(int fd, struct arena *arena, struct isolate_mes
 		data = data ? data : arena_alloc(arena, first.size + 1);
 		if (!data)
 			return ISOLATE_NO_MEMORY;
-		ssize_t piece = take(fd, data + offset, first.size - offset, &message->fd);
+		ssize_t piece =
+			take(fd, data + offset, first.size - offset, passes ? &message->fd : NULL);
 
 		if (piece < 0 || (piece == 0 && first.size > 0))
 			return ISOLATE_GARBLED;

@@ -75,9 +75,10 @@ enum isolate_got {
 bool isolate_send(int fd, const struct isolate_message *message)
 	__attribute__((warn_unused_result));
 
-/* Blocks until there is a message; its data is put into the arena. */
-enum isolate_got isolate_receive(int fd, struct arena *arena, struct isolate_message *message)
-	__attribute__((warn_unused_result));
+/* Blocks until there is a message; its data is put into the arena. Unless it `passes`, a descriptor
+ * that comes along is refused: who has nobody to trust would have to close it. */
+enum isolate_got isolate_receive(int fd, bool passes, struct arena *arena,
+	struct isolate_message *message) __attribute__((warn_unused_result));
 
 /* For a signal handler: one small message, if there is room for it at once. */
 void isolate_send_last(int fd, uint32_t kind, const void *data, size_t size);
