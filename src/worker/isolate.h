@@ -38,7 +38,7 @@ void isolate_pool_finish(struct isolate_pool *pool);
 /* A child that has nothing to do: an idle one, a new one, or when there may be no more the next
  * that is given back. NULL: no process can be had; `err` says why. */
 struct isolate_process *isolate_take(struct isolate_pool *pool, struct temporal_error *err);
-/* Back to the pool; `usable` false: it is dead, or to be ended. */
+/* Back to the pool; `usable` false: it is dead, or does not do what it should and is killed. */
 void isolate_give(struct isolate_process *process, bool usable);
 
 int isolate_socket(const struct isolate_process *process);

@@ -219,12 +219,10 @@ static void listen(struct talk *talk)
 				act->info.activity_type);
 			return;
 		case ISOLATE_NO_MEMORY:
-			isolate_kill(talk->process);
 			talk->failure = act_failure(
 				act, "NO_MEMORY", "no memory for what the activity returns");
 			return;
 		case ISOLATE_GARBLED:
-			isolate_kill(talk->process);
 			talk->failure = act_failure(
 				act, "INTERNAL", "the activity's process talks nonsense");
 			return;

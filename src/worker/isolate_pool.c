@@ -173,7 +173,13 @@ static bool start_child(
 
 	if (!forked) { /* it has died: once more, with a new one */
 		reap_helper(pool);
-		forked = start_helper(pool, err) && fork_child(pool, process, ends[1]);
+		forked = start_helper(pool, err);
+		if (forked && !fork_child(pool, process, ends[1])) {
+			forked = false;
+			error_set(err, TEMPORAL_RESOURCE_EXHAUSTED,
+				"the helper of isolated activities ended as soon as it was "
+				"started");
+		}
 	}
 	process->helper = pool->helpers;
 	process->fd = ends[0];
@@ -185,18 +191,68 @@ static bool start_child(
 	return forked;
 }
 
+/* With the lock held. A helper that is gone has taken it along. */
+static void kill_child(const struct isolate_process *process)
+{
+	struct isolate_pool *pool = process->pool;
+	const struct isolate_message message = {
+		.kind = ISOLATE_KILL, .id = process->id, .fd = -1
+	};
+
+	if (process->helper == pool->helpers && pool->helper &&
+		!isolate_send(pool->control, &message))
+		worker_log(pool->worker, TEMPORAL_LOG_DEBUG,
+			"the helper of isolated activities is gone, and its children with it");
+}
+
+static void put(struct isolate_process **list, struct isolate_process *process)
+{
+	process->next = *list;
+	*list = process;
+}
+
+/* It is no process any more: one that lives ends when it hears that nobody is there. With the lock
+ * held. */
+static void let_go(struct isolate_process *process)
+{
+	close(process->fd);
+	process->fd = -1;
+	put(&process->pool->free, process);
+}
+
+/* Nobody has asked it for anything, so what can be read is its death, or nonsense. */
+static bool is_quiet(const struct isolate_process *process)
+{
+	struct pollfd heard = { .fd = process->fd, .events = POLLIN };
+
+	return poll(&heard, 1, 0) == 0;
+}
+
+/* One that is idle and alive; with the lock held. */
+static struct isolate_process *take_idle(struct isolate_pool *pool)
+{
+	struct isolate_process *process;
+
+	while ((process = pool->idle) != NULL) {
+		pool->idle = process->next;
+		if (is_quiet(process))
+			return process;
+		kill_child(process);
+		let_go(process);
+	}
+	return NULL;
+}
+
 struct isolate_process *isolate_take(struct isolate_pool *pool, struct temporal_error *err)
 {
-	struct temporal_error why = { .code = TEMPORAL_RESOURCE_EXHAUSTED };
+	struct temporal_error why = { .code = TEMPORAL_OK };
 
 	pthread_mutex_lock(&pool->lock);
 	while (!pool->idle && !pool->free)
 		pthread_cond_wait(&pool->given, &pool->lock);
-	struct isolate_process *process = pool->idle;
+	struct isolate_process *process = take_idle(pool);
 
-	if (process) {
-		pool->idle = process->next;
-	} else if (start_child(pool, pool->free, &why)) {
+	if (!process && start_child(pool, pool->free, &why)) {
 		process = pool->free;
 		pool->free = process->next;
 	}
@@ -215,16 +271,12 @@ void isolate_give(struct isolate_process *process, bool usable)
 
 	process->attempts++;
 	pthread_mutex_lock(&pool->lock);
-	usable = usable && process->helper == pool->helpers &&
-		 (most == 0 || process->attempts < most);
-	struct isolate_process **list = usable ? &pool->idle : &pool->free;
-
-	if (!usable) { /* a child that lives ends when it hears that nobody is there */
-		close(process->fd);
-		process->fd = -1;
-	}
-	process->next = *list;
-	*list = process;
+	if (!usable)
+		kill_child(process);
+	if (usable && process->helper == pool->helpers && (most == 0 || process->attempts < most))
+		put(&pool->idle, process);
+	else
+		let_go(process);
 	pthread_cond_signal(&pool->given);
 	pthread_mutex_unlock(&pool->lock);
 }
@@ -242,17 +294,9 @@ void isolate_tell(struct isolate_process *process, enum act_cancel_reason reason
 
 void isolate_kill(struct isolate_process *process)
 {
-	struct isolate_pool *pool = process->pool;
-	const struct isolate_message message = {
-		.kind = ISOLATE_KILL, .id = process->id, .fd = -1
-	};
-
-	pthread_mutex_lock(&pool->lock);
-	if (process->helper == pool->helpers && pool->helper &&
-		!isolate_send(pool->control, &message))
-		worker_log(pool->worker, TEMPORAL_LOG_DEBUG,
-			"the helper of isolated activities is gone, and its children with it");
-	pthread_mutex_unlock(&pool->lock);
+	pthread_mutex_lock(&process->pool->lock);
+	kill_child(process);
+	pthread_mutex_unlock(&process->pool->lock);
 }
 
 /* ---- the pool ---- */

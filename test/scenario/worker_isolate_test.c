@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "base/sanitize.h"
@@ -26,10 +27,10 @@ typedef const char *probe_out;
 TEMPORAL_ACTIVITY_CONTRACT(probe, "probe", what);
 
 struct cpu_in {
-	const char *unused;
+	int64_t sleep_ms;
 };
 typedef int64_t cpu_out;
-TEMPORAL_ACTIVITY_CONTRACT(cpu, "cpu", unused);
+TEMPORAL_ACTIVITY_CONTRACT(cpu, "cpu", sleep_ms);
 
 struct try_in {
 	const char *what, *how; /* how it is called; "" as most are */
@@ -40,9 +41,10 @@ TEMPORAL_WORKFLOW_CONTRACT(try, "Try", what, how);
 struct many_in {
 	int64_t n;
 	bool at_once;
+	int64_t sleep_ms;
 };
 typedef const char *many_out;
-TEMPORAL_WORKFLOW_CONTRACT(many, "Many", n, at_once);
+TEMPORAL_WORKFLOW_CONTRACT(many, "Many", n, at_once, sleep_ms);
 
 /* ---- the activity, in its process ---- */
 
@@ -207,6 +209,22 @@ static const struct temporal_failure *do_hang(struct act *act, probe_out *out)
 	return NULL;
 }
 
+/* Says what no such process says, and stays. */
+static const struct temporal_failure *do_nonsense(struct act *act, probe_out *out)
+{
+	char pid[32], words[64];
+	int len = snprintf(pid, sizeof(pid), "%d", (int)getpid());
+
+	note(act, pid, (size_t)len);
+	memset(words, 0, sizeof(words));
+	words[0] = 99;
+	for (int fd = 3; fd < 64; fd++)
+		send(fd, words, 32, MSG_NOSIGNAL); /* where it is no socket nothing happens */
+	while (pause() != 0)
+		continue;
+	return NULL;
+}
+
 static const struct temporal_failure *do_second(struct act *act, probe_out *out)
 {
 	if (act_info(act)->attempt == 1)
@@ -245,6 +263,7 @@ static const struct temporal_failure *probe_run(
 		{ "kill", do_kill },
 		{ "overflow", do_overflow },
 		{ "hang", do_hang },
+		{ "nonsense", do_nonsense },
 		{ "second", do_second },
 		{ "memory", do_memory },
 	};
@@ -262,6 +281,7 @@ TEMPORAL_ACTIVITY(probe);
 static const struct temporal_failure *cpu_run(
 	struct act *act, const struct cpu_in *in, cpu_out *out)
 {
+	act_wait(act, in->sleep_ms);
 	*out = getpid();
 	return NULL;
 }
@@ -322,7 +342,7 @@ static try_out try_run(struct wf *wf, const struct try_in *in)
 	if (strcmp(in->what, "crash") == 0)
 		return wf_activity(wf, probe, &once, .what = "segv");
 	if (strcmp(in->what, "cpu") == 0)
-		return wf_printf(wf, "%lld", (long long)wf_activity(wf, cpu, &once, .unused = ""));
+		return wf_printf(wf, "%lld", (long long)wf_activity(wf, cpu, &once, .sleep_ms = 0));
 	return wf_activity(wf, probe, &retried, .what = in->what);
 }
 TEMPORAL_WORKFLOW(try);
@@ -334,7 +354,7 @@ static many_out many_run(struct wf *wf, const struct many_in *in)
 	const char *all = "";
 
 	for (int64_t i = 0; i < in->n; i++) {
-		futures[i] = wf_start_activity(wf, cpu, &once, .unused = "");
+		futures[i] = wf_start_activity(wf, cpu, &once, .sleep_ms = in->sleep_ms);
 		if (!in->at_once)
 			wf_wait(wf, futures[i]);
 	}
@@ -607,6 +627,37 @@ static void the_helper_may_die(void **state)
 	assert_gone(helper); /* not even a zombie is left */
 }
 
+/* As many as were idle may die with it, more than an attempt may meet dead ones. */
+static void idle_processes_may_die(void **state)
+{
+	int pids[5] = { 0 }, pid = 0, helper = 0;
+
+	start_isolated((struct temporal_worker_opts){ 0 });
+	sscanf(result_of(START(try, .what = "pid", .how = ""), &try), "%d %d", &pid, &helper);
+	assert_int_equal(
+		sscanf(result_of(START(many, .n = 5, .at_once = true, .sleep_ms = 500), &many),
+			"%d %d %d %d %d", &pids[0], &pids[1], &pids[2], &pids[3], &pids[4]),
+		5);
+	for (int i = 0; i < 5; i++) {
+		for (int j = 0; j < i; j++)
+			assert_int_not_equal(pids[i], pids[j]);
+	}
+	kill(helper, SIGKILL);
+	for (int i = 0; i < 5; i++)
+		assert_gone(pids[i]);
+	assert_result(START(try, .what = "result", .how = "failure"), &try, "no failure");
+}
+
+/* A process that is not listened to any more does not live on. */
+static void nonsense_is_not_listened_to(void **state)
+{
+	start_isolated((struct temporal_worker_opts){ 0 });
+	assert_result(START(try, .what = "nonsense", .how = "failure"), &try,
+		"INTERNAL: the activity's process talks nonsense");
+	assert_gone(noted_pid());
+	assert_result(START(try, .what = "result", .how = "failure"), &try, "no failure");
+}
+
 static int open_descriptors(void)
 {
 	DIR *all = opendir("/proc/self/fd");
@@ -685,6 +736,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(memory_has_a_limit, begin_test, forget),
 		cmocka_unit_test_setup_teardown(a_definition_may_ask_for_it, begin_test, forget),
 		cmocka_unit_test_setup_teardown(the_helper_may_die, begin_test, forget),
+		cmocka_unit_test_setup_teardown(idle_processes_may_die, begin_test, forget),
+		cmocka_unit_test_setup_teardown(nonsense_is_not_listened_to, begin_test, forget),
 		cmocka_unit_test_setup_teardown(nothing_is_left_behind, begin_test, forget),
 		cmocka_unit_test_setup_teardown(
 			processes_end_with_their_worker, begin_test, forget),
