@@ -85,6 +85,9 @@ static Workflowservice__StartWorkflowExecutionRequest *start_request(struct clie
 {
 	Workflowservice__StartWorkflowExecutionRequest *message =
 		client_start_request(builder, nexus_client(nexus), input, opts);
+
+	if (builder->code) /* without memory it is scrap, which may have no id for the token */
+		return message;
 	Workflow__OnConflictOptions *conflict =
 		REQUEST_NEW(builder, Workflow__OnConflictOptions, workflow__on_conflict_options);
 	const char *token =
@@ -220,7 +223,8 @@ static const struct temporal_failure *start(struct nexus *nexus, const struct cl
 			&err);
 	if (code != TEMPORAL_OK) {
 		nexus->token = NULL;
-		error_prefix(&err, "start of workflow \"%s\" with id \"%s\"", input->name, opts.id);
+		error_prefix(&err, "start of workflow \"%s\" with id \"%s\"",
+			input->name ? input->name : "", opts.id);
 		return nexus_error_of(nexus, &err);
 	}
 	add_run_link(nexus, message->workflow_id, reply.message);

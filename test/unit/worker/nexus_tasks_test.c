@@ -18,6 +18,7 @@
 
 #include "../client/fake_server.h"
 #include "proto/payload.h"
+#include "worker/nexus.h"
 
 #define BEHAVIOR(name_) \
 	ENUMS__NEXUS_HANDLER_ERROR_RETRY_BEHAVIOR__NEXUS_HANDLER_ERROR_RETRY_BEHAVIOR_##name_
@@ -65,8 +66,21 @@ static const struct temporal_failure *weigh_run(
 }
 TEMPORAL_NEXUS(weigh);
 
+/* What is left of the request's memory to the handler that starts a workflow. */
+static size_t room = SIZE_MAX;
+
+static void leave_room(struct nexus *nexus)
+{
+	if (room == SIZE_MAX)
+		return;
+	nexus->arena.budget = nexus->arena.held;
+	while ((size_t)(nexus->arena.end - nexus->arena.next) > room && nexus_alloc(nexus, 1))
+		;
+}
+
 static const struct temporal_failure *send_run(struct nexus *nexus, const struct send_in *in)
 {
+	leave_room(nexus);
 	return nexus_start_workflow(
 		nexus, trip, &(const struct temporal_start_opts){ .id = "trip-1" }, .to = in->to);
 }
@@ -707,6 +721,25 @@ static void memory_may_be_out_anywhere(void **state)
 	assert_true(after > 20);
 }
 
+/* From none at all, for the request of the start itself, to what does for parts of it. */
+static void a_start_without_memory_is_an_internal_error(void **state)
+{
+	for (size_t left = 0; left < 1024; left += 128) {
+		begin(state);
+		struct test *test = *state;
+
+		starts(test, "send", "\"Bergen\"");
+		add_caller(test);
+		room = left;
+		run(test);
+		room = SIZE_MAX;
+		assert_string_equal(failure_of(test)->error->error_type, "INTERNAL");
+		assert_null(asked(test->server, &rpc_workflow_start_workflow_execution, 0));
+		if (left + 128 < 1024)
+			end(state);
+	}
+}
+
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, begin, end)
 
 int main(void)
@@ -737,6 +770,7 @@ int main(void)
 		TEST(a_token_that_is_none_is_not_found),
 		TEST(a_token_of_another_namespace_is_not_found),
 		TEST(a_workflow_that_is_gone_is_not_found),
+		cmocka_unit_test_teardown(a_start_without_memory_is_an_internal_error, end),
 		cmocka_unit_test_teardown(memory_may_be_out_anywhere, end),
 	};
 
