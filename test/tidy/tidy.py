@@ -40,6 +40,7 @@ API_HOME = {
     "metrics.h": "base",
     "types.h": "convert",
     "contract.h": "convert",
+    "definition.h": "workflow",
     "activity.h": "convert",
     "interceptor.h": "workflow",
     "remote.h": "workflow",
