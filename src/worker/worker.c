@@ -307,6 +307,12 @@ struct temporal_worker *temporal_worker_new_(struct temporal_client *client,
 
 /* ---- running ---- */
 
+static enum temporal_code refuse_forked(struct temporal_error *err)
+{
+	return error_set(err, TEMPORAL_FAILED_PRECONDITION,
+		"worker: it was made before this process was forked");
+}
+
 /* Is the caller the first to start it? */
 static bool claim_start(struct temporal_worker *worker)
 {
@@ -334,8 +340,7 @@ enum temporal_code temporal_worker_start(struct temporal_worker *worker, struct 
 	struct temporal_error own = { .code = TEMPORAL_OK };
 
 	if (worker->pid != getpid())
-		return error_set(err, TEMPORAL_FAILED_PRECONDITION,
-			"worker: it was made before this process was forked");
+		return refuse_forked(err);
 	if (!claim_start(worker))
 		return error_set(err, TEMPORAL_FAILED_PRECONDITION,
 			"worker: it was started before; a worker runs once");
@@ -355,6 +360,8 @@ enum temporal_code temporal_worker_start(struct temporal_worker *worker, struct 
 
 void temporal_worker_shutdown(struct temporal_worker *worker)
 {
+	if (worker->pid != getpid())
+		return; /* the lock may be one that a thread of the parent holds for ever */
 	pthread_mutex_lock(&worker->lock);
 	if (!worker->shutdown_posted && !worker->closed) {
 		worker->shutdown_posted = true;
@@ -383,6 +390,8 @@ static void join(struct temporal_worker *worker)
 
 enum temporal_code temporal_worker_wait(struct temporal_worker *worker, struct temporal_error *err)
 {
+	if (worker->pid != getpid())
+		return refuse_forked(err);
 	if (!worker_may_wait(worker, false))
 		return error_set(err, TEMPORAL_FAILED_PRECONDITION,
 			"worker: waiting for it on a thread of the client or of a worker");

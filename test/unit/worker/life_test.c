@@ -146,6 +146,30 @@ static void a_forked_child_is_told(void **state)
 	temporal_worker_unref(worker);
 }
 
+/* Nor does one wait for a worker that runs in the parent alone, or stop it. */
+static void a_forked_child_does_not_wait(void **state)
+{
+	struct temporal_error err;
+	struct temporal_worker *worker = make(&err);
+	int status = -1;
+
+	assert_non_null(worker);
+	assert_int_equal(temporal_worker_start(worker, &err), TEMPORAL_OK);
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		alarm(10); /* a child that hangs dies by it */
+		temporal_worker_shutdown(worker);
+		_exit(temporal_worker_wait(worker, &err) == TEMPORAL_FAILED_PRECONDITION ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	temporal_worker_shutdown(worker);
+	assert_int_equal(temporal_worker_wait(worker, &err), TEMPORAL_OK);
+	temporal_worker_unref(worker);
+}
+
 static int set_up(void **state)
 {
 	struct temporal_error err;
@@ -169,6 +193,7 @@ int main(void)
 		cmocka_unit_test(so_may_each_of_the_options),
 		cmocka_unit_test(it_stops_though_nobody_answers),
 		cmocka_unit_test(a_forked_child_is_told),
+		cmocka_unit_test(a_forked_child_does_not_wait),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
