@@ -4,7 +4,8 @@
  * A line is made in a buffer on the caller's stack and written by one call of write(2), so lines of
  * several threads do not mix and nothing is locked or allocated. Each value has a room of its own
  * (MESSAGE_MAX, VALUE_MAX), whose sum is less than the buffer: a line is always whole, and what is
- * cut is a value, between characters. So no text can end a line or forge a field.
+ * cut is a value, between characters. So no text can end a line or, but for the message of the
+ * format for people, which has no quotes, forge a field.
  */
 #include <temporal/log.h>
 
@@ -49,17 +50,32 @@ static size_t character(const char *text)
 	return strnlen(text, len) == len && str_is_utf8(text, len) ? len : 0;
 }
 
-/* The escape of a control character, or in quotes of what would end them; 0: it needs none. */
-static size_t escape(char out[ESCAPE_MAX + 1], char c, bool quoted)
+/* The code point of a control character, or of one at which some readers end a line; 0: neither. */
+static unsigned control(const char *text, size_t len)
 {
-	const char *plain = strchr("\nn\rr\tt", c);
+	const unsigned char *byte = (const unsigned char *)text;
 
-	if (c == '\n' || c == '\r' || c == '\t')
+	if (len == 1)
+		return *byte < ' ' || *byte == 0x7F ? *byte : 0;
+	if (len == 2 && byte[0] == 0xC2 && byte[1] < 0xA0)
+		return byte[1]; /* U+0080 to U+009F: next line, and what terminals obey */
+	if (len == 3 && byte[0] == 0xE2 && byte[1] == 0x80 && (byte[2] == 0xA8 || byte[2] == 0xA9))
+		return 0x2000 + (byte[2] & 0x3FU); /* line and paragraph separator */
+	return 0;
+}
+
+/* The escape of a control character, or in quotes of what would end them; 0: it needs none. */
+static size_t escape(char out[ESCAPE_MAX + 1], const char *text, size_t len, bool quoted)
+{
+	const char *plain = strchr("\nn\rr\tt", *text);
+	unsigned code = control(text, len);
+
+	if (*text == '\n' || *text == '\r' || *text == '\t')
 		return (size_t)snprintf(out, ESCAPE_MAX + 1, "\\%c", plain[1]);
-	if (quoted && (c == '"' || c == '\\'))
-		return (size_t)snprintf(out, ESCAPE_MAX + 1, "\\%c", c);
-	if ((unsigned char)c < ' ' || c == 0x7F)
-		return (size_t)snprintf(out, ESCAPE_MAX + 1, "\\u%04x", (unsigned char)c);
+	if (quoted && (*text == '"' || *text == '\\'))
+		return (size_t)snprintf(out, ESCAPE_MAX + 1, "\\%c", *text);
+	if (code)
+		return (size_t)snprintf(out, ESCAPE_MAX + 1, "\\u%04x", code & 0xFFFF);
 	return 0;
 }
 
@@ -70,7 +86,7 @@ static void put_text(struct line *line, const char *text, size_t max, bool quote
 
 	while (*text) {
 		char escaped[ESCAPE_MAX + 1];
-		size_t len = character(text), out = escape(escaped, *text, quoted);
+		size_t len = character(text), out = escape(escaped, text, len, quoted);
 		const char *from = out ? escaped : len ? text : "\xEF\xBF\xBD";
 
 		out = out ? out : len ? len : 3;
@@ -90,7 +106,7 @@ static bool needs_quotes(const char *text)
 	if (!*text)
 		return true;
 	for (; *text; text++) {
-		if ((unsigned char)*text <= ' ' || strchr("=\"\\\x7F", *text))
+		if (*text == ' ' || strchr("=\"\\", *text) || control(text, character(text)))
 			return true;
 	}
 	return false;

@@ -132,6 +132,35 @@ static void any_text_makes_one_line(void **state)
 	assert_non_null(strstr(out, "msg=\"\\u001b\xEF\xBF\xBD\""));
 }
 
+/* Next line, a terminal's command, line and paragraph separator; their neighbours stay. */
+static void controls_beyond_ascii_are_escaped(void **state)
+{
+	static const char *const texts[] = { "\xC2\x85", "\xC2\x9B", "\xE2\x80\xA8",
+		"\xE2\x80\xA9" };
+	static const char *const escapes[] = { "\\u0085", "\\u009b", "\\u2028", "\\u2029" };
+
+	for (int format = TEMPORAL_LOG_FORMAT_TEXT; format <= TEMPORAL_LOG_FORMAT_JSON; format++) {
+		for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+			const struct temporal_worker_log line = { .message = texts[i],
+				.workflow_id = texts[i] };
+
+			assert_whole((enum temporal_log_format)format,
+				temporal_log_line(
+					out, (enum temporal_log_format)format, &line, NOON));
+			assert_null(strstr(out, texts[i]));
+			assert_non_null(strstr(out, escapes[i]));
+		}
+	}
+	temporal_log_line(out, TEMPORAL_LOG_FORMAT_LOGFMT,
+		&(const struct temporal_worker_log){ .message = "\xC2\x85" }, 0);
+	assert_non_null(strstr(out, "msg=\"\\u0085\""));
+	temporal_log_line(out, TEMPORAL_LOG_FORMAT_LOGFMT,
+		&(const struct temporal_worker_log){
+			.message = "\xC2\xA0\xE2\x80\xA7\xE2\x80\xAA" },
+		0);
+	assert_non_null(strstr(out, "msg=\xC2\xA0\xE2\x80\xA7\xE2\x80\xAA\n"));
+}
+
 /* All fields at their longest, of one byte, of two, and of what is escaped to six. */
 static void long_texts_are_cut(void **state)
 {
@@ -242,6 +271,7 @@ int main(void)
 		cmocka_unit_test(activities_and_events_have_their_fields),
 		cmocka_unit_test(every_event_has_a_name),
 		cmocka_unit_test(any_text_makes_one_line),
+		cmocka_unit_test(controls_beyond_ascii_are_escaped),
 		cmocka_unit_test(long_texts_are_cut),
 		cmocka_unit_test(a_worker_writes_to_a_descriptor),
 		cmocka_unit_test(a_bad_format_is_refused),
