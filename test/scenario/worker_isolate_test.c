@@ -579,13 +579,19 @@ static void processes_are_used_again(void **state)
 	assert_int_not_equal(pids[0], pids[2]);
 	assert_int_not_equal(pids[0], getpid());
 	assert_gone(pids[0]);
-	/* More than there may be at a time wait for each other. */
+	/* More than there may be at a time wait for each other: first one process, then another. */
 	assert_int_equal(sscanf(result_of(START(many, .n = 4, .at_once = true), &many),
 				 "%d %d %d %d", &pids[0], &pids[1], &pids[2], &pids[3]),
 		4);
 	stop_worker();
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 4; i++) {
+		int same = 0;
+
+		for (int k = 0; k < 4; k++)
+			same += pids[i] == pids[k];
+		assert_int_equal(same, 2);
 		assert_gone(pids[i]);
+	}
 }
 
 static void memory_has_a_limit(void **state)

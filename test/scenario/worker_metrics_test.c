@@ -240,6 +240,8 @@ static void counts_all(void **state)
 		3);
 	assert_int_equal(value_of("activity_execution_failed", JOB), 1); /* not the benign one */
 	assert_int_equal(value_of("workflow_completed", BOSS), 3);
+	assert_true(value_of("worker_task_slots_available", WORKER_ "\"WorkflowWorker\"") <= 8);
+	assert_true(value_of("worker_task_slots_available", WORKER_ "\"ActivityWorker\"") <= 7);
 	stop_worker();
 	assert_int_equal(value_of("num_pollers", POLLER "\"workflow_task\""), 0);
 	assert_int_equal(value_of("worker_task_slots_available", WORKER_ "\"WorkflowWorker\""), 0);

@@ -20,6 +20,10 @@ struct naps_in {
 typedef int64_t naps_out;
 TEMPORAL_WORKFLOW_CONTRACT(naps, "Naps", n, ms);
 
+typedef int64_t wake_out;
+TEMPORAL_NEXUS_CONTRACT_0(wake, "wake");
+TEMPORAL_NEXUS_SERVICE_CONTRACT(inn, "inn", &wake);
+
 static const struct temporal_failure *nap_run(
 	struct act *act, const struct nap_in *in, nap_out *out)
 {
@@ -42,12 +46,22 @@ static naps_out naps_run(struct wf *wf, const struct naps_in *in)
 }
 TEMPORAL_WORKFLOW(naps);
 
+static const struct temporal_failure *wake_run(struct nexus *nexus, wake_out *out)
+{
+	*out = 6;
+	return NULL;
+}
+TEMPORAL_NEXUS_0(wake);
+TEMPORAL_NEXUS_SERVICE(inn, &wake_operation);
+static const struct temporal_nexus_service *const inns[] = { &inn_service, NULL };
+
 /* ---- the gauges ---- */
 
 enum polls {
 	NORMAL,
 	STICKY,
 	ACTIVITY,
+	NEXUS,
 	KINDS
 };
 
@@ -56,7 +70,7 @@ static atomic_int polls[KINDS], polls_max[KINDS];
 static void on_value(const struct temporal_metric_value *value, void *user)
 {
 	static const char *const names[KINDS] = { "workflow_task", "sticky_workflow_task",
-		"activity_task" };
+		"activity_task", "nexus_task" };
 
 	if (strcmp(value->name, "temporal_num_pollers") != 0)
 		return;
@@ -124,14 +138,28 @@ static void a_number_of_polls_is_kept(void **state)
 	start_naps((struct temporal_worker_opts){ .no_eager_activities = true,
 		.workflow_task_pollers = 4,
 		.nonsticky_to_sticky_poll_ratio = 0.5,
-		.activity_task_pollers = 3 });
+		.activity_task_pollers = 3,
+		.nexus_services = inns,
+		.nexus_task_pollers = 2 });
 	take_naps(300, 10);
 	assert_int_equal(atomic_load(&polls_max[ACTIVITY]), 3);
+	assert_int_equal(atomic_load(&polls_max[NEXUS]), 2);
 	assert_int_equal(atomic_load(&polls_max[NORMAL]), 2);
 	assert_int_equal(atomic_load(&polls_max[STICKY]), 2);
 	stop_worker();
 	for (int i = 0; i < KINDS; i++)
 		assert_int_equal(atomic_load(&polls[i]), 0);
+}
+
+static void polls_are_made_for_what_is_done_here(void **state)
+{
+	start_naps((struct temporal_worker_opts){ .no_remote_activities = true });
+	for (int i = 0; i < 20000 && !atomic_load(&polls_max[NORMAL]); i++)
+		sleep_ms(1);
+	stop_worker();
+	assert_in_range(atomic_load(&polls_max[NORMAL]), 1, 5);
+	assert_int_equal(atomic_load(&polls_max[ACTIVITY]), 0);
+	assert_int_equal(atomic_load(&polls_max[NEXUS]), 0);
 }
 
 static struct temporal_client *connect_counted(const char *address)
@@ -187,6 +215,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			polls_grow_with_a_backlog_and_shrink_when_idle, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(a_number_of_polls_is_kept, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			polls_are_made_for_what_is_done_here, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(
 			a_namespace_enrolls_its_workers, begin_test, end_test),
 	};

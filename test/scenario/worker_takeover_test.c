@@ -133,8 +133,12 @@ static void another_worker_goes_on_by_replay(void **state)
 	assert_true(test_process_wait_output(&first, "completed: there by worker", 20000));
 	test_process_kill(&first);
 	start_process(&second, "");
+	int64_t begun_ms = test_now_ms();
+
 	signal_go(run);
 	assert_result(run, &trip, "there by worker, back by worker");
+	assert_true(
+		test_now_ms() - begun_ms < 9000); /* its half a second, not the default of ten */
 	test_process_kill(&second);
 }
 
