@@ -7,8 +7,9 @@
  *
  * NotesWorkflow(n, ms) runs n activities note(key, ms) at once; each appends a line "PID KEY" to
  * the file once it has slept. WaitsWorkflow() waits for the signal "done". Ten times a second the
- * worker prints, if something is new, "status started=A evicted=B running=C": runs whose code was
- * entered, runs that have left the cache, and the most activities that ran at a time.
+ * worker prints, if something is new, "status started=A evicted=B running=C ended=D": runs whose
+ * code was entered, runs that have left the cache, the most activities that ran at a time, and how
+ * many have ended (the most is not older than these).
  *
  * Lines are appended by one write each, so several workers can share a file.
  */
@@ -42,7 +43,7 @@ TEMPORAL_SIGNAL_CONTRACT_0(done, "done");
 
 static struct {
 	int log; /* descriptor */
-	_Atomic int started, evicted, running, most;
+	_Atomic int started, evicted, running, most, ended;
 } seen = { .log = -1 };
 
 static void write_line(const char *key)
@@ -67,6 +68,7 @@ static const struct temporal_failure *note_run(
 			NULL);
 	write_line(in->key);
 	atomic_fetch_sub(&seen.running, 1);
+	atomic_fetch_add(&seen.ended, 1);
 	*out = 1;
 	return NULL;
 }
@@ -115,9 +117,11 @@ static void print_status(void)
 {
 	static char last[128];
 	char line[128];
+	int ended = atomic_load(&seen.ended);
 
-	snprintf(line, sizeof(line), "status started=%d evicted=%d running=%d",
-		atomic_load(&seen.started), atomic_load(&seen.evicted), atomic_load(&seen.most));
+	snprintf(line, sizeof(line), "status started=%d evicted=%d running=%d ended=%d",
+		atomic_load(&seen.started), atomic_load(&seen.evicted), atomic_load(&seen.most),
+		ended);
 	if (strcmp(line, last) == 0)
 		return;
 	memcpy(last, line, sizeof(last));

@@ -15,6 +15,9 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import harness  # noqa: E402
+from temporalio.api.enums.v1 import TaskQueueType  # noqa: E402
+from temporalio.api.taskqueue.v1 import TaskQueue  # noqa: E402
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest  # noqa: E402
 from temporalio.client import Client  # noqa: E402
 
 WAIT_S = 600
@@ -93,6 +96,20 @@ async def until(condition, timeout_s=WAIT_S):
         await asyncio.sleep(0.1)
 
 
+async def polled(load, queue, workers):
+    """Waits until so many workers poll the queue for workflows and for activities."""
+    for kind in ("workflow", "activity"):
+        request = DescribeTaskQueueRequest(
+            namespace="default", task_queue=TaskQueue(name=queue),
+            task_queue_type=TaskQueueType.Value(f"TASK_QUEUE_TYPE_{kind.upper()}"))
+        end = time.monotonic() + WAIT_S
+        while len({p.identity for p in (
+                await load.client.workflow_service.describe_task_queue(request)).pollers}) < workers:
+            if time.monotonic() > end:
+                raise TimeoutError(f"{workers} workers do not poll {queue} for {kind} tasks")
+            await asyncio.sleep(0.05)
+
+
 async def scale(address, processes, queues, workflows, n=10, ms=10):
     """Spreads `workflows` workflows of n activities over queues with so many workers in all. Returns the activities a
     worker ran, and the seconds it took; each activity has run once, or it raises."""
@@ -101,7 +118,8 @@ async def scale(address, processes, queues, workflows, n=10, ms=10):
     try:
         for i in range(processes):
             loads.worker(names[i % queues], activities=5)
-        await asyncio.sleep(0.3)
+        for i, name in enumerate(names):
+            await polled(loads, name, len(range(i, processes, queues)))
         began = time.monotonic()
         await asyncio.gather(*(loads.notes(name, workflows // queues, n, ms) for name in names))
         seconds = time.monotonic() - began
@@ -159,7 +177,7 @@ async def slots(address, activities, limit, workflows=20, ms=2):
         began = time.monotonic()
         await loads.notes(queue, workflows, activities // workflows, ms)
         seconds = time.monotonic() - began
-        await asyncio.sleep(0.3)
+        await until(lambda: status(worker).get("ended", 0) >= activities)
         most = status(worker)["running"]
     finally:
         loads.end()
@@ -175,7 +193,7 @@ async def cached(address, workflows, budget):
     queue = harness.unique("cached")
     try:
         worker = loads.worker(queue, cached=workflows, bytes=budget)
-        await asyncio.sleep(0.5)
+        await polled(loads, queue, 1)
         idle = rss_kib(worker)
         starts = [loads.start("WaitsWorkflow", queue=queue) for _ in range(workflows)]
         handles = await asyncio.gather(*starts)
