@@ -273,7 +273,7 @@ static void gone(struct worker_run *run)
 	else
 		worker_cache_remove(&worker->cache, &run->entry);
 	close_work(run);
-	run->thread->runs--;
+	worker_workflow_thread_unpin(run->thread);
 	engine_run_free(run->engine);
 	message_finish(&run->input);
 	mem_free(run->eager_slots);

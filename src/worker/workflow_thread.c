@@ -288,6 +288,24 @@ static void thread_end(struct worker_workflow_thread *thread)
 	thread_free(thread);
 }
 
+/* It has come back, and has nothing to do any more: this does not wait for long. */
+static void retire(struct worker_workflow_threads *threads, struct worker_workflow_thread *thread)
+{
+	struct worker_workflow_thread **link = &threads->stuck;
+
+	while (*link != thread)
+		link = &(*link)->next_stuck;
+	*link = thread->next_stuck;
+	thread_end(thread);
+}
+
+void worker_workflow_thread_unpin(struct worker_workflow_thread *thread)
+{
+	thread->runs--;
+	if (thread->stuck && thread->runs == 0)
+		retire(&thread->worker->workflow_threads, thread);
+}
+
 void worker_workflow_threads_finish(struct worker_workflow_threads *threads)
 {
 	for (unsigned i = 0; i < threads->count; i++)

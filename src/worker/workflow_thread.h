@@ -62,10 +62,12 @@ void worker_workflow_threads_finish(struct worker_workflow_threads *threads);
 
 /*
  * Loop: the thread for a new run: the one with the fewest, started if need be. NULL: no thread can
- * be had. The caller counts the run in and out (`runs`).
+ * be had. The caller counts the run in (`runs`).
  */
 struct worker_workflow_thread *worker_workflow_threads_pick(
 	struct worker_workflow_threads *threads);
+/* Loop: one of its runs is gone. With the last one a thread that was stuck ends. */
+void worker_workflow_thread_unpin(struct worker_workflow_thread *thread);
 
 /*
  * Loop: hands the run over; the thread calls worker_run_work for it, in the order of the posts. For

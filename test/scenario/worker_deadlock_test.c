@@ -5,6 +5,7 @@
  */
 #include "worker_fixture.h"
 
+#include <dirent.h>
 #include <stdatomic.h>
 
 #include "base/sanitize.h"
@@ -139,7 +140,34 @@ static void its_stack_is_told(void **state)
 	pthread_mutex_unlock(&fixture.lock);
 }
 
-/* Each of several threads is replaced when its turn comes. */
+static bool is_workflow_thread(const char *id)
+{
+	char path[300], name[32] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%s/comm", id);
+	file = fopen(path, "r");
+	if (!file)
+		return false; /* it has just ended */
+	bool read = fgets(name, sizeof(name), file) != NULL;
+
+	fclose(file);
+	return read && strcmp(name, "temporal-wf\n") == 0;
+}
+
+static int workflow_threads(void)
+{
+	DIR *all = opendir("/proc/self/task");
+	int n = 0;
+
+	assert_non_null(all);
+	for (struct dirent *each = readdir(all); each; each = readdir(all))
+		n += is_workflow_thread(each->d_name);
+	closedir(all);
+	return n;
+}
+
+/* Each of several threads is replaced when its turn comes, and ends when its code has come back. */
 static void several_may_be_stuck(void **state)
 {
 	struct temporal_run *runs[4];
@@ -150,9 +178,14 @@ static void several_may_be_stuck(void **state)
 		runs[i] = START(spin, .sleep_ms = 0);
 		wait_for_events(TEMPORAL_EVENT_WORKFLOW_TASK_FAILED, i + 1);
 	}
+	assert_true(workflow_threads() >= 4);
 	atomic_store(&spins, 0);
 	for (int i = 0; i < 4; i++)
 		assert_result(runs[i], &spin, "came back");
+	for (int i = 0; workflow_threads() > 2; i++) {
+		assert_true(i < 500);
+		sleep_ms(10);
+	}
 }
 
 /* A worker that is asked to stop waits for code that does not, but for nothing else. */
