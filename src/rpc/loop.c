@@ -404,11 +404,11 @@ int rpc_loop_fd(const struct rpc_loop *loop)
 }
 
 /* libuv's clock stands still between steps. */
-int rpc_loop_timeout_ms(const struct rpc_loop *loop)
+int rpc_loop_timeout_ms(struct rpc_loop *loop)
 {
 	if (loop->local.head || loop->late.head)
 		return 0;
-	uv_update_time((uv_loop_t *)(uintptr_t)&loop->uv);
+	uv_update_time(&loop->uv);
 	return uv_backend_timeout(&loop->uv);
 }
 

@@ -57,7 +57,7 @@ bool rpc_loop_is_adopted(const struct rpc_loop *loop);
  * none), and one step, which never blocks.
  */
 int rpc_loop_fd(const struct rpc_loop *loop);
-int rpc_loop_timeout_ms(const struct rpc_loop *loop);
+int rpc_loop_timeout_ms(struct rpc_loop *loop);
 void rpc_loop_step(struct rpc_loop *loop);
 
 /* As rpc_loop_step, but it waits until there is something to do. */

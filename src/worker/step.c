@@ -5,7 +5,6 @@
  * waiting there for the worker's end means turning the loop until it has come. Which thread that is
  * says rpc_loop_here: the one that made the client, or that stepped it last.
  */
-#include <errno.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -43,8 +42,9 @@ bool worker_turn_until_signal(struct temporal_worker *worker, int fd)
 	if (!is_ours(worker))
 		return false;
 	while (!worker_is_stopped(worker)) {
-		if (poll(waits, 2, rpc_loop_timeout_ms(worker->loop)) < 0 && errno != EINTR)
-			return false;
+		/* Interrupted, or out of memory for once: the loop has to go on all the same. */
+		if (poll(waits, 2, rpc_loop_timeout_ms(worker->loop)) < 0)
+			waits[0].revents = 0;
 		if (waits[0].revents && read(fd, &count, sizeof(count)) > 0 &&
 			!worker_is_stopped(worker))
 			temporal_worker_shutdown(worker);
