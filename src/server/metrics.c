@@ -217,39 +217,53 @@ static struct space_metrics *of_space(struct server *server, struct server_names
 	return out;
 }
 
-static int64_t pending_of(const struct task_queue *queue)
-{
-	int64_t n = 0;
+struct queue_gauges {
+	int64_t pending, backlog, age_ns;
+};
 
-	for (const struct matching_poller *at = queue->pollers; at; at = at->next)
-		n++;
-	return n;
+static void set_gauges(const struct task_queue_metrics *series, struct queue_gauges gauges)
+{
+	metrics_set(series->pending, gauges.pending);
+	metrics_set(series->backlog, gauges.backlog);
+	metrics_set(series->age, gauges.age_ns / SECOND_NS);
 }
 
-/* Sticky queues share their series: the sums are for them. */
+static struct queue_gauges gauges_of(struct task_queue *queue)
+{
+	struct queue_gauges out = { 0 };
+	int64_t oldest_ns = 0;
+
+	for (const struct matching_poller *at = queue->pollers; at; at = at->next)
+		out.pending++;
+	out.backlog = lanes_count(&queue->lanes, 0, &oldest_ns);
+	out.age_ns = oldest_ns ? queue->server->now_ns - oldest_ns : 0;
+	return out;
+}
+
+/* Sticky queues share their series: so many wait at all of them, and the oldest for so long. */
 static void collect_queue(struct task_queue *queue, struct map *sums)
 {
 	struct task_queue_metrics *series = of_queue(queue);
-	int64_t pending = pending_of(queue), oldest_ns = 0, backlog, age_ns;
+	struct queue_gauges gauges = gauges_of(queue);
 
 	if (!series)
 		return;
-	backlog = lanes_count(&queue->lanes, 0, &oldest_ns);
-	age_ns = oldest_ns ? queue->server->now_ns - oldest_ns : 0;
 	if (queue->sticky) {
-		int64_t *sum = map_get(sums, (uint64_t)(uintptr_t)series->pending);
+		uint64_t key = (uint64_t)(uintptr_t)series->pending;
+		struct queue_gauges *sum = map_get(sums, key);
 
 		if (!sum) {
-			sum = arena_zalloc(&queue->server->scratch, 2 * sizeof(*sum));
-			if (!sum || !map_put(sums, (uint64_t)(uintptr_t)series->pending, sum))
+			sum = arena_zalloc(&queue->server->scratch, sizeof(*sum));
+			if (!sum || !map_put(sums, key, sum))
 				return;
 		}
-		pending = sum[0] += pending;
-		backlog = sum[1] += backlog;
+		sum->pending += gauges.pending;
+		sum->backlog += gauges.backlog;
+		if (gauges.age_ns > sum->age_ns)
+			sum->age_ns = gauges.age_ns;
+		gauges = *sum;
 	}
-	metrics_set(series->pending, pending);
-	metrics_set(series->backlog, backlog);
-	metrics_set(series->age, age_ns / SECOND_NS);
+	set_gauges(series, gauges);
 }
 
 static void collect_queues(struct server *server)
@@ -438,6 +452,13 @@ void server_metrics_polled_(struct task_queue *queue, bool task)
 
 	if (series)
 		metrics_add(task ? series->with_task : series->without, 1);
+}
+
+void server_metrics_forget_(struct task_queue *queue)
+{
+	set_gauges(queue->metrics, (struct queue_gauges){ 0 });
+	mem_free(queue->metrics);
+	queue->metrics = NULL;
 }
 
 void server_metrics_closed_(const struct execution *execution)

@@ -33,6 +33,7 @@ void server_metrics_begins_(struct request *request);
 void server_metrics_ends_(struct request *request);
 void server_metrics_polled_(struct task_queue *queue, bool task);
 void server_metrics_closed_(const struct execution *execution);
+void server_metrics_forget_(struct task_queue *queue);
 
 /* A call comes, and is answered. Those that come over HTTP are of no method. */
 static inline void server_metrics_begins(struct request *request)
@@ -52,6 +53,13 @@ static inline void server_metrics_polled(struct task_queue *queue, bool task)
 {
 	if (queue->server->metrics)
 		server_metrics_polled_(queue, task);
+}
+
+/* The queue goes. Its gauges are not left at what they were. */
+static inline void server_metrics_forget(struct task_queue *queue)
+{
+	if (queue->metrics)
+		server_metrics_forget_(queue);
 }
 
 /* A run has ended. */

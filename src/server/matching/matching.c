@@ -80,7 +80,7 @@ static void queue_free(struct task_queue *queue)
 	timers_stop(&queue->server->timers, &queue->rate_timer);
 	lanes_finish(&queue->lanes);
 	stats_finish(&queue->stats);
-	mem_free(queue->metrics);
+	server_metrics_forget(queue);
 	mem_free(queue->config.ptr);
 	mem_free(queue->name);
 	mem_free(queue);
