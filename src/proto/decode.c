@@ -119,26 +119,17 @@ static inline bool count_elements(
 }
 
 /*
- * The least power of two that is not below `n`. It depends on the count alone, so whether an array
- * is full shows without a stored capacity.
- */
-static size_t capacity_of(size_t n)
-{
-	return n < 2 ? n : (size_t)1 << (64 - __builtin_clzll(n - 1));
-}
-
-/*
  * Makes room for `more` elements behind the *n of an array; false when limits forbid it. The old
  * array stays behind in the arena: at most as much as the new one holds, over all its growth.
  */
 static bool array_reserve(struct decoder *d, const struct proto_field *field, const uint8_t *at,
 	char **array, size_t n, size_t more, size_t size)
 {
-	size_t capacity = capacity_of(n + more);
+	size_t capacity = proto_capacity(n + more);
 
 	if (!count_elements(d, field, at, more))
 		return false;
-	if (capacity == capacity_of(n))
+	if (capacity == proto_capacity(n))
 		return true;
 	char *larger = take(d, field, at, capacity * size, 8);
 	if (!larger)

@@ -129,7 +129,16 @@ static inline bool proto_kind_is_scalar(enum proto_kind kind)
 }
 
 /*
- * Decodes what an unknown field holds into a message, whose arrays have room for a power of two, as
+ * The room of an array of `n`: the least power of two that is not below. It depends on the count
+ * alone, so whether an array is full shows without a stored capacity.
+ */
+static inline size_t proto_capacity(size_t n)
+{
+	return n < 2 ? n : (size_t)1 << (64 - __builtin_clzll(n - 1));
+}
+
+/*
+ * Decodes what an unknown field holds into a message, whose arrays have proto_capacity(), as
  * behind all that the message has: its bytes may be a field that the type knows, and more fields
  * behind it. The message lies `depth` levels deep; `memory` is what it took. False for bytes that
  * are no such fields, or when memory is out.

@@ -65,14 +65,14 @@ static inline void *take(struct transfer *t, size_t size, size_t align)
 	return count(t, size) ? arena_alloc_aligned(t->arena, size, align) : NULL;
 }
 
-/* Room for a power of two, which proto_decode_more() counts on. */
+/* With the decoder's room, which proto_decode_more() counts on. */
 static void *take_array(struct transfer *t, size_t n, size_t size)
 {
-	size_t room = n < 2 ? n : (size_t)1 << (64 - __builtin_clzll(n - 1));
+	size_t capacity = proto_capacity(n);
 
-	if (room > SIZE_MAX / 64 || !count(t, n * size * ARRAY_GROWTH))
+	if (capacity > SIZE_MAX / 64 || !count(t, n * size * ARRAY_GROWTH))
 		return NULL;
-	return arena_alloc_aligned(t->arena, room * size, 8);
+	return arena_alloc_aligned(t->arena, capacity * size, 8);
 }
 
 static bool put_string(struct transfer *t, const char **slot, const char *text)
