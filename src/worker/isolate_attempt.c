@@ -325,7 +325,8 @@ void isolate_cancelled(struct act *act)
 {
 	int64_t grace_ms = act->worker->opts.isolated_kill_grace_ms;
 
-	if (act->isolated && !act->kill_timer.armed && grace_ms > 0)
+	/* One that has ended may still hear of a cancellation, by its last heartbeat's answer. */
+	if (act->isolated && !act->ended && !act->kill_timer.armed && grace_ms > 0)
 		rpc_timer_set(act->worker->loop, &act->kill_timer,
 			rpc_now_ns() + grace_ms * 1000000, grace_over);
 }
