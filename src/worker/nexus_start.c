@@ -332,8 +332,11 @@ const struct temporal_failure *nexus_cancel_workflow(struct nexus *nexus, const 
 {
 	struct worker_nexus_target target;
 	struct temporal_error err = { .code = TEMPORAL_OK };
-	const char *problem = worker_nexus_token_read(&nexus->arena, token, &target);
+	const char *problem = worker_nexus_token_read(&nexus->arena, token ? token : "", &target);
 
+	/* NOT_FOUND would be final, and the run would go on: this is tried again. */
+	if (problem && target.no_memory)
+		return nexus_error(nexus, NEXUS_ERROR_INTERNAL, "%s", problem);
 	if (problem)
 		return bad_token(nexus, problem,
 			"Failed to decode operation token as a workflow operation token. "

@@ -97,6 +97,12 @@ static bool read_object(struct json_reader *reader, struct arena *arena, struct 
 	return ok && json_end(reader);
 }
 
+static const char *out_of_memory(struct worker_nexus_target *target)
+{
+	target->no_memory = true;
+	return "no memory for the token";
+}
+
 const char *worker_nexus_token_read(
 	struct arena *arena, const char *token, struct worker_nexus_target *target)
 {
@@ -104,16 +110,18 @@ const char *worker_nexus_token_read(
 	struct json_reader reader;
 	struct token read = { 0 };
 
+	*target = (struct worker_nexus_target){ .no_memory = false };
 	if (len == 0)
 		return "invalid token: token is empty";
 	unsigned char *json = arena_alloc_aligned(arena, len / 4 * 3 + 3, 1);
 	if (!json)
-		return "no memory for the token";
+		return out_of_memory(target);
 	if (!base64_read(token, len, json, &json_len))
 		return "failed to decode token as base64url";
 	json_reader_init(&reader, json, json_len);
 	if (!read_object(&reader, arena, &read))
-		return "failed to unmarshal operation token";
+		return reader.no_memory ? out_of_memory(target)
+					: "failed to unmarshal operation token";
 	if (!read.has_type || !str_eq(read.type, STR("1")))
 		return "invalid workflow token type, expected: 1";
 	if (read.has_version && !str_eq(read.version, STR("0")))
@@ -124,7 +132,7 @@ const char *worker_nexus_token_read(
 		return "invalid workflow token: missing workflow id";
 	target->namespace_ = arena_str(arena, read.namespace_);
 	target->workflow_id = arena_str(arena, read.workflow_id);
-	return target->namespace_ && target->workflow_id ? NULL : "no memory for the token";
+	return target->namespace_ && target->workflow_id ? NULL : out_of_memory(target);
 }
 
 /* ---- timeouts ---- */

@@ -18,9 +18,10 @@ const char *worker_nexus_token(
 /* What such a token names. */
 struct worker_nexus_target {
 	const char *namespace_, *workflow_id;
+	bool no_memory; /* the token may be good, but could not be read */
 };
 
-/* NULL, or what is wrong with the token (a literal). */
+/* NULL, or what is wrong with the token or, if target->no_memory, here (a literal). */
 const char *worker_nexus_token_read(
 	struct arena *arena, const char *token, struct worker_nexus_target *target);
 

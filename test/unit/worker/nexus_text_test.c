@@ -101,6 +101,24 @@ static void a_token_that_is_none_is_refused(void **state)
 	assert_null(problem_of("{\"v\":null,\"t\":1,\"ns\":\"a\",\"wid\":\"b\",\"rid\":\"c\"}"));
 }
 
+/* The caller of a token that is wrong gives up; of one that could not be read it must not. */
+static void a_token_without_memory_is_not_wrong(void **state)
+{
+	const char *problem = "";
+	size_t budget = 0;
+
+	for (; problem; budget += 16) {
+		struct worker_nexus_target target;
+		struct arena small;
+
+		arena_init(&small, 64, budget);
+		problem = worker_nexus_token_read(&small, SHIP_7, &target);
+		assert_int_equal(target.no_memory, problem != NULL);
+		arena_finish(&small);
+	}
+	assert_true(budget > 64);
+}
+
 static void durations_are_read(void **state)
 {
 	static const struct {
@@ -172,6 +190,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_token_is_that_of_the_other_sdks, begin, end),
 		cmocka_unit_test_setup_teardown(any_id_comes_back, begin, end),
 		cmocka_unit_test_setup_teardown(a_token_that_is_none_is_refused, begin, end),
+		cmocka_unit_test(a_token_without_memory_is_not_wrong),
 		cmocka_unit_test(durations_are_read),
 		cmocka_unit_test(each_code_has_its_error),
 	};
