@@ -24,32 +24,47 @@
 #define EVENT_CASE   COMMON__LINK__WORKFLOW_EVENT__REFERENCE_EVENT_REF
 #define REQUEST_CASE COMMON__LINK__WORKFLOW_EVENT__REFERENCE_REQUEST_ID_REF
 
+/* The query that says which event it is. NULL: no memory. */
+static const char *write_reference(struct arena *arena, const Common__Link__WorkflowEvent *event)
+{
+	char name[PROTO_ENUM_TEXT];
+
+	if (event->reference_case == REQUEST_CASE) {
+		const char *id = url_escape(arena, event->request_id_ref->request_id, true);
+
+		return id ? arena_printf(arena,
+				    "?eventType=%s&referenceType=" REQUEST_REF "&requestID=%s",
+				    proto_event_name((int)event->request_id_ref->event_type, name),
+				    id)
+			  : NULL;
+	}
+	if (event->reference_case != EVENT_CASE)
+		return "";
+	const char *type = proto_event_name((int)event->event_ref->event_type, name);
+
+	if (event->event_ref->event_id <= 0)
+		return arena_printf(arena, "?eventType=%s&referenceType=" EVENT_REF, type);
+	return arena_printf(arena, "?eventID=%lld&eventType=%s&referenceType=" EVENT_REF,
+		(long long)event->event_ref->event_id, type);
+}
+
 Nexus__Link *proto_link_write(struct arena *arena, const Common__Link *link)
 {
 	const Common__Link__WorkflowEvent *event = link->workflow_event;
-	Nexus__Link *out = PROTO_NEW(arena, Nexus__Link, nexus__link);
-	char name[PROTO_ENUM_TEXT];
-	const char *query = "";
 
-	if (link->variant_case != COMMON__LINK__VARIANT_WORKFLOW_EVENT || !out)
+	if (link->variant_case != COMMON__LINK__VARIANT_WORKFLOW_EVENT)
 		return NULL;
-	if (event->reference_case == EVENT_CASE && event->event_ref->event_id > 0)
-		query = arena_printf(arena, "?eventID=%lld&eventType=%s&referenceType=" EVENT_REF,
-			(long long)event->event_ref->event_id,
-			proto_event_name((int)event->event_ref->event_type, name));
-	else if (event->reference_case == EVENT_CASE)
-		query = arena_printf(arena, "?eventType=%s&referenceType=" EVENT_REF,
-			proto_event_name((int)event->event_ref->event_type, name));
-	else if (event->reference_case == REQUEST_CASE)
-		query = arena_printf(arena,
-			"?eventType=%s&referenceType=" REQUEST_REF "&requestID=%s",
-			proto_event_name((int)event->request_id_ref->event_type, name),
-			url_escape(arena, event->request_id_ref->request_id, true));
+	Nexus__Link *out = PROTO_NEW(arena, Nexus__Link, nexus__link);
+	const char *query = write_reference(arena, event);
+	const char *space = url_escape(arena, event->namespace_, false);
+	const char *id = url_escape(arena, event->workflow_id, false);
+	const char *run = url_escape(arena, event->run_id, false);
+
+	if (!out || !query || !space || !id || !run)
+		return NULL;
 	out->type = EVENT_LINK;
-	out->url = arena_printf(arena, SCHEME "/namespaces/%s/workflows/%s/%s/history%s",
-		url_escape(arena, event->namespace_, false),
-		url_escape(arena, event->workflow_id, false),
-		url_escape(arena, event->run_id, false), query ? query : "");
+	out->url = arena_printf(
+		arena, SCHEME "/namespaces/%s/workflows/%s/%s/history%s", space, id, run, query);
 	return out->url ? out : NULL;
 }
 
@@ -87,7 +102,10 @@ static bool read_reference(
 		common__link__workflow_event__request_id_reference);
 	if (!event->request_id_ref)
 		return false;
-	event->request_id_ref->request_id = url_query(arena, query, "requestID");
+	const char *request_id = url_query(arena, query, "requestID");
+
+	if (request_id)
+		event->request_id_ref->request_id = request_id;
 	return read_type(str_from(type), &event->request_id_ref->event_type);
 }
 
