@@ -189,16 +189,20 @@ static void add_callback(struct nexus_outgoing *outgoing, const Nexus__StartOper
 {
 	struct arena *arena = &outgoing->arena;
 
-	if (!str_empty(start->callback))
-		outgoing->url = arena_printf(arena, "%s?callback=%s", outgoing->url,
-			url_escape(arena, start->callback, true));
-	for (size_t i = 0; i < start->n_callback_header; i++) {
-		const char *name =
-			arena_printf(arena, "nexus-callback-%s", start->callback_header[i]->key);
+	if (!str_empty(start->callback)) {
+		const char *callback = url_escape(arena, start->callback, true);
 
-		if (name)
-			nexus_outgoing_header(outgoing, name, start->callback_header[i]->value);
+		outgoing->url = callback && outgoing->url ? arena_printf(arena, "%s?callback=%s",
+								    outgoing->url, callback)
+							  : NULL;
 	}
+	/* Without its callback the operation would never end. */
+	if (!outgoing->url)
+		server_no_memory(outgoing->server);
+	for (size_t i = 0; i < start->n_callback_header; i++)
+		nexus_outgoing_header(outgoing,
+			arena_printf(arena, "nexus-callback-%s", start->callback_header[i]->key),
+			start->callback_header[i]->value);
 }
 
 static void add_start(struct nexus_outgoing *outgoing, const Nexus__StartOperationRequest *start)
@@ -227,10 +231,12 @@ void nexus_call_send_out(struct nexus_call *call, const char *url, int64_t timeo
 	const char *operation =
 		start ? request->start_operation->operation : request->cancel_operation->operation;
 	size_t len = strlen(url);
-	outgoing->url = arena_printf(&outgoing->arena, "%.*s/%s/%s%s",
-		(int)(len - (len && url[len - 1] == '/')), url,
-		url_escape(&outgoing->arena, service, false),
-		url_escape(&outgoing->arena, operation, false), start ? "" : "/cancel");
+	service = url_escape(&outgoing->arena, service, false);
+	operation = url_escape(&outgoing->arena, operation, false);
+	if (service && operation)
+		outgoing->url = arena_printf(&outgoing->arena, "%.*s/%s/%s%s",
+			(int)(len - (len && url[len - 1] == '/')), url, service, operation,
+			start ? "" : "/cancel");
 	if (!outgoing->url)
 		server_no_memory(call->server);
 	for (size_t i = 0; i < request->n_header; i++) {
