@@ -25,12 +25,9 @@
 struct start {
 	struct wf *wf;
 	const char *type;
-	const struct temporal_contract *contract; /* or: */
-	const struct temporal_payloads *raw;
-	const void *in;
+	struct arguments arguments;
 	struct wf_activity_opts opts;
 	struct command *command;
-	struct temporal_error err;
 };
 
 /* What the command points to is copied to the task's arena: the caller's options may go at once. */
@@ -62,26 +59,14 @@ static bool encode_options(
 	return fine && schedule->task_queue;
 }
 
-/* Contract or payloads: whichever the caller has. */
 static void encode_call(void *arg)
 {
 	struct start *start = arg;
-	struct wf *wf = start->wf;
-	struct activation_payloads *arguments = &start->command->schedule_activity.arguments;
-	Common__Payload **payloads = NULL;
 
-	if (!encode_options(wf, &start->opts, start->command)) {
-		start->err.code = TEMPORAL_NO_MEMORY;
-		return;
-	}
-	if (!start->contract) {
-		if (!options_payloads(&wf->task, start->raw, arguments))
-			start->err.code = TEMPORAL_NO_MEMORY;
-		return;
-	}
-	start->err.code = convert_encode_arguments(
-		&wf->task, start->contract, start->in, &payloads, &arguments->count, &start->err);
-	arguments->items = payloads;
+	if (!encode_options(start->wf, &start->opts, start->command))
+		start->arguments.err.code = TEMPORAL_NO_MEMORY;
+	if (arguments_encode(&start->arguments))
+		start->command->schedule_activity.arguments = start->arguments.out;
 }
 
 /* All are converted (TEMPORAL_OFF to 0), also behind a bad one. */
@@ -127,12 +112,14 @@ static struct wf_future *schedule(struct wf *wf, struct start *start)
 
 	check_options(wf, start);
 	struct command encoded = { .kind = COMMAND_SCHEDULE_ACTIVITY };
+	const struct temporal_error *err = &start->arguments.err;
 	start->command = &encoded;
+	start->arguments.arena = &wf->task;
 	memory_on_thread(wf, encode_call, start);
-	if (start->err.code == TEMPORAL_NO_MEMORY)
+	if (err->code == TEMPORAL_NO_MEMORY)
 		run_lacks_memory(wf);
-	if (start->err.code)
-		run_fault(wf, "BadPayload", "activity %s: %s", start->type, start->err.message);
+	if (err->code)
+		run_fault(wf, "BadPayload", "activity %s: %s", start->type, err->message);
 	struct wf_future *future = future_new(wf, FUTURE_ACTIVITY);
 	struct command *command = run_command(wf, COMMAND_SCHEDULE_ACTIVITY);
 	if (!future || !command || !pending_put(&wf->activities, wf->activity_seq + 1, future))
@@ -157,10 +144,7 @@ static struct wf_future *ask(struct wf *wf, struct wf_outbound *out, void *call)
 
 	start->type = out->name;
 	start->opts.headers = out->headers;
-	if (out->arguments) {
-		start->contract = NULL;
-		start->raw = out->arguments;
-	}
+	arguments_replace(&start->arguments, out->arguments);
 	return schedule(wf, start);
 }
 
@@ -170,14 +154,12 @@ static struct wf_future *start_activity(
 	options_copy(&start->opts, sizeof(start->opts), given, opts_size);
 	if (!intercepts(wf))
 		return schedule(wf, start);
-	struct arguments arguments = {
-		.arena = &wf->task, .contract = start->contract, .raw = start->raw, .in = start->in
-	};
+	start->arguments.arena = &wf->task;
 	struct wf_outbound out = { .name = start->type,
 		.headers = start->opts.headers,
-		.arguments = start->raw,
+		.arguments = start->arguments.raw,
 		.activity = &start->opts };
-	return intercept_out(wf, INTERCEPTED(activity), &out, ask, start, &arguments);
+	return intercept_out(wf, INTERCEPTED(activity), &out, ask, start, &start->arguments);
 }
 
 /* The type is copied to the run's arena: the future names it for as long as it lives. */
@@ -189,7 +171,7 @@ struct wf_future *wf_start_activity_raw_(struct wf *wf, const char *type,
 
 	if (!copy)
 		run_lacks_memory(wf);
-	struct start start = { .wf = wf, .type = copy, .raw = in };
+	struct start start = { .wf = wf, .type = copy, .arguments = { .raw = in } };
 	return start_activity(wf, &start, opts, opts_size);
 }
 
@@ -198,7 +180,9 @@ struct wf_future *wf_start_activity_(struct wf *wf, const struct temporal_contra
 	const void *in, const struct wf_activity_opts *opts, size_t opts_size)
 {
 	run_acts(wf, "wf_start_activity");
-	struct start start = { .wf = wf, .type = contract->name, .contract = contract, .in = in };
+	struct start start = {
+		.wf = wf, .type = contract->name, .arguments = { .contract = contract, .in = in }
+	};
 
 	return start_activity(wf, &start, opts, opts_size);
 }

@@ -19,12 +19,9 @@ const struct temporal_failure continue_failure = { .message = "continued as new"
 struct prepare {
 	struct wf *wf;
 	const char *type;
-	const struct temporal_contract *contract; /* or: */
-	const struct temporal_payloads *raw;
-	const void *in;
+	struct arguments arguments;
 	struct wf_continue_as_new_opts opts;
 	struct command *command;
-	struct temporal_error err;
 };
 
 /* Type and task queue may be "": the engine then takes this run's. */
@@ -58,22 +55,12 @@ static bool encode_options(struct prepare *prepare, struct command_continue_as_n
 static void prepare_call(void *arg)
 {
 	struct prepare *prepare = arg;
-	struct arena *arena = &prepare->wf->arena;
 	struct command_continue_as_new *next = &prepare->command->continue_as_new;
-	Common__Payload **payloads = NULL;
 
-	if (!encode_options(prepare, next)) {
-		prepare->err.code = TEMPORAL_NO_MEMORY;
-		return;
-	}
-	if (!prepare->contract) {
-		if (!options_payloads(arena, prepare->raw, &next->arguments))
-			prepare->err.code = TEMPORAL_NO_MEMORY;
-		return;
-	}
-	prepare->err.code = convert_encode_arguments(arena, prepare->contract, prepare->in,
-		&payloads, &next->arguments.count, &prepare->err);
-	next->arguments.items = payloads;
+	if (!encode_options(prepare, next))
+		prepare->arguments.err.code = TEMPORAL_NO_MEMORY;
+	if (arguments_encode(&prepare->arguments))
+		next->arguments = prepare->arguments.out;
 }
 
 /*
@@ -93,11 +80,9 @@ static _Noreturn void end(struct wf *wf, struct prepare *prepare)
 	if (!prepare->command)
 		run_lacks_memory(wf);
 	prepare->command->kind = COMMAND_CONTINUE_AS_NEW;
+	prepare->arguments.arena = &wf->arena;
 	memory_on_thread(wf, prepare_call, prepare);
-	if (prepare->err.code == TEMPORAL_NO_MEMORY)
-		run_lacks_memory(wf);
-	if (prepare->err.code)
-		run_fault(wf, "BadPayload", "wf_continue_as_new: %s", prepare->err.message);
+	arguments_check(wf, &prepare->arguments, "wf_continue_as_new");
 	wf->next_run = prepare->command;
 	coroutine_raise(wf, &continue_failure);
 }
@@ -108,10 +93,7 @@ static struct wf_future *ask(struct wf *wf, struct wf_outbound *out, void *call)
 
 	prepare->type = out->name;
 	prepare->opts.headers = out->headers;
-	if (out->arguments) {
-		prepare->contract = NULL;
-		prepare->raw = out->arguments;
-	}
+	arguments_replace(&prepare->arguments, out->arguments);
 	end(wf, prepare);
 }
 
@@ -121,15 +103,13 @@ static _Noreturn void end_with(struct wf *wf, struct prepare *prepare,
 	options_copy(&prepare->opts, sizeof(prepare->opts), given, opts_size);
 	if (!intercepts(wf))
 		end(wf, prepare);
-	struct arguments arguments = { .arena = &wf->arena,
-		.contract = prepare->contract,
-		.raw = prepare->raw,
-		.in = prepare->in };
+	prepare->arguments.arena = &wf->arena;
 	struct wf_outbound out = { .name = prepare->type ? prepare->type : "",
 		.headers = prepare->opts.headers,
-		.arguments = prepare->raw,
+		.arguments = prepare->arguments.raw,
 		.continue_as_new = &prepare->opts };
-	(void)intercept_out(wf, INTERCEPTED(continue_as_new), &out, ask, prepare, &arguments);
+	(void)intercept_out(
+		wf, INTERCEPTED(continue_as_new), &out, ask, prepare, &prepare->arguments);
 	run_fault(wf, "InvalidArgument", "an interceptor of wf_continue_as_new has returned");
 }
 
@@ -137,7 +117,7 @@ void wf_continue_as_new_(struct wf *wf, const struct temporal_contract *contract
 	const struct wf_continue_as_new_opts *opts, size_t opts_size)
 {
 	struct prepare prepare = {
-		.wf = wf, .type = contract->name, .contract = contract, .in = in
+		.wf = wf, .type = contract->name, .arguments = { .contract = contract, .in = in }
 	};
 
 	run_acts(wf, "wf_continue_as_new");
@@ -147,7 +127,7 @@ void wf_continue_as_new_(struct wf *wf, const struct temporal_contract *contract
 void wf_continue_as_new_raw_(struct wf *wf, const char *type, const struct temporal_payloads *in,
 	const struct wf_continue_as_new_opts *opts, size_t opts_size)
 {
-	struct prepare prepare = { .wf = wf, .type = type, .raw = in };
+	struct prepare prepare = { .wf = wf, .type = type, .arguments = { .raw = in } };
 
 	run_acts(wf, "wf_continue_as_new_raw");
 	end_with(wf, &prepare, opts, opts_size);
