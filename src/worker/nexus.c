@@ -130,6 +130,8 @@ static void fail(struct nexus *nexus, const struct temporal_failure *failure)
 	struct temporal_worker_event event = event_of(nexus, TEMPORAL_EVENT_NEXUS_TASK_FAILED);
 
 	nexus->reason = nexus_printf(nexus, "handler_error_%s", failure->type);
+	if (!nexus->reason) /* it counts as a failure all the same */
+		nexus->reason = "handler_error_INTERNAL";
 	event.text = failure->message;
 	worker_event(nexus->worker, event);
 	worker_log(nexus->worker, TEMPORAL_LOG_WARN,

@@ -176,7 +176,7 @@ bool worker_nexus_timeout(const char *text, int64_t *ns)
 	bool negative = *text == '-';
 
 	text += negative;
-	if (!*text)
+	if (!*text || *text == ' ' || *text == '\t')
 		return false;
 	while (*text && *text != ' ' && *text != '\t') {
 		const char *start = text;

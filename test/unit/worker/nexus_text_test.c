@@ -139,8 +139,8 @@ static void durations_are_read(void **state)
 		{ "0s", 0 },
 		{ "-125.136\xC2\xB5s", 0 },
 	};
-	static const char *const wrong[] = { "", " ", "-", "5", "s", ".s", "1x", "1 s", "1s x",
-		"1s-1s", "99999999999999999999h", "1e3s", "0x1s", "nan", "inf", "1m30" };
+	static const char *const wrong[] = { "", " ", "-", "- ", "5", "s", ".s", "1x", "1 s",
+		"1s x", "1s-1s", "99999999999999999999h", "1e3s", "0x1s", "nan", "inf", "1m30" };
 	int64_t ns;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
