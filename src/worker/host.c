@@ -57,6 +57,19 @@ static bool number_of(const char *text, const char *key, uint64_t *number)
 
 /* ---- cgroups ---- */
 
+/* Is `name` one of the names between commas? "cpu" is not "cpuset". */
+static bool is_among(const char *names, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *at = names; at; at = strchr(at, ',')) {
+		at += *at == ',';
+		if (strncmp(at, name, len) == 0 && (at[len] == ',' || at[len] == '\0'))
+			return true;
+	}
+	return false;
+}
+
 /* Where the process is in the hierarchy of a controller ("": version 2); "/" if that is not told.
  */
 static void cgroup_path(const char *root, const char *controller, char path[PATH_MAX_])
@@ -73,7 +86,7 @@ static void cgroup_path(const char *root, const char *controller, char path[PATH
 		if (!at)
 			continue;
 		*at = '\0';
-		bool is_it = *controller ? strstr(names + 1, controller) != NULL : !names[1];
+		bool is_it = *controller ? is_among(names + 1, controller) : !names[1];
 
 		if (is_it && strlen(at + 1) < PATH_MAX_ / 2)
 			snprintf(path, PATH_MAX_, "%s", at + 1);

@@ -122,7 +122,14 @@ static void a_cgroup_of_version_1_limits(void **state)
 {
 	struct worker_host host = { .root = root };
 
-	put("/proc/self/cgroup", "3:cpu,cpuacct:/box\n2:memory:/box\n");
+	/* The names of some controllers begin like those of others. */
+	put("/proc/self/cgroup",
+		"4:cpuset:/\n3:cpu,cpuacct:/box\n2:memory:/box\n1:cpuset,memory2:/other\n");
+	put("/sys/fs/cgroup/memory/other/memory.limit_in_bytes", "1024\n");
+	put("/sys/fs/cgroup/memory/other/memory.stat", "total_rss 1024\n");
+	put("/sys/fs/cgroup/cpu,cpuacct/other/cpu.cfs_quota_us", "1\n");
+	put("/sys/fs/cgroup/cpu,cpuacct/other/cpu.cfs_period_us", "100000\n");
+	put("/sys/fs/cgroup/cpu,cpuacct/other/cpuacct.usage", "1\n");
 	put("/sys/fs/cgroup/memory/box/memory.limit_in_bytes", "102400\n");
 	put("/sys/fs/cgroup/memory/box/memory.stat", "cache 5\nrss 6\ntotal_rss 25600\n");
 	put("/sys/fs/cgroup/cpu,cpuacct/box/cpu.cfs_quota_us", "200000\n");
