@@ -162,6 +162,41 @@ static void polls_are_made_for_what_is_done_here(void **state)
 	assert_int_equal(atomic_load(&polls_max[NEXUS]), 0);
 }
 
+/* With none of these options there are five, and as many with one that is passed over. */
+static void polls_for_nexus_are_so_many(void **state)
+{
+	static const struct temporal_autoscaling scaled = { .initial_pollers = 2 };
+	const struct temporal_worker_opts ways[] = {
+		{ .nexus_services = inns, .nexus_task_pollers = 1 },
+		{ .nexus_services = inns, .nexus_task_autoscaling = &scaled },
+		{ .nexus_services = inns, .nexus_task_pollers = 7 },
+	};
+	const int expected[] = { 1, 2, 7 };
+
+	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+		begin_test(state); /* a queue that no poll has been cancelled on */
+		start_naps(ways[i]);
+		take_naps(3, 0);
+		assert_int_equal(atomic_load(&polls[NEXUS]), expected[i]);
+		assert_int_equal(atomic_load(&polls_max[NEXUS]), expected[i]);
+		stop_worker();
+		assert_int_equal(atomic_load(&polls[NEXUS]), 0);
+	}
+}
+
+/* Each poll holds a slot, so there are no more polls than slots, however many may wait. */
+static void workflow_tasks_have_so_many_slots(void **state)
+{
+	start_naps((struct temporal_worker_opts){ .no_eager_activities = true,
+		.workflow_task_pollers = 20,
+		.nonsticky_to_sticky_poll_ratio = 0.5,
+		.max_concurrent_workflow_tasks = 3 });
+	take_naps(50, 1);
+	assert_in_range(atomic_load(&polls_max[NORMAL]), 1, 3);
+	assert_in_range(atomic_load(&polls_max[STICKY]), 1, 3);
+	assert_int_equal(atomic_load(&polls[NORMAL]) + atomic_load(&polls[STICKY]), 3);
+}
+
 static struct temporal_client *connect_counted(const char *address)
 {
 	struct temporal_error err;
@@ -215,6 +250,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			polls_grow_with_a_backlog_and_shrink_when_idle, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(a_number_of_polls_is_kept, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(polls_for_nexus_are_so_many, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			workflow_tasks_have_so_many_slots, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(
 			polls_are_made_for_what_is_done_here, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(

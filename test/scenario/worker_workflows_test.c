@@ -7,6 +7,8 @@
  */
 #include "worker_fixture.h"
 
+#include <stdatomic.h>
+
 struct greet_in {
 	const char *name;
 };
@@ -80,10 +82,17 @@ static fail_out fail_run(struct wf *wf, const struct fail_in *in)
 }
 TEMPORAL_WORKFLOW(fail);
 
+/* The threads that the first runs of Rest began on, since n_rested was 0. */
+static pthread_t rested_on[9];
+static atomic_int n_rested;
+
 static rest_out rest_run(struct wf *wf, const struct rest_in *in)
 {
 	struct wf_future *timer = wf_timer(wf, in->ms);
+	int at = atomic_fetch_add(&n_rested, 1);
 
+	if (at < 9)
+		rested_on[at] = pthread_self();
 	for (int i = 0; i < 5; i++)
 		wf_sleep(wf, 1);
 	wf_wait(wf, timer);
@@ -205,6 +214,41 @@ static void many_runs_at_a_time(void **state)
 	}
 	for (int i = 0; i < 30; i++)
 		assert_result(runs[i], &order, "o approved by x, x, x");
+}
+
+static int threads_rested_on(void)
+{
+	int n = 0;
+
+	for (int i = 0; i < 9; i++) {
+		int known = 0;
+
+		while (!pthread_equal(rested_on[known], rested_on[i]))
+			known++;
+		n += known == i;
+	}
+	return n;
+}
+
+static void runs_are_on_so_many_threads(void **state)
+{
+	const struct temporal_worker_opts before = chosen;
+
+	for (int threads = 1; threads <= 3; threads++) {
+		struct temporal_run *runs[9];
+
+		begin_test(state);
+		atomic_store(&n_rested, 0);
+		chosen.workflow_threads = threads;
+		start_all();
+		for (int i = 0; i < 9; i++)
+			runs[i] = START(rest, .ms = 300);
+		for (int i = 0; i < 9; i++)
+			assert_result(runs[i], &rest, "rested");
+		chosen = before;
+		assert_int_equal(threads_rested_on(), threads);
+		stop_worker();
+	}
 }
 
 static void a_run_continues_as_new(void **state)
@@ -389,6 +433,7 @@ int main(void)
 			an_unknown_type_fails_the_task, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(
 			wrong_arguments_fail_the_task, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(runs_are_on_so_many_threads, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(a_worker_runs_once, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(
 			a_shutdown_before_the_start_counts, begin_test, end_test),
