@@ -3,10 +3,8 @@
  * run that has become too large is ended with the official reason. Method: a workflow "w" by hand,
  * with small limits where reaching the default ones takes long; the defaults are compared apart.
  */
-#include "fake_workflow.h"
+#include "fake_endpoint.h"
 #include "server/limits.h"
-#include "server/nexus/nexus.h"
-#include "temporal/api/operatorservice/v1/request_response.pb-c.h"
 
 #define COUNT_TEXT "Workflow history count exceeds limit."
 #define SIZE_TEXT  "Workflow history size exceeds limit."
@@ -471,24 +469,6 @@ static void callbacks_are_limited(void **state)
 		"cannot attach more than 1 callbacks to an execution");
 }
 
-static void make_endpoint(void)
-{
-	Operatorservice__CreateNexusEndpointRequest in =
-		OPERATORSERVICE__CREATE_NEXUS_ENDPOINT_REQUEST__INIT;
-	Nexus__EndpointSpec spec = NEXUS__ENDPOINT_SPEC__INIT;
-	Nexus__EndpointTarget target = NEXUS__ENDPOINT_TARGET__INIT;
-	Nexus__EndpointTarget__Worker worker = NEXUS__ENDPOINT_TARGET__WORKER__INIT;
-
-	worker.namespace_ = "default";
-	worker.task_queue = "queue";
-	target.variant_case = NEXUS__ENDPOINT_TARGET__VARIANT_WORKER;
-	target.worker = &worker;
-	spec.name = "endpoint";
-	spec.target = &target;
-	in.spec = &spec;
-	call_well(nexus_create_endpoint, &in);
-}
-
 /* One task with so many operations. */
 static void operate(size_t n)
 {
@@ -525,7 +505,7 @@ static void operations_are_limited(void **state)
 	struct arena arena;
 
 	(void)state;
-	make_endpoint();
+	make_endpoint("endpoint");
 	start_workflow();
 	operate(30);
 	assert_int_equal(current_run()->n_nexus_operations, 30);

@@ -3,10 +3,9 @@
  * official server's statuses, headers and bodies, byte for byte; content becomes the payload that
  * its type says, and back. Method: exchanges by hand, without a network; one endpoint on "queue".
  */
-#include "fake_workflow.h"
+#include "fake_endpoint.h"
 #include "proto/payload.h"
 #include "server/nexus/http.h"
-#include "temporal/api/operatorservice/v1/request_response.pb-c.h"
 
 static bool is_answered;
 
@@ -42,20 +41,7 @@ static void expect(struct nexus_exchange *exchange, unsigned status, const char 
 
 static const char *endpoint_id(void)
 {
-	Operatorservice__CreateNexusEndpointRequest in =
-		OPERATORSERVICE__CREATE_NEXUS_ENDPOINT_REQUEST__INIT;
-	Nexus__EndpointSpec spec = NEXUS__ENDPOINT_SPEC__INIT;
-	Nexus__EndpointTarget target = NEXUS__ENDPOINT_TARGET__INIT;
-	Nexus__EndpointTarget__Worker worker = NEXUS__ENDPOINT_TARGET__WORKER__INIT;
-
-	worker.namespace_ = "default";
-	worker.task_queue = "queue";
-	target.variant_case = NEXUS__ENDPOINT_TARGET__VARIANT_WORKER;
-	target.worker = &worker;
-	spec.name = "endpoint";
-	spec.target = &target;
-	in.spec = &spec;
-	call_well(nexus_create_endpoint, &in);
+	make_endpoint("endpoint");
 	return world.server.nexus_endpoints->id;
 }
 

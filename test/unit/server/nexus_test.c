@@ -4,31 +4,12 @@
  * do what they say; all of it goes on after a restart. Method: one workflow "w" and one endpoint on
  * its queue, calls by hand on a clock that the test sets.
  */
-#include "fake_workflow.h"
-#include "server/nexus/nexus.h"
+#include "fake_endpoint.h"
 #include "temporal/api/operatorservice/v1/request_response.pb-c.h"
 
 #define STATE(name_) ENUMS__PENDING_NEXUS_OPERATION_STATE__PENDING_NEXUS_OPERATION_STATE_##name_
 #define TYPE(name_)  ENUMS__COMMAND_TYPE__COMMAND_TYPE_##name_
 #define SECOND       (1000 * MS)
-
-static void make_endpoint(const char *name)
-{
-	Operatorservice__CreateNexusEndpointRequest in =
-		OPERATORSERVICE__CREATE_NEXUS_ENDPOINT_REQUEST__INIT;
-	Nexus__EndpointSpec spec = NEXUS__ENDPOINT_SPEC__INIT;
-	Nexus__EndpointTarget target = NEXUS__ENDPOINT_TARGET__INIT;
-	Nexus__EndpointTarget__Worker worker = NEXUS__ENDPOINT_TARGET__WORKER__INIT;
-
-	worker.namespace_ = "default";
-	worker.task_queue = "queue";
-	target.variant_case = NEXUS__ENDPOINT_TARGET__VARIANT_WORKER;
-	target.worker = &worker;
-	spec.name = name;
-	spec.target = &target;
-	in.spec = &spec;
-	call_well(nexus_create_endpoint, &in);
-}
 
 /* Completes the workflow task with an operation; 0 s: no such time-out. */
 static void schedule(int64_t to_close_s, int64_t to_start_s, int64_t start_to_close_s)
