@@ -68,6 +68,14 @@ class Stage:
 
         await self.until(ask, True)
 
+    async def wait_for_task_after(self, handle, kind):
+        """Until the workflow has heard of the event: a workflow task that came after it is completed."""
+        async def ask():
+            names = [EventType.Name(e.event_type) for e in (await handle.fetch_history()).events]
+            return kind in names and "EVENT_TYPE_WORKFLOW_TASK_COMPLETED" in names[names.index(kind):]
+
+        await self.until(ask, True)
+
     async def wait_for_activity(self, handle):
         async def ask():
             pending = (await handle.describe()).raw_description.pending_activities

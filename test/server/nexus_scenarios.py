@@ -191,8 +191,7 @@ async def nexus_caller_is_cancelled(stage):
 async def nexus_caller_is_terminated(stage):
     talk = stage.name("talk")
     caller = await stage.start("NexusCaller", await endpoint(stage), "talk", talk)
-    await stage.wait_for(caller, "EVENT_TYPE_NEXUS_OPERATION_STARTED")
-    await asyncio.sleep(0.3)  # until the caller has heard of it
+    await stage.wait_for_task_after(caller, "EVENT_TYPE_NEXUS_OPERATION_STARTED")
     await caller.terminate()
     handler = stage.handle(talk)
     await handler.signal("say", "end")
@@ -204,7 +203,7 @@ async def nexus_handler_is_terminated(stage):
     caller = await stage.start("NexusCaller", await endpoint(stage), "talk", talk)
     await stage.wait_for(caller, "EVENT_TYPE_NEXUS_OPERATION_STARTED")
     handler = stage.handle(talk)
-    await asyncio.sleep(0.3)  # until it waits
+    await stage.wait_for_task_after(handler, "EVENT_TYPE_WORKFLOW_EXECUTION_STARTED")
     await handler.terminate(reason="enough")
     return [await ending(caller), await ending(handler)]
 
