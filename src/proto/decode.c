@@ -522,15 +522,17 @@ static const uint8_t *decode_odd(
 }
 
 /*
- * The value at `value` of a field with this tag; the place behind it, or behind a submessage's
- * length when that was entered. The guess for the next one stays at a repeated field, whose
- * elements follow each other.
+ * One field at `at`; the place behind it, or behind a submessage's length when that was entered.
+ * The guess for the next one stays at a repeated field, whose elements follow each other.
  */
-static inline const uint8_t *decode_value(
-	struct decoder *d, struct frame *frame, uint32_t tag, const uint8_t *value)
+static inline const uint8_t *decode_field(struct decoder *d, struct frame *frame, const uint8_t *at)
 {
 	const struct proto_field *field = frame->next;
+	uint32_t tag;
+	const uint8_t *value = wire_read_short(at, frame->end, &tag);
 
+	if (!value)
+		return malformed(d, NULL, at, "not a field's tag");
 	if (field->tag != tag)
 		field = proto_table_find(frame->table, tag >> 3);
 	if (!field || field->tag != tag)
@@ -551,17 +553,11 @@ static inline const uint8_t *decode_value(
 	}
 }
 
-static inline const uint8_t *decode_field(struct decoder *d, struct frame *frame, const uint8_t *at)
-{
-	uint32_t tag;
-	const uint8_t *value = wire_read_short(at, frame->end, &tag);
-
-	return value ? decode_value(d, frame, tag, value)
-		     : malformed(d, NULL, at, "not a field's tag");
-}
-
-/* The stack of frames stands for the recursion: enter, go on, leave. */
-static bool decode_all(struct decoder *d, const uint8_t *at)
+/*
+ * The stack of frames stands for the recursion: enter, go on, leave. One function for all callers,
+ * so that the compiler makes one of it and of what is done to a field.
+ */
+static __attribute__((noinline)) bool decode_all(struct decoder *d, const uint8_t *at)
 {
 	for (;;) {
 		struct frame *frame = &d->frames[d->depth];
@@ -627,25 +623,42 @@ void *proto_decode(struct arena *arena, const ProtobufCMessageDescriptor *type, 
 	return d.frames[0].message;
 }
 
+/* As the field would come: each field of each message has one way through the code, and is fast. */
+static uint8_t *on_wire(struct arena *arena, const ProtobufCMessageUnknownField *field, size_t *len)
+{
+	uint32_t tag = wire_tag(field->tag, (enum wire_type)field->wire_type);
+	size_t n_tag = wire_varint_size(tag);
+
+	if (__builtin_add_overflow(n_tag, field->len, len))
+		return NULL;
+	uint8_t *out = arena_alloc(arena, *len);
+	if (!out)
+		return NULL;
+	wire_store_varint(out, tag);
+	if (field->len)
+		memcpy(out + n_tag, field->data, field->len);
+	return out;
+}
+
 bool proto_decode_more(struct arena *arena, const struct proto_table *table, void *message,
 	const ProtobufCMessageUnknownField *field, unsigned depth, size_t *memory)
 {
-	static const uint8_t nothing[1];
-	const uint8_t *start = field->len ? field->data : nothing;
 	struct decoder d;
+	size_t len;
+	const uint8_t *start = on_wire(arena, field, &len);
 
+	if (!start)
+		return false;
 	d.arena = arena;
 	d.start = start;
 	d.err = NULL;
 	d.depth = 0;
-	set_limits(&d, NULL, field->len);
+	set_limits(&d, NULL, len);
 	d.depth_max -= depth;
 	size_t allowed = d.memory_left;
-	d.frames[0] = (struct frame){ message, table, start + field->len, table->fields };
-	const uint8_t *at = decode_value(
-		&d, &d.frames[0], wire_tag(field->tag, (enum wire_type)field->wire_type), start);
-	if (!at || !decode_all(&d, at))
+	d.frames[0] = (struct frame){ message, table, start + len, table->fields };
+	if (!decode_all(&d, start))
 		return false;
-	*memory = allowed - d.memory_left;
+	*memory = len + allowed - d.memory_left;
 	return true;
 }
