@@ -8,6 +8,7 @@
 
 #include <temporal/activity.h>
 #include <temporal/api/workflowservice/v1/request_response.pb-c.h>
+#include <temporal/worker.h>
 
 #include "base/arena.h"
 #include "rpc/channel.h"
@@ -47,9 +48,9 @@ struct act {
 	struct arena arena; /* holds the task, this struct, and all that the activity allocates */
 	struct worker_pool_job job;
 	bool later;      /* act_complete_later was called */
-	bool has_result; /* what was reported last is a result */
+	bool has_result; /* what was answered last is a result */
 	bool failed;     /* it counts as that */
-	bool instead;    /* what is reported stands for what could not be encoded */
+	bool instead;    /* what is answered stands for what could not be encoded */
 
 	/* Of a local activity (local.c): whose attempt it is, until nobody waits for it (loop);
 	 * and its outcome (its thread's, then the loop's). */
@@ -69,13 +70,13 @@ struct act {
 	struct rpc_task beat_task, end_task;
 	struct rpc_task run_task; /* short_activities: runs it here */
 	int64_t beat_sent_ns;     /* 0: never */
-	bool ended;               /* reported: to be freed when the last call and task are gone */
+	bool ended;               /* answered: to be freed when the last call and task are gone */
 
 	/* lock */
 	pthread_mutex_t lock;
 	pthread_cond_t cancelled;
 	enum act_cancel_reason reason;
-	bool unknown; /* the server does not know the attempt any more: nothing is reported */
+	bool unknown; /* the server does not know the attempt any more: nothing is answered */
 	struct isolate_process *process; /* that it is run in; NULL: none at the moment */
 	bool killed;                     /* the grace is over: that was, or will be */
 	enum worker_beat_state beat_state;
@@ -86,8 +87,27 @@ struct act {
 	Common__Payloads *beat_details;
 };
 
-/* The pool's thread: runs the function and sends what came of it. */
+/* activity_info.c: fills act->info and last_details from the task. false: no memory. */
+bool worker_activity_info(struct act *act) __attribute__((warn_unused_result));
+/* The message's payloads, copied; NULL has none. false: no memory. */
+bool worker_activity_payloads(struct arena *arena, const Common__Payloads *message,
+	struct temporal_payloads *out) __attribute__((warn_unused_result));
+
+/* activity_execute.c, the attempt's thread: runs the function and sends what came of it. */
 void worker_activity_execute(struct act *act);
+/* The type of the failure that such an error becomes. */
+const char *worker_activity_error_type(const struct temporal_error *err);
+
+/*
+ * activity_answer.c, the attempt's thread: each answers the task, the last by nothing but an event;
+ * worker_activity_end follows on the loop. A failure that says `cancelled` is answered as what the
+ * server has asked for.
+ */
+void worker_activity_answer(struct act *act, Common__Payload *result);
+void worker_activity_answer_failure(struct act *act, const struct temporal_failure *failure);
+void worker_activity_answer_nothing(struct act *act, enum temporal_worker_event_kind kind);
+/* Never NULL: without memory, one that says so. */
+Failure__Failure *worker_activity_failure(struct act *act, const struct temporal_failure *failure);
 
 /* act.c, any thread: a heartbeat as it comes from a child process. */
 void worker_act_heartbeat_encoded(struct act *act, const void *details, size_t size);
@@ -102,10 +122,17 @@ bool worker_heartbeat_over(struct act *act);
 /* Loop: the first reason stays. `unknown`: the server will not take its answer. */
 void worker_act_cancel(struct act *act, enum act_cancel_reason reason, bool unknown);
 
-/* What its slot is used for. */
+/* activity.c: what its slot is used for. */
 struct temporal_slot_use worker_activity_use(const struct act *act);
 
-/* Loop: frees the attempt if it has been reported and nothing of it is on its way. */
+/* An event of that kind about it, without a text. */
+struct temporal_worker_event worker_activity_event(
+	const struct act *act, enum temporal_worker_event_kind kind);
+
+/* Loop: it has been answered: its slot is free. */
+void worker_activity_end(struct act *act);
+
+/* Loop: frees the attempt if it has been answered and nothing of it is on its way. */
 void worker_activity_try_free(struct act *act);
 
 #endif

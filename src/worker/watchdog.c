@@ -6,7 +6,7 @@
  *	  -> its stack is asked for (base/trace_thread.c)
  *	  -> a new thread takes its place (workflow_thread.c); who wins `activation` is sure
  *	  -> the task fails with TMPRL1101; the run is left alone until its code returns
- *	  -> all others of that thread come back by replay on the new one (run.c)
+ *	  -> all others of that thread come back by replay on the new one (run_stuck.c)
  *
  * It is a timer of the loop that looks four times in that time, only while a workflow thread is
  * busy. What an activation pays for it is one atomic store and one exchange. CPU time is counted,
