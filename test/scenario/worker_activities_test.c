@@ -42,6 +42,7 @@ TEMPORAL_WORKFLOW_CONTRACT(many, "Many", n);
 /* ---- the activity ---- */
 
 static atomic_int running, running_max;
+static atomic_uintptr_t workflow_thread, activity_thread; /* that ran the last one */
 static pthread_mutex_t token_lock = PTHREAD_MUTEX_INITIALIZER;
 static char token[4096]; /* token_lock */
 static size_t token_len; /* token_lock */
@@ -124,6 +125,14 @@ static const struct temporal_failure *do_wait(struct act *act, probe_out *out)
 		       : act_failure(act, "Wrong", "another reason");
 }
 
+static const struct temporal_failure *do_linger(struct act *act, probe_out *out)
+{
+	if (act_wait(act, 100))
+		return act_failure(act, "Wrong", "cancelled");
+	*out = "undisturbed";
+	return NULL;
+}
+
 static const struct temporal_failure *do_sleep(struct act *act, probe_out *out)
 {
 	act_wait(act, 1000);
@@ -198,12 +207,14 @@ static const struct temporal_failure *probe_run(
 		{ "later", do_later },
 		{ "count", do_count },
 		{ "wait", do_wait },
+		{ "linger", do_linger },
 		{ "sleep", do_sleep },
 		{ "endless", do_endless },
 		{ "large", do_large },
 		{ "greedy", do_greedy },
 	};
 
+	atomic_store(&activity_thread, (uintptr_t)pthread_self());
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		if (strcmp(table[i].what, in->what) == 0)
 			return table[i].run(act, out);
@@ -251,6 +262,7 @@ static try_out try_run(struct wf *wf, const struct try_in *in)
 		.start_to_close_ms = 5000, .heartbeat_ms = 200, .retry = &no_retries
 	};
 
+	atomic_store(&workflow_thread, (uintptr_t)pthread_self());
 	if (strcmp(in->what, "cancel") == 0)
 		return try_to_cancel(wf);
 	if (strcmp(in->what, "missing") == 0)
@@ -315,6 +327,7 @@ static void short_activities_need_no_thread(void **state)
 	assert_result(START(try, .what = "result"), &try, "done: \xC3\xBC \"quoted\"");
 	assert_result(START(try, .what = "third"), &try, "third");
 	assert_int_equal(event_count(TEMPORAL_EVENT_ACTIVITY_FAILED), 2);
+	assert_true(atomic_load(&activity_thread) == atomic_load(&workflow_thread));
 }
 
 static void a_failed_attempt_is_tried_again(void **state)
@@ -530,6 +543,47 @@ static void a_graceful_shutdown_waits_for_activities(void **state)
 	temporal_run_unref(run);
 }
 
+/* One that looks whether it is cancelled is left in peace: within the time, and without an end of
+ * it. */
+static void within_its_grace_an_activity_is_not_cancelled(void **state)
+{
+	const int64_t graces_ms[] = { TEMPORAL_OFF, 20000 };
+
+	for (size_t i = 0; i < sizeof(graces_ms) / sizeof(graces_ms[0]); i++) {
+		begin_test(state);
+		start_all((struct temporal_worker_opts){
+			.graceful_shutdown_timeout_ms = graces_ms[i] });
+		struct temporal_run *run = START(try, .what = "linger");
+		int64_t begun_ms;
+
+		wait_for_events(TEMPORAL_EVENT_ACTIVITY_TASK_RECEIVED, 1);
+		begun_ms = test_now_ms();
+		stop_worker();
+		assert_true(test_now_ms() - begun_ms < 15000);
+		assert_int_equal(event_count(TEMPORAL_EVENT_ACTIVITY_FAILED), 0);
+		assert_int_equal(event_count(TEMPORAL_EVENT_ACTIVITY_COMPLETED), 1);
+		assert_string_equal(
+			fixture.last_text[TEMPORAL_EVENT_ACTIVITY_COMPLETED], "undisturbed");
+		temporal_run_unref(run);
+	}
+}
+
+/* When the grace is over it hears of the shutdown. */
+static void after_its_grace_an_activity_is_cancelled(void **state)
+{
+	start_all((struct temporal_worker_opts){ .graceful_shutdown_timeout_ms = 100 });
+	struct temporal_run *run = START(try, .what = "wait");
+	int64_t begun_ms;
+
+	wait_for_events(TEMPORAL_EVENT_ACTIVITY_TASK_RECEIVED, 1);
+	begun_ms = test_now_ms();
+	stop_worker();
+	assert_in_range(test_now_ms() - begun_ms, 100, 5000);
+	assert_string_equal(
+		fixture.last_text[TEMPORAL_EVENT_ACTIVITY_FAILED], "the worker was shut down");
+	temporal_run_unref(run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -563,6 +617,10 @@ int main(void)
 			a_shutdown_cancels_activities, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(
 			a_graceful_shutdown_waits_for_activities, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			within_its_grace_an_activity_is_not_cancelled, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			after_its_grace_an_activity_is_cancelled, begin_test, end_test),
 	};
 
 	return cmocka_run_group_tests(tests, begin_all, end_all);

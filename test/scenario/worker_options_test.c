@@ -71,6 +71,12 @@ static call_out call_run(struct wf *wf, const struct call_in *in)
 		return use_stack(LARGE_FRAME) == 3 ? "held" : "lost";
 	if (strcmp(in->what, "log") == 0)
 		wf_log(wf, TEMPORAL_LOG_INFO, "a line");
+	if (strcmp(in->what, "wait") == 0) {
+		atomic_fetch_add(&starts, 1);
+		wf_receive_raw(wf, "go on");
+	}
+	if (strcmp(in->what, "patch") == 0)
+		return wf_patched(wf, "way") ? "new" : "old";
 	for (int64_t i = 0; i < in->n; i++)
 		last = wf_activity(wf, work, &opts, .what = in->what);
 	return last;
@@ -173,18 +179,21 @@ static void its_name_stands_in_history(void **state)
 	free(output);
 }
 
-/* A worker of its own: the fixture's has other callbacks. */
-static int lines_at(enum temporal_log_level level)
+/* A worker of its own: the fixture's has other callbacks. Each activity is another task, and each
+ * task replays the run. */
+static int lines_of(enum temporal_log_level level, bool on_replay, int activities)
 {
 	struct temporal_error err = { .code = TEMPORAL_OK };
 	struct temporal_worker *worker = temporal_worker_new(fixture.client, &err,
 		.task_queue = fixture.queue, .workflows = WORKFLOWS(&call_workflow),
-		.on_log = count_line, .log_level = level, .user = &last_user);
+		.activities = ACTIVITIES(&work_activity), .max_cached_workflows = TEMPORAL_OFF,
+		.on_log = count_line, .log_level = level, .user = &last_user,
+		.log_on_replay = on_replay);
 
 	assert_non_null(worker);
 	atomic_store(&lines, 0);
 	assert_int_equal(temporal_worker_start(worker, &err), TEMPORAL_OK);
-	assert_result(START(call, .what = "log"), &call, "");
+	assert_result(START(call, .what = "log", .n = activities), &call, activities ? "log" : "");
 	temporal_worker_shutdown(worker);
 	assert_int_equal(temporal_worker_wait(worker, &err), TEMPORAL_OK);
 	temporal_worker_unref(worker);
@@ -193,9 +202,52 @@ static int lines_at(enum temporal_log_level level)
 
 static void the_log_has_a_level(void **state)
 {
-	assert_int_equal(lines_at(TEMPORAL_LOG_INFO), 1);
+	assert_int_equal(lines_of(TEMPORAL_LOG_INFO, false, 0), 1);
 	begin_test(state);
-	assert_int_equal(lines_at(0), 0);
+	assert_int_equal(lines_of(0, false, 0), 0);
+}
+
+static void the_log_may_repeat_itself(void **state)
+{
+	assert_int_equal(lines_of(TEMPORAL_LOG_INFO, false, 2), 1);
+	begin_test(state);
+	assert_int_equal(lines_of(TEMPORAL_LOG_INFO, true, 2), 3);
+}
+
+static bool not_yet(const char *patch_id, const struct wf_info *info, void *user)
+{
+	return strcmp(patch_id, "way") != 0;
+}
+
+static void a_patch_may_wait(void **state)
+{
+	start_all((struct temporal_worker_opts){ .use_patch = not_yet });
+	assert_result(START(call, .what = "patch"), &call, "old");
+	stop_worker();
+	begin_test(state);
+	start_all((struct temporal_worker_opts){ 0 });
+	assert_result(START(call, .what = "patch"), &call, "new");
+}
+
+/* Three wait for their signal at a time: with room for one, others have to begin again. */
+static void a_cache_has_so_many_runs(void **state)
+{
+	struct temporal_run *waiting[3];
+
+	atomic_store(&starts, 0);
+	start_all((struct temporal_worker_opts){ .max_cached_workflows = 1 });
+	for (int i = 0; i < 3; i++)
+		waiting[i] = START(call, .what = "wait");
+	wait_for_events(TEMPORAL_EVENT_WORKFLOW_STARTED, 3);
+	for (int i = 0; i < 3; i++) {
+		const struct temporal_payloads none = { NULL, 0 };
+		struct temporal_error err;
+
+		assert_int_equal(
+			temporal_signal_named_0(waiting[i], "go on", none, &err), TEMPORAL_OK);
+		assert_result(waiting[i], &call, "");
+	}
+	assert_true(atomic_load(&starts) > 3);
 }
 
 int main(void)
@@ -211,6 +263,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_queue_has_a_rate, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(its_name_stands_in_history, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(the_log_has_a_level, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(the_log_may_repeat_itself, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(a_patch_may_wait, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(a_cache_has_so_many_runs, begin_test, end_test),
 	};
 
 	return cmocka_run_group_tests(tests, begin_all, end_all);

@@ -151,6 +151,20 @@ static void a_number_of_polls_is_kept(void **state)
 		assert_int_equal(atomic_load(&polls[i]), 0);
 }
 
+/* Of each queue by itself: a ratio is for polls that are a number. */
+static void a_range_of_one_is_a_number(void **state)
+{
+	static const struct temporal_autoscaling three = { 3, 3, 3 };
+
+	start_naps((struct temporal_worker_opts){ .no_eager_activities = true,
+		.workflow_task_autoscaling = &three,
+		.activity_task_autoscaling = &three });
+	take_naps(50, 1);
+	assert_int_equal(atomic_load(&polls_max[ACTIVITY]), 3);
+	assert_int_equal(atomic_load(&polls_max[NORMAL]), 3);
+	assert_int_equal(atomic_load(&polls_max[STICKY]), 3);
+}
+
 static void polls_are_made_for_what_is_done_here(void **state)
 {
 	start_naps((struct temporal_worker_opts){ .no_remote_activities = true });
@@ -250,6 +264,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			polls_grow_with_a_backlog_and_shrink_when_idle, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(a_number_of_polls_is_kept, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(a_range_of_one_is_a_number, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(polls_for_nexus_are_so_many, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(
 			workflow_tasks_have_so_many_slots, begin_test, end_test),

@@ -426,6 +426,15 @@ static void eager_activities_are_limited(void **state)
 	assert_int_equal(atomic_load(&eager), 10);
 }
 
+static void without_eager_starts_all_are_polled(void **state)
+{
+	start_fan((struct temporal_worker_opts){
+		.max_eager_activities_per_workflow_task = 10, .no_eager_activities = true });
+	atomic_store(&eager, 0);
+	assert_fan(START(fan, .n = 10, .ms = 1), 10);
+	assert_int_equal(atomic_load(&eager), 0);
+}
+
 static int begin_file(void **state)
 {
 	struct temporal_error err;
@@ -460,6 +469,8 @@ int main(void)
 			a_reservation_may_end_in_its_callback, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(local_activities_are_spaced, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(eager_activities_are_limited, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			without_eager_starts_all_are_polled, begin_test, end_test),
 	};
 
 	return cmocka_run_group_tests(tests, begin_file, end_file);
