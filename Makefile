@@ -20,6 +20,9 @@ bench: all
 fuzz:
 	@scripts/check fuzz --fuzz-seconds $(or $(SECONDS),60)
 
+mutate:
+	@test/mutate/mutate.py --jobs $(JOBS) $(if $(ONLY),--only '$(ONLY)')
+
 install: all
 	@cmake --install build --prefix $(PREFIX)
 
@@ -35,8 +38,9 @@ help:
 	@echo 'make check    all tests, on gcc and clang, with the sanitizers, valgrind and fuzzers'
 	@echo 'make bench    the benchmarks'
 	@echo 'make fuzz     the fuzzers for a longer time (SECONDS=60 each)'
+	@echo 'make mutate   shows that tests fail without what they are about (ONLY=pattern)'
 	@echo 'make install  headers, libraries, pkg-config and CMake files (PREFIX=/usr/local)'
 	@echo 'make format   clang-format over all C files'
 	@echo 'make clean    removes build/'
 
-.PHONY: all demo check bench fuzz install format clean help
+.PHONY: all demo check bench fuzz mutate install format clean help
