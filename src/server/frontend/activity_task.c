@@ -22,7 +22,7 @@ void frontend_poll_activity(struct request *request)
 	struct stats_poll poll = task_queue_poll(in->identity, in->worker_version_capabilities,
 		in->deployment_options, in->task_queue_metadata);
 	matching_seen(queue, &poll);
-	matching_poll(queue, request, in->identity);
+	matching_poll(queue, request, in->identity, in->worker_instance_key);
 }
 
 static void not_found(struct request *request, const char *text)

@@ -105,6 +105,7 @@ Workflowservice__DescribeNamespaceResponse *namespace_describe(
 	info->capabilities->sync_update = info->capabilities->async_update = true;
 	info->capabilities->reported_problems_search_attribute = true;
 	info->capabilities->poller_autoscaling = true;
+	info->capabilities->worker_poll_complete_on_shutdown = true;
 	info->limits = REQUEST_NEW(
 		request, Namespace__NamespaceInfo__Limits, namespace__namespace_info__limits);
 	info->limits->blob_size_limit_error = request->server->config.blob_max;

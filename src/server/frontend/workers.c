@@ -25,6 +25,23 @@ void frontend_worker_heartbeat(struct request *request)
 				       workflowservice__record_worker_heartbeat_response));
 }
 
+/* The polls of the worker get empty answers now: what would be matched with them would be lost. */
+static void end_polls(struct request *request, struct server_namespace *space)
+{
+	static const enum matching_queue_kind kinds[] = { MATCHING_QUEUE_WORKFLOW,
+		MATCHING_QUEUE_ACTIVITY, MATCHING_QUEUE_NEXUS };
+	const Workflowservice__ShutdownWorkerRequest *in = request->message;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct task_queue *queue =
+			matching_find(request->server, space, in->task_queue, kinds[i]);
+
+		if (queue)
+			matching_leave(queue, in->identity, in->worker_instance_key);
+	}
+	gone_add(&request->server->matching.gone, in->worker_instance_key, request->server->now_ns);
+}
+
 void frontend_shutdown_worker(struct request *request)
 {
 	const Workflowservice__ShutdownWorkerRequest *in = request->message;
@@ -39,6 +56,8 @@ void frontend_shutdown_worker(struct request *request)
 		if (queue)
 			matching_unload(queue);
 	}
+	if (!str_empty(in->worker_instance_key) && !str_empty(in->task_queue))
+		end_polls(request, space);
 	if (in->worker_heartbeat)
 		workers_record(request->server, space, in->worker_heartbeat);
 	request_reply(request, REQUEST_NEW(request, Workflowservice__ShutdownWorkerResponse,

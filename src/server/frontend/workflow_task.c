@@ -27,7 +27,7 @@ void frontend_poll_workflow(struct request *request)
 	struct stats_poll poll = task_queue_poll(
 		in->identity, in->worker_version_capabilities, in->deployment_options, NULL);
 	matching_seen(queue, &poll);
-	matching_poll(queue, request, in->identity);
+	matching_poll(queue, request, in->identity, in->worker_instance_key);
 }
 
 /* The execution whose workflow task this token is of, or NULL: answered; `closed` says it of a run

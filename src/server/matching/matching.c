@@ -273,7 +273,8 @@ static void expired(struct request *request)
 	answer_empty(queue, request);
 }
 
-void matching_poll(struct task_queue *queue, struct request *request, const char *identity)
+void matching_poll(struct task_queue *queue, struct request *request, const char *identity,
+	const char *worker_key)
 {
 	struct matching_poller *poller =
 		queue ? arena_zalloc(request->arena, sizeof(*poller)) : NULL;
@@ -283,9 +284,13 @@ void matching_poll(struct task_queue *queue, struct request *request, const char
 		request_fail(request, TEMPORAL_UNAVAILABLE, NULL, "out of memory");
 		return;
 	}
+	if (gone_has(&request->server->matching.gone, worker_key, request->server->now_ns)) {
+		answer_empty(queue, request);
+		return;
+	}
 	queue->polled_ns = request->server->now_ns;
-	*poller = (struct matching_poller){ request, queue, identity, NULL, queue->pollers_last,
-		queue->polled_ns };
+	*poller = (struct matching_poller){ request, queue, identity, worker_key, NULL,
+		queue->pollers_last, queue->polled_ns };
 	*(queue->pollers_last ? &queue->pollers_last->next : &queue->pollers) = poller;
 	queue->pollers_last = poller;
 	request_wait(request, request->server->config.poll_ms, expired, poller);
@@ -305,6 +310,18 @@ void matching_unload(struct task_queue *queue)
 	while (queue->pollers)
 		expired(queue->pollers->request);
 	queue->polled_ns = 0;
+}
+
+void matching_leave(struct task_queue *queue, const char *identity, const char *worker_key)
+{
+	struct matching_poller *next;
+
+	for (struct matching_poller *at = queue->pollers; at; at = next) {
+		next = at->next;
+		if (strcmp(at->worker_key, worker_key) == 0)
+			expired(at->request);
+	}
+	stats_leave(&queue->stats, identity);
 }
 
 void matching_seen(struct task_queue *queue, const struct stats_poll *poll)
@@ -453,4 +470,5 @@ void matching_finish(struct server *server)
 		}
 	}
 	map_finish(queues);
+	gone_finish(&server->matching.gone);
 }

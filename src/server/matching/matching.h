@@ -13,6 +13,7 @@
 
 #include "base/map.h"
 #include "base/str.h"
+#include "server/matching/gone.h"
 #include "server/matching/lanes.h"
 #include "server/matching/stats.h"
 #include "server/timers.h"
@@ -51,7 +52,7 @@ struct matching_task {
 struct matching_poller {
 	struct request *request;
 	struct task_queue *queue;
-	const char *identity;
+	const char *identity, *worker_key; /* the key may be "" */
 	struct matching_poller *next, *prev;
 	int64_t since_ns;
 };
@@ -68,6 +69,7 @@ struct matching {
 	/* all queues, by their last use */
 	struct task_queue *newest, *oldest;
 	size_t n_queues;
+	struct gone gone;
 };
 
 struct task_queue {
@@ -108,8 +110,9 @@ struct task_queue *matching_find(struct server *server, struct server_namespace 
 void matching_offer(struct task_queue *queue, struct matching_task *task);
 void matching_withdraw(struct matching_task *task);
 
-/* A poll: it waits until there is a task, or its time is up. */
-void matching_poll(struct task_queue *queue, struct request *request, const char *identity);
+/* A poll: it waits until there is a task, its time is up, or its worker shuts down. */
+void matching_poll(struct task_queue *queue, struct request *request, const char *identity,
+	const char *worker_key);
 /* ... what it tells of its worker, before it: for the statistics, and the rate that it asks for. */
 void matching_seen(struct task_queue *queue, const struct stats_poll *poll);
 
@@ -119,8 +122,10 @@ void matching_set_rate(struct task_queue *queue);
 /* Does somebody poll this sticky queue, or has until just now? */
 bool matching_alive(const struct task_queue *queue);
 
-/* Sends the pollers of a queue away with empty answers; a worker is shutting down. */
+/* Sends the pollers of a queue away with empty answers; its only worker is shutting down. */
 void matching_unload(struct task_queue *queue);
+/* ... those of one worker, which is seen here no more. */
+void matching_leave(struct task_queue *queue, const char *identity, const char *worker_key);
 
 /* Makes all pairs that can be made. */
 void matching_run(struct server *server);

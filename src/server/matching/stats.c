@@ -94,6 +94,23 @@ void stats_forget(struct matching_stats *stats, int64_t now_ns)
 	}
 }
 
+void stats_leave(struct matching_stats *stats, const char *identity)
+{
+	struct stats_seen **link = &stats->seen;
+
+	while (*link) {
+		struct stats_seen *seen = *link;
+
+		if (!str_same(seen->identity, identity)) {
+			link = &seen->next;
+			continue;
+		}
+		*link = seen->next;
+		stats->n_seen--;
+		seen_free(seen);
+	}
+}
+
 static bool is_same(const struct stats_seen *seen, const struct stats_poll *poll)
 {
 	return str_same(seen->identity, poll->identity) && str_same(seen->build_id, poll->build_id);

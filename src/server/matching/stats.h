@@ -58,6 +58,8 @@ struct stats_poll {
 /* Memory that is out leaves a gap in the statistics, no more. */
 void stats_task(struct matching_stats *stats, int32_t priority, bool added, int64_t now_ns);
 void stats_poll(struct matching_stats *stats, const struct stats_poll *poll, int64_t now_ns);
+/* Forgets one poller. */
+void stats_leave(struct matching_stats *stats, const char *identity);
 /* Forgets who has not polled for five minutes. */
 void stats_forget(struct matching_stats *stats, int64_t now_ns);
 /* A second, of a priority (0: of all). */

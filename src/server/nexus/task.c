@@ -25,7 +25,7 @@ void nexus_poll(struct request *request)
 	struct stats_poll poll = task_queue_poll(
 		in->identity, in->worker_version_capabilities, in->deployment_options, NULL);
 	matching_seen(queue, &poll);
-	matching_poll(queue, request, in->identity);
+	matching_poll(queue, request, in->identity, in->worker_instance_key);
 }
 
 static void refuse(struct request *request, const char *text)

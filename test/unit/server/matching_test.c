@@ -397,6 +397,83 @@ static void describing_a_queue(void **state)
 	forget(&answer);
 }
 
+static void poll_of(struct answer *answer, const char *worker, const char *key)
+{
+	Workflowservice__PollActivityTaskQueueRequest in =
+		WORKFLOWSERVICE__POLL_ACTIVITY_TASK_QUEUE_REQUEST__INIT;
+
+	in.namespace_ = "default";
+	in.task_queue = &queue;
+	in.identity = (char *)(uintptr_t)worker;
+	in.worker_instance_key = (char *)(uintptr_t)key;
+	call(answer, frontend_poll_activity, &in);
+}
+
+static void shut_down(const char *worker, const char *key)
+{
+	Workflowservice__ShutdownWorkerRequest in = WORKFLOWSERVICE__SHUTDOWN_WORKER_REQUEST__INIT;
+
+	in.namespace_ = "default";
+	in.task_queue = queue.name;
+	in.identity = (char *)(uintptr_t)worker;
+	in.worker_instance_key = (char *)(uintptr_t)key;
+	call_well(frontend_shutdown_worker, &in);
+}
+
+/* A worker's polls end with it, also such as come late; others' stay. */
+static void polls_end_with_their_worker(void **state)
+{
+	Workflowservice__DescribeTaskQueueRequest in =
+		WORKFLOWSERVICE__DESCRIBE_TASK_QUEUE_REQUEST__INIT;
+	struct answer gone, other, late, nameless, answer;
+	const Workflowservice__PollActivityTaskQueueResponse *empty;
+	const Workflowservice__DescribeTaskQueueResponse *out;
+
+	(void)state;
+	poll_of(&gone, "a", "key-a");
+	poll_of(&other, "b", "key-b");
+	poll_of(&nameless, "c", "");
+	shut_down("a", "key-a");
+	shut_down("c", "");
+	assert_true(gone.done);
+	empty = gone.message;
+	assert_int_equal(empty->task_token.len, 0);
+	poll_of(&late, "a", "key-a");
+	assert_true(late.done);
+	forget(&late);
+	assert_false(other.done);
+	assert_false(nameless.done);
+	in.namespace_ = "default";
+	in.task_queue = &queue;
+	in.task_queue_type = ENUMS__TASK_QUEUE_TYPE__TASK_QUEUE_TYPE_ACTIVITY;
+	shut_down("a", "key-a");
+	call(&answer, frontend_describe_task_queue, &in);
+	out = answer.message;
+	assert_int_equal(out->n_pollers, 2);
+	assert_string_not_equal(out->pollers[0]->identity, "a");
+	assert_string_not_equal(out->pollers[1]->identity, "a");
+	forget(&answer);
+	for (int i = 0; i < 100; i++) { /* only so many are remembered */
+		char key[20];
+
+		snprintf(key, sizeof(key), "key-%d", i);
+		shut_down("d", key);
+	}
+	poll_of(&late, "d", "key-99");
+	assert_true(late.done);
+	forget(&late);
+	world_pass(30 * SECOND);
+	poll_of(&late, "d", "key-99");
+	assert_false(late.done);
+	late.request.cancelled(&late.request);
+	other.request.cancelled(&other.request);
+	nameless.request.cancelled(&nameless.request);
+	forget(&gone);
+	forget(&late);
+	forget(&other);
+	forget(&nameless);
+}
+
 static struct task_queue *name_queue(int number, bool makes)
 {
 	struct server *server = &world.server;
@@ -471,6 +548,7 @@ int main(void)
 		TEST(settings_are_checked_and_kept),
 		TEST(pollers_are_advised),
 		TEST(describing_a_queue),
+		TEST(polls_end_with_their_worker),
 		TEST(queues_that_nobody_needs_go),
 	};
 
