@@ -311,9 +311,15 @@ TEMPORAL_API void temporal_worker_shutdown(struct temporal_worker *worker);
 /*
  * Has the worker work with another client of the same namespace from now on (new credentials,
  * another address): polls go there as those that wait at the old one's server end, what is being
- * worked on is answered there. The old client is kept as long as the worker, whose network stays on
- * its thread. INVALID_ARGUMENT for another namespace; FAILED_PRECONDITION if the worker has
- * stopped. Any thread, also in callbacks; returns at once.
+ * worked on is answered there; so do heartbeats of the worker and the commands to it, and it counts
+ * as a worker of the new client, no more of the old one (see skip_overlap_check). A client that was
+ * replaced is given up when its last call has ended, but for the first one, on whose thread the
+ * worker's network stays. Eager starts come to the worker from its first client alone, while it
+ * works with that.
+ *
+ * INVALID_ARGUMENT for another namespace; ALREADY_EXISTS if another worker of the new client polls
+ * for the same tasks; FAILED_PRECONDITION if the worker has stopped: then all stays as it was. Any
+ * thread, also in callbacks; returns at once.
  */
 TEMPORAL_API enum temporal_code temporal_worker_set_client(struct temporal_worker *worker,
 	struct temporal_client *client, struct temporal_error *err) TEMPORAL_MUST_USE;

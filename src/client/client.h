@@ -26,11 +26,15 @@ struct temporal_client *client_connect_through(const struct rpc_transport *trans
 
 /* Counted: a worker holds a reference to its client. Any thread. */
 struct temporal_client *client_ref(struct temporal_client *client);
+/* As temporal_client_unref, for the thread of another client's loop: it does not wait for this
+ * one's to end. NULL is fine. */
+void client_unref_on_loop(struct temporal_client *client);
 
 struct rpc_channel *client_channel(const struct temporal_client *client); /* borrowed */
 /*
  * Another channel of the client, on the loop of `home`, a client too: for a worker of that one
  * which moves to this one. It gets the headers that are set on this client, and counts for `home`.
+ * Of `home` itself it is its own channel.
  * The caller holds references to both; closed again before these are given up. Any thread.
  */
 struct rpc_channel *client_channel_open(

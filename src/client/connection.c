@@ -179,22 +179,40 @@ static void *free_elsewhere(void *arg)
 	return NULL;
 }
 
-void temporal_client_unref(struct temporal_client *client)
+/* Was it the last reference? */
+static bool give_up(struct temporal_client *client)
 {
-	struct client_link *link;
+	if (atomic_fetch_sub_explicit(&client->refs, 1, memory_order_acq_rel) != 1)
+		return false;
+	atomic_store(&client->closing, true);
+	return true;
+}
+
+/* Without a thread for it the client stays: a leak, but nothing that crashes. */
+static void leave_to_thread(struct temporal_client *client)
+{
 	pthread_t thread;
 
-	if (!client || atomic_fetch_sub_explicit(&client->refs, 1, memory_order_acq_rel) != 1)
-		return;
-	atomic_store(&client->closing, true);
-	link = current_link(client);
-	if (link->pid != getpid() || !rpc_loop_inside(link->loop)) {
-		client_free(client);
-		return;
-	}
-	/* Without a thread for it the client stays: a leak, but nothing that crashes. */
 	if (pthread_create(&thread, NULL, free_elsewhere, client) == 0)
 		pthread_detach(thread);
+}
+
+void temporal_client_unref(struct temporal_client *client)
+{
+	if (!client || !give_up(client))
+		return;
+	struct client_link *link = current_link(client);
+
+	if (link->pid != getpid() || !rpc_loop_inside(link->loop))
+		client_free(client);
+	else
+		leave_to_thread(client);
+}
+
+void client_unref_on_loop(struct temporal_client *client)
+{
+	if (client && give_up(client))
+		leave_to_thread(client);
 }
 
 /* ---- a client without a thread ---- */
@@ -331,6 +349,9 @@ struct rpc_channel *client_channel_open(
 	struct temporal_client *client, struct temporal_client *home, struct temporal_error *err)
 {
 	struct client_link *link = current_link(home);
+
+	if (current_link(client) == link)
+		return rpc_channel_ref(link->channel);
 	struct client_branch *branch = mem_zalloc(sizeof(*branch));
 
 	if (!branch) {
@@ -358,10 +379,11 @@ void client_channel_close(struct temporal_client *client, struct rpc_channel *ch
 	struct client_branch **link = &client->branches, *branch;
 
 	lock_links();
-	while ((*link)->channel != channel)
+	while (*link && (*link)->channel != channel)
 		link = &(*link)->next;
 	branch = *link;
-	*link = branch->next;
+	if (branch)
+		*link = branch->next;
 	unlock_links();
 	mem_free(branch);
 	rpc_channel_unref(channel);

@@ -1,9 +1,11 @@
 /*
  * workers.c: the registry of a client's workers, one in each process that uses the client.
  *
- * Workers are added on any thread, and leave on the loop's when they stop (those that never ran: on
- * any). So on the loop's thread one that runs cannot go away, and is asked for a slot with no lock
- * held: that may call the user's code.
+ * Workers are added on any thread, and leave on the loop's when they stop or go on with another
+ * client (those that never ran: on any). So on the loop's thread one that runs cannot go away, and
+ * is asked for a slot with no lock held: that may call the user's code. A worker of another client,
+ * which came to this one later, stays on the loop of its own: it is here to be counted, and does
+ * not run for us.
  */
 #include "client/workers.h"
 
@@ -31,7 +33,8 @@ static const struct client_worker *overlapping(
 	const struct client_workers *workers, const struct client_worker *worker)
 {
 	for (const struct client_worker *at = workers->first; at; at = at->next) {
-		if ((at->kinds & worker->kinds) && str_same(at->task_queue, worker->task_queue) &&
+		if (at->owner != worker->owner && (at->kinds & worker->kinds) &&
+			str_same(at->task_queue, worker->task_queue) &&
 			str_same(at->build_id, worker->build_id))
 			return at;
 	}
@@ -57,7 +60,7 @@ enum temporal_code client_workers_add(struct temporal_client *client, struct cli
 		other = overlapping(workers, worker);
 	if (other) {
 		both = other->kinds & worker->kinds;
-	} else {
+	} else if (!worker->is_known) {
 		worker->next = workers->first;
 		workers->first = worker;
 		worker->is_known = true;
@@ -144,7 +147,38 @@ const char *client_workers_key(struct temporal_client *client)
 	return workers->key;
 }
 
-void **client_workers_group(struct temporal_client *client)
+struct client_group *client_workers_group(struct temporal_client *client, struct rpc_loop *loop)
 {
-	return &workers_of(client)->group;
+	struct client_workers *workers = workers_of(client);
+
+	pthread_mutex_lock(&workers->lock);
+	struct client_group *group = workers->groups;
+
+	while (group && group->loop != loop)
+		group = group->next;
+	pthread_mutex_unlock(&workers->lock);
+	return group;
+}
+
+void client_workers_group_add(struct temporal_client *client, struct client_group *group)
+{
+	struct client_workers *workers = workers_of(client);
+
+	pthread_mutex_lock(&workers->lock);
+	group->next = workers->groups;
+	workers->groups = group;
+	pthread_mutex_unlock(&workers->lock);
+}
+
+void client_workers_group_remove(struct temporal_client *client, struct client_group *group)
+{
+	struct client_workers *workers = workers_of(client);
+
+	pthread_mutex_lock(&workers->lock);
+	struct client_group **at = &workers->groups;
+
+	while (*at != group)
+		at = &(*at)->next;
+	*at = group->next;
+	pthread_mutex_unlock(&workers->lock);
 }

@@ -15,6 +15,7 @@
 #include "base/arena.h"
 
 struct temporal_client;
+struct rpc_loop;
 
 /* What a worker polls for. */
 enum client_worker_kinds {
@@ -23,9 +24,10 @@ enum client_worker_kinds {
 	CLIENT_WORKER_NEXUS = 4,
 };
 
-/* A worker, as its client knows it; embedded in the worker. */
+/* A worker, as a client knows it; one for each client that it works with. */
 struct client_worker {
 	/* constant once it is added */
+	void *owner; /* the worker */
 	const char *task_queue;
 	const char *build_id;                               /* of its deployment; "": it has none */
 	unsigned kinds;                                     /* enum client_worker_kinds */
@@ -48,15 +50,21 @@ struct client_workers {
 	struct client_worker *first;
 	const char *key; /* NULL until it is asked for */
 	char key_text[40];
-	void *group; /* loop: of the worker's own files (worker/group.c) */
+	struct client_group *groups;
+};
+
+/* What the workers of one loop do together for a client (worker/group.c); embedded there. */
+struct client_group {
+	struct rpc_loop *loop;     /* whose thread alone touches it, but for `next` */
+	struct client_group *next; /* the registry's lock */
 };
 
 void client_workers_init(struct client_workers *workers);
 void client_workers_finish(struct client_workers *workers);
 
 /*
- * Any thread. `check`: ALREADY_EXISTS if another one polls for some of the same tasks: same task
- * queue, same build id.
+ * Any thread. `check`: ALREADY_EXISTS if another worker polls for some of the same tasks: same task
+ * queue, same build id. One that is known already stays so.
  */
 enum temporal_code client_workers_add(struct temporal_client *client, struct client_worker *worker,
 	bool check, struct temporal_error *err) __attribute__((warn_unused_result));
@@ -73,7 +81,9 @@ struct client_worker *client_workers_reserve(
 
 /* Names this process' use of the client to the server: a UUID. Any thread. */
 const char *client_workers_key(struct temporal_client *client);
-/* Loop. */
-void **client_workers_group(struct temporal_client *client);
+/* The loop's, as the next two: what its workers do together; NULL: nothing is there. */
+struct client_group *client_workers_group(struct temporal_client *client, struct rpc_loop *loop);
+void client_workers_group_add(struct temporal_client *client, struct client_group *group);
+void client_workers_group_remove(struct temporal_client *client, struct client_group *group);
 
 #endif

@@ -245,12 +245,30 @@ static void unlink_call(struct rpc_call *call)
 		call->next->prev = call->prev;
 }
 
-/* Once closed, the channel goes with its last call. */
-static void maybe_destroy(struct rpc_channel *channel)
+static bool is_idle(struct rpc_channel *channel)
 {
-	if (channel->closing && !channel->calls &&
-		channel->begun == atomic_load(&channel->submitted))
+	return !channel->calls && channel->begun == atomic_load(&channel->submitted);
+}
+
+/* Once closed, the channel goes with its last call. */
+static void maybe_settle(struct rpc_channel *channel)
+{
+	if ((!channel->closing && !channel->idle) || !is_idle(channel))
+		return;
+	if (channel->idle)
+		rpc_loop_post(channel->loop, channel->idle);
+	channel->idle = NULL;
+	if (channel->closing)
 		channel->ops->destroy(channel);
+}
+
+bool rpc_channel_when_idle(struct rpc_channel *channel, struct rpc_task *idle)
+{
+	bool waited = channel->idle != NULL;
+
+	channel->idle = idle;
+	maybe_settle(channel);
+	return waited;
 }
 
 static void finish(struct rpc_call *call)
@@ -266,7 +284,7 @@ static void finish(struct rpc_call *call)
 		call->reply.message = NULL;
 	call->done(call, &call->reply, call->user);
 	call_recycle(call);
-	maybe_destroy(channel);
+	maybe_settle(channel);
 }
 
 static void finish_with(struct rpc_call *call, enum temporal_code code, const char *message)
@@ -527,7 +545,7 @@ static void channel_close(struct rpc_task *task)
 	channel->closing = true;
 	for (struct rpc_call *call = channel->calls; call; call = call->next)
 		rpc_cancel(call);
-	maybe_destroy(channel);
+	maybe_settle(channel);
 }
 
 void rpc_channel_unref(struct rpc_channel *channel)

@@ -89,7 +89,8 @@ struct rpc_channel {
 	unsigned long begun; /* calls that arrived there */
 	struct rpc_call *calls;
 	struct rpc_task close;
-	unsigned work; /* rpc_channel_work */
+	struct rpc_task *idle; /* to be posted when no call is left; NULL: nobody waits */
+	unsigned work;         /* rpc_channel_work */
 	bool closing;
 	uint64_t chance; /* state of the generator for jitter */
 };

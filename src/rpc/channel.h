@@ -132,6 +132,10 @@ void rpc_give_up(struct rpc_call *call);
  * rpc_connect_opts.read_interval_ms. Loop's thread. */
 void rpc_channel_work(struct rpc_channel *channel, int change);
 
+/* Posts the task once, as soon as no call of the channel is open: now, or later. NULL takes it
+ * back; false: it was posted before, or there was none. Loop's thread. */
+bool rpc_channel_when_idle(struct rpc_channel *channel, struct rpc_task *idle);
+
 struct rpc_loop *rpc_channel_loop(const struct rpc_channel *channel);
 
 /* Channels are counted: the client and each of its workers hold one reference. Any thread. */

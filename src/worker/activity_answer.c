@@ -101,7 +101,12 @@ static void send(struct act *act, const struct rpc_method *method, const void *m
 	};
 	struct temporal_error err;
 
-	if (rpc_start(act->worker->channel, &request, &err))
+	/* Once it is started the attempt may be gone; its worker waits for this thread. */
+	struct temporal_worker *worker = act->worker;
+	bool sent = rpc_start(worker_channel_enter(worker), &request, &err) != NULL;
+
+	worker_channel_leave(worker);
+	if (sent)
 		return;
 	worker_log(act->worker, TEMPORAL_LOG_ERROR, "reporting activity %s (%s): %s",
 		act->info.activity_id, act->info.activity_type, err.message);

@@ -6,6 +6,8 @@
  * the attempt by its task token; which of the workers has it is found by asking each. An activity
  * that runs no more is as good as cancelled. What is no command that we know gets an answer without
  * a result, as the order of the results counts.
+ *
+ * The poll goes by the channel of one worker, and when that leaves, by another one's.
  */
 #include "worker/commands.h"
 
@@ -179,11 +181,13 @@ static void polled(struct rpc_call *call, struct rpc_reply *reply, void *user)
 {
 	struct worker_group *group = user;
 	const Workflowservice__PollNexusTaskQueueResponse *task = reply->message;
+	bool left = !group->poller; /* its worker has left meanwhile: that is why it ended */
 
 	group->command_poll = NULL;
+	group->poller = NULL;
 	if (reply->code == TEMPORAL_OK && group->first && task->task_token.len > 0)
 		execute(group, task, &reply->arena);
-	if (reply->code != TEMPORAL_OK && group->first)
+	if (reply->code != TEMPORAL_OK && group->first && !left)
 		worker_log(group->first, TEMPORAL_LOG_WARN, "polling for commands: %s",
 			reply->error.message);
 	else if (group->first)
@@ -209,9 +213,19 @@ void worker_commands_begin(struct worker_group *group)
 	queue.kind = ENUMS__TASK_QUEUE_KIND__TASK_QUEUE_KIND_WORKER_COMMANDS;
 	message.namespace_ = group->first->namespace_;
 	message.identity = group->first->opts.identity;
-	message.worker_instance_key = client_workers_key(group->client);
+	message.worker_instance_key = group->key;
 	message.task_queue = &queue;
+	group->poller = group->first;
 	group->command_poll = rpc_start(group->first->channel, &request, NULL);
 	if (group->command_poll)
 		group->open_calls++;
+}
+
+void worker_commands_leave(struct worker_group *group, const struct temporal_worker *worker)
+{
+	if (!group->command_poll || group->poller != worker)
+		return;
+	/* The channel may go with the worker; another one's poll follows. */
+	group->poller = NULL;
+	rpc_cancel(group->command_poll);
 }

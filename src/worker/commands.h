@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 
+struct temporal_worker;
 struct worker_group;
 struct rpc_call;
 
@@ -27,5 +28,7 @@ bool worker_commands_answer(
 
 /* Polls the queue of the group's commands, from now on. */
 void worker_commands_begin(struct worker_group *group);
+/* The worker is no more in the group. */
+void worker_commands_leave(struct worker_group *group, const struct temporal_worker *worker);
 
 #endif

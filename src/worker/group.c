@@ -30,8 +30,7 @@ static void beat(struct rpc_timer *timer);
 
 static struct temporal_worker *worker_of(struct client_worker *in_client)
 {
-	return (struct temporal_worker *)((char *)in_client -
-					  offsetof(struct temporal_worker, in_client));
+	return in_client->owner;
 }
 
 static bool reserve(struct client_worker *in_client, void **permit)
@@ -62,8 +61,9 @@ static void give(struct client_worker *in_client, void *permit,
 enum temporal_code worker_group_register(struct temporal_worker *worker, struct temporal_error *err)
 {
 	const struct temporal_worker_opts *opts = &worker->opts;
-	struct client_worker *in_client = &worker->in_client;
+	struct client_worker *in_client = &worker->home.in_client;
 
+	in_client->owner = worker;
 	in_client->task_queue = opts->task_queue;
 	in_client->build_id = opts->deployment ? opts->build_id : "";
 	in_client->version = opts->deployment ? worker->version : NULL;
@@ -94,19 +94,35 @@ void worker_group_call_over(struct worker_group *group)
 	try_free(group);
 }
 
+/* Commands go to the group by its key, so those on another loop than the client's need another
+ * one. */
+static struct worker_group *group_new(struct temporal_client *client, struct rpc_loop *loop)
+{
+	struct worker_group *group = mem_zalloc(sizeof(*group));
+
+	if (!group)
+		return NULL;
+	group->client = client;
+	group->base.loop = loop;
+	group->key = group->key_text;
+	if (client_loop(client) == loop)
+		group->key = client_workers_key(client);
+	else
+		client_uuid(group->key_text);
+	client_workers_group_add(client, &group->base);
+	return group;
+}
+
 void worker_group_join(struct temporal_worker *worker)
 {
-	void **slot = client_workers_group(worker->client);
-	struct worker_group *group = *slot;
+	struct temporal_client *client = worker->current->client;
+	struct client_group *base = client_workers_group(client, worker->loop);
+	struct worker_group *group =
+		base ? (struct worker_group *)((char *)base - offsetof(struct worker_group, base))
+		     : group_new(client, worker->loop);
 
-	worker_stats_begin(worker);
-	if (!group) {
-		group = mem_zalloc(sizeof(*group));
-		if (!group)
-			return; /* the worker works, and nobody hears of it */
-		group->client = worker->client;
-		*slot = group;
-	}
+	if (!group)
+		return; /* the worker works, and nobody hears of it */
 	worker->group = group;
 	worker->next_in_group = group->first;
 	group->first = worker;
@@ -124,12 +140,13 @@ void worker_group_leave(struct temporal_worker *worker)
 		at = &(*at)->next_in_group;
 	*at = worker->next_in_group;
 	worker->group = NULL;
+	worker->tells_presence = false;
+	worker_pollers_name_control(worker, NULL);
+	worker_commands_leave(group, worker);
 	if (group->first)
 		return;
 	rpc_timer_stop(&group->timer);
-	if (group->command_poll)
-		rpc_cancel(group->command_poll);
-	*client_workers_group(group->client) = NULL;
+	client_workers_group_remove(group->client, &group->base);
 	try_free(group);
 }
 
@@ -195,13 +212,13 @@ static void beat(struct rpc_timer *timer)
 
 static void begin_commands(struct worker_group *group)
 {
-	const char *namespace_ = group->first->namespace_, *key = client_workers_key(group->client);
-	size_t size = sizeof(CONTROL_QUEUE) + strlen(namespace_) + strlen(key) + 2;
+	const char *namespace_ = group->first->namespace_;
+	size_t size = sizeof(CONTROL_QUEUE) + strlen(namespace_) + strlen(group->key) + 2;
 
 	group->control_queue = mem_alloc(size);
 	if (!group->control_queue)
 		return; /* cancellations come with heartbeats, as without commands */
-	snprintf(group->control_queue, size, "%s%s/%s", CONTROL_QUEUE, namespace_, key);
+	snprintf(group->control_queue, size, "%s%s/%s", CONTROL_QUEUE, namespace_, group->key);
 	worker_commands_begin(group);
 }
 

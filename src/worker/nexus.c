@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "client/client.h"
 #include "convert/convert.h"
 #include "proto/payload.h"
 #include "proto/time.h"
@@ -56,6 +57,7 @@ static void end(struct nexus *nexus)
 		nexus->next->link = nexus->link;
 	pthread_cond_destroy(&nexus->cancelled);
 	pthread_mutex_destroy(&nexus->lock);
+	client_unref_on_loop(nexus->client);
 	arena_finish(&arena);
 	worker_advance(worker);
 	worker_pollers_pump(worker);
@@ -109,7 +111,12 @@ static void send(struct nexus *nexus, const struct rpc_method *method, const voi
 	};
 	struct temporal_error err;
 
-	if (rpc_start(nexus->worker->channel, &request, &err))
+	/* Once it is started the request may be gone; its worker waits for this thread. */
+	struct temporal_worker *worker = nexus->worker;
+	bool sent = rpc_start(worker_channel_enter(worker), &request, &err) != NULL;
+
+	worker_channel_leave(worker);
+	if (sent)
 		return;
 	worker_log(nexus->worker, TEMPORAL_LOG_ERROR,
 		"answering Nexus operation %s of service %s: %s", nexus->info.operation,
@@ -405,6 +412,7 @@ static void begin(struct nexus *nexus, const struct worker_slot *slot)
 	worker_slots_use(&worker->nexus_slots, &nexus->slot, &use);
 	nexus->next = worker->nexus_tasks;
 	nexus->link = &worker->nexus_tasks;
+	nexus->client = client_ref(worker->current->client);
 	if (nexus->next)
 		nexus->next->link = &nexus->next;
 	worker->nexus_tasks = nexus;

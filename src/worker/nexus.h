@@ -30,6 +30,7 @@ struct worker_nexus_link {
 struct nexus {
 	/* constant while the request lives */
 	struct temporal_worker *worker;
+	struct temporal_client *client; /* a reference to the worker's */
 	const Workflowservice__PollNexusTaskQueueResponse *task;
 	const Nexus__StartOperationRequest *start; /* one of the two, or none */
 	const Nexus__CancelOperationRequest *cancel;

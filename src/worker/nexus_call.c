@@ -49,7 +49,7 @@ char *nexus_printf(struct nexus *nexus, const char *format, ...)
 
 struct temporal_client *nexus_client(const struct nexus *nexus)
 {
-	return worker_newest_client(nexus->worker);
+	return nexus->client;
 }
 
 /* ---- cancellation ---- */

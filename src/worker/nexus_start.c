@@ -151,8 +151,10 @@ static enum temporal_code call(struct nexus *nexus, const struct rpc_method *met
 		headers[i] = (struct rpc_header){ from->name, from->value, strlen(from->value) };
 	}
 	request.headers = headers;
-	enum temporal_code code = rpc_wait(nexus->worker->channel, &request, reply, err);
+	struct rpc_channel *channel = worker_channel_ref(nexus->worker);
+	enum temporal_code code = rpc_wait(channel, &request, reply, err);
 
+	rpc_channel_unref(channel);
 	if (code != TEMPORAL_OK)
 		arena_finish(&reply->arena);
 	return code;

@@ -202,11 +202,75 @@ enum temporal_code worker_pollers_init(struct temporal_worker *worker, struct te
 	return TEMPORAL_OK;
 }
 
+/* ---- what they tell of the queue for commands ---- */
+
+static void control_unref(struct worker_poll_control *control)
+{
+	if (!control || --control->refs > 0)
+		return;
+	arena_finish(&control->arena);
+	mem_free(control);
+}
+
+/* NULL: no memory, polls go on as they were. */
+static struct worker_poll_control *control_new(const char *queue)
+{
+	struct worker_poll_control *control = mem_zalloc(sizeof(*control));
+
+	if (!control)
+		return NULL;
+	arena_init(&control->arena, 1024, ARENA_NO_BUDGET);
+	control->refs = 1;
+	control->queue = arena_strdup(&control->arena, queue);
+	if (control->queue)
+		return control;
+	control_unref(control);
+	return NULL;
+}
+
+static void write_control(struct worker_pollers *pollers, const char *queue)
+{
+	static const enum worker_poll_kind workflows[] = { WORKER_POLL_WORKFLOWS,
+		WORKER_POLL_STICKY };
+
+	for (size_t i = 0; i < 2; i++)
+		((Workflowservice__PollWorkflowTaskQueueRequest *)(uintptr_t)pollers
+				->requests[workflows[i]]
+				.message)
+			->worker_control_task_queue = queue;
+	((Workflowservice__PollActivityTaskQueueRequest *)(uintptr_t)pollers
+			->requests[WORKER_POLL_ACTIVITIES]
+			.message)
+		->worker_control_task_queue = queue;
+}
+
+void worker_pollers_name_control(struct temporal_worker *worker, const char *queue)
+{
+	static const char none[] = "";
+	struct worker_pollers *pollers = &worker->pollers;
+	struct worker_poll_control *control = queue ? control_new(queue) : NULL;
+
+	if (queue && !control)
+		return;
+	write_control(pollers, control ? control->queue : none);
+	for (int i = 0; control && i < WORKER_POLL_KINDS; i++) {
+		/* Without memory the poll says nothing of the queue. */
+		if (rpc_encode(&control->arena, pollers->requests[i].message, &control->encoded[i],
+			    NULL) != TEMPORAL_OK)
+			control->encoded[i] = pollers->requests[i].encoded;
+	}
+	control_unref(pollers->control);
+	pollers->control = control;
+}
+
 void worker_pollers_finish(struct worker_pollers *pollers)
 {
+	control_unref(pollers->control);
 	mem_free(pollers->polls);
 	*pollers = (struct worker_pollers){ 0 };
 }
+
+/* ---- one poll ---- */
 
 static struct worker_slots *slots_of(struct worker_poll *poll)
 {
@@ -367,6 +431,8 @@ static void poll_done(struct rpc_call *call, struct rpc_reply *reply, void *user
 	struct temporal_worker *worker = poll->worker;
 
 	poll->call = NULL;
+	control_unref(poll->control);
+	poll->control = NULL;
 	if (backs_off(poll, reply->code)) {
 		arena_finish(&reply->arena);
 		return;
@@ -403,7 +469,8 @@ static bool start(struct temporal_worker *worker, enum worker_poll_kind kind)
 	const struct rpc_request request = {
 		.method = pollers->requests[kind].method,
 		.message = pollers->requests[kind].message,
-		.encoded = pollers->requests[kind].encoded,
+		.encoded = pollers->control ? pollers->control->encoded[kind]
+					    : pollers->requests[kind].encoded,
 		.retry = pollers->scalers[kind].is_auto ? RPC_RETRY_SCALED_POLL
 							: RPC_RETRY_LONG_POLL,
 		.timeout_ms = worker_scaler_timeout_ms(&pollers->scalers[kind]),
@@ -425,6 +492,9 @@ static bool start(struct temporal_worker *worker, enum worker_poll_kind kind)
 		rpc_timer_set(worker->loop, &pollers->again, rpc_now_ns() + AGAIN_NS, again);
 		return false;
 	}
+	poll->control = pollers->control;
+	if (poll->control)
+		poll->control->refs++;
 	pollers->unused = poll->next;
 	pollers->active++;
 	(*active_of(poll))++;
@@ -504,40 +574,6 @@ void worker_pollers_described(struct temporal_worker *worker, bool server_scales
 	}
 	follow_scalers(worker);
 	worker_pollers_pump(worker);
-}
-
-static void encode_again(struct temporal_worker *worker, enum worker_poll_kind kind)
-{
-	struct worker_poll_request *request = &worker->pollers.requests[kind];
-	struct bytes encoded;
-
-	/* What polls that wait have in use stays in the arena. Without memory it stays as it was.
-	 */
-	if (rpc_encode(&worker->arena, request->message, &encoded, NULL) == TEMPORAL_OK)
-		request->encoded = encoded;
-}
-
-void worker_pollers_name_control(struct temporal_worker *worker, const char *queue)
-{
-	struct worker_poll_request *requests = worker->pollers.requests;
-	const char *copy = arena_strdup(&worker->arena, queue);
-
-	if (!copy)
-		return;
-	worker->control_queue = copy;
-	((Workflowservice__PollWorkflowTaskQueueRequest *)(uintptr_t)requests[WORKER_POLL_WORKFLOWS]
-			.message)
-		->worker_control_task_queue = copy;
-	((Workflowservice__PollWorkflowTaskQueueRequest *)(uintptr_t)requests[WORKER_POLL_STICKY]
-			.message)
-		->worker_control_task_queue = copy;
-	((Workflowservice__PollActivityTaskQueueRequest *)(uintptr_t)
-			requests[WORKER_POLL_ACTIVITIES]
-				.message)
-		->worker_control_task_queue = copy;
-	encode_again(worker, WORKER_POLL_WORKFLOWS);
-	encode_again(worker, WORKER_POLL_STICKY);
-	encode_again(worker, WORKER_POLL_ACTIVITIES);
 }
 
 void worker_pollers_stop(struct temporal_worker *worker)

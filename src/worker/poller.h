@@ -29,6 +29,14 @@ struct worker_poll_request {
 	struct bytes encoded;
 };
 
+/* The same with the name of the queue for commands, which changes with the client. */
+struct worker_poll_control {
+	unsigned refs; /* the pollers', and of each poll that waits */
+	struct arena arena;
+	const char *queue;
+	struct bytes encoded[WORKER_POLL_KINDS];
+};
+
 /* One of the polls that can wait at the server. */
 struct worker_poll {
 	struct temporal_worker *worker;
@@ -36,8 +44,9 @@ struct worker_poll {
 	struct worker_slot slot;   /* for what it may bring */
 	struct rpc_call *call;     /* NULL: it does not wait */
 	struct rpc_timer back_off; /* a failure that its number depends on: it waits, and counts */
-	bool given_up;             /* with a client that was replaced: it may fail */
-	struct worker_poll *next;  /* worker_pollers.unused */
+	struct worker_poll_control *control; /* whose encoding it has in use; NULL: none's */
+	bool given_up;                       /* with a client that was replaced: it may fail */
+	struct worker_poll *next;            /* worker_pollers.unused */
 };
 
 struct worker_pollers {
@@ -53,6 +62,7 @@ struct worker_pollers {
 	struct worker_rate rate;
 	struct rpc_timer again; /* when a poll has to wait for the rate, or for memory */
 	struct worker_poll_request requests[WORKER_POLL_KINDS];
+	struct worker_poll_control *control; /* NULL: there is no queue for commands */
 };
 
 /* Part of making the worker, on any thread. NO_MEMORY. */
@@ -71,8 +81,14 @@ void worker_pollers_move(struct temporal_worker *worker);
  * follow them? */
 void worker_pollers_described(struct temporal_worker *worker, bool server_scales, bool auto_enroll);
 
-/* Polls from now on tell the server that commands to the worker go to this queue. */
+/* Polls from now on tell the server that commands to the worker go to this queue; NULL: to none. */
 void worker_pollers_name_control(struct temporal_worker *worker, const char *queue);
+
+/* The same for answers; borrowed until the loop's next step. */
+static inline const char *worker_pollers_control(const struct worker_pollers *pollers)
+{
+	return pollers->control ? pollers->control->queue : "";
+}
 
 /* The worker stops: what is not at the server now ends. */
 void worker_pollers_stop(struct temporal_worker *worker);

@@ -86,7 +86,8 @@ static Worker__WorkerHostInfo *host_info(struct temporal_worker *worker, struct 
 	worker_host_sample(&worker->host, rpc_now_ns(), S_NS / 10);
 	info->host_name = arena_strdup(arena, name);
 	info->process_id = arena_printf(arena, "%d", (int)getpid());
-	info->worker_grouping_key = client_workers_key(worker->client);
+	info->worker_grouping_key =
+		worker->group ? worker->group->key : client_workers_key(worker->current->client);
 	info->current_host_cpu_usage = (float)worker->host.cpu;
 	info->current_host_mem_usage = (float)worker->host.memory;
 	return info->host_name && info->process_id ? info : NULL;

@@ -120,8 +120,6 @@ void worker_report_completing(struct worker_run *run)
 			completing_activity(
 				run, command->schedule_activity_task_command_attributes);
 	}
-	if (run->worker->control_queue)
-		request->worker_control_task_queue = run->worker->control_queue;
 	if (run->worker->phase != WORKER_RUNNING) {
 		/* A worker that stops asks for no more, here or on its own queue. */
 		request->return_new_workflow_task = false;

@@ -41,9 +41,11 @@ void worker_run_post(struct worker_run *run, enum worker_run_job job)
 
 void worker_run_close_work(struct worker_run *run)
 {
-	if (run->work)
-		rpc_channel_work(run->work, -1);
-	run->work = NULL;
+	if (!run->counts)
+		return;
+	run->counts = false;
+	run->worker->n_works--;
+	rpc_channel_work(run->worker->channel, -1);
 }
 
 /*
@@ -254,8 +256,9 @@ static void start_run(struct temporal_worker *worker, struct worker_run_message 
 	}
 	run->thread->runs++;
 	worker_cache_add(&worker->cache, &run->entry);
-	run->work = worker->channel;
-	rpc_channel_work(run->work, 1);
+	run->counts = true;
+	worker->n_works++;
+	rpc_channel_work(worker->channel, 1);
 	begin(run, task, slot);
 	trim(worker);
 }

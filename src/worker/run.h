@@ -44,7 +44,7 @@ struct worker_run {
 	struct worker_workflow_thread *thread;
 	bool holds_slot;                    /* a task is being worked on */
 	struct worker_slot slot, next_slot; /* for it; for the one in `next` */
-	struct rpc_channel *work;           /* that counts it by rpc_channel_work; NULL: none */
+	bool counts;                        /* in n_works, and by rpc_channel_work */
 	struct worker_run_message next; /* a task that has come meanwhile (it holds a slot too) */
 	struct worker_local *locals, *taken;         /* local.c: asked for; given to the thread */
 	struct worker_run *next_local, **link_local; /* worker's local_runs; NULL: not in it */

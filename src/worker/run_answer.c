@@ -134,6 +134,9 @@ bool worker_run_answer(struct worker_run *run, struct temporal_error *err)
 				return worker_oversize_fail(run, why, failed_instead, err);
 			worker_report_completing(run);
 		}
+		/* For each page anew: it changes with the client. */
+		run->step.completed->worker_control_task_queue =
+			worker_pollers_control(&run->worker->pollers);
 		request.method = &rpc_workflow_respond_workflow_task_completed;
 		request.message = worker_pages_next(run, &page, &last);
 		if (!last)

@@ -115,8 +115,13 @@ static void described(struct rpc_call *call, struct rpc_reply *reply, void *user
 	struct temporal_worker *worker = user;
 	const Workflowservice__DescribeNamespaceResponse *response = reply->message;
 
-	worker->describing = NULL;
 	worker->open_calls--;
+	if (worker->describing != call) { /* the client was replaced meanwhile */
+		arena_finish(&reply->arena);
+		worker_advance(worker);
+		return;
+	}
+	worker->describing = NULL;
 	if (reply->code != TEMPORAL_OK && worker->phase == WORKER_RUNNING)
 		worker_log(worker, TEMPORAL_LOG_WARN,
 			"asking the server about namespace \"%s\": %s (polls are tried again)",
@@ -159,6 +164,8 @@ void worker_describe_namespace(struct temporal_worker *worker)
 	};
 
 	message.namespace_ = worker->namespace_;
+	if (worker->describing)
+		rpc_cancel(worker->describing);
 	worker->describing = rpc_start(worker->channel, &request, NULL);
 	if (worker->describing)
 		worker->open_calls++;

@@ -87,7 +87,8 @@ void worker_advance(struct temporal_worker *worker)
 		worker_workflow_threads_wake(&worker->workflow_threads);
 	}
 	if (worker->phase == WORKER_EVICTING && worker->cache.count == 0 &&
-		worker->detached_runs == 0 && close_to_shutdowns(worker)) {
+		worker->detached_runs == 0 && worker_clients_settle(worker) &&
+		close_to_shutdowns(worker)) {
 		worker_watchdog_stop(worker);
 		worker->phase = WORKER_STOPPED;
 		rpc_loop_post(worker->loop, &worker->stopped_task);
@@ -99,7 +100,7 @@ static void stop(struct temporal_worker *worker)
 	if (worker->phase != WORKER_RUNNING)
 		return;
 	worker->phase = WORKER_STOPPING;
-	client_workers_remove(worker->client, &worker->in_client);
+	worker_clients_leave(worker);
 	worker_shutdown_begin(worker);
 }
 
@@ -135,8 +136,9 @@ static void start_posted(struct rpc_task *task)
 
 	worker->phase = WORKER_RUNNING;
 	worker_metrics_started(worker);
+	worker_stats_begin(worker);
 	worker_group_join(worker);
-	client_workers_run(worker->client, &worker->in_client);
+	worker_clients_run(worker);
 	worker_pollers_pump(worker);
 	worker_describe_namespace(worker);
 	worker_event(
@@ -213,7 +215,6 @@ static void worker_free(struct temporal_worker *worker)
 {
 	if (!worker)
 		return;
-	client_workers_remove(worker->client, &worker->in_client);
 	worker_workflow_threads_finish(&worker->workflow_threads);
 	worker_pool_finish(&worker->pool);
 	isolate_pool_finish(worker->isolate);
@@ -223,7 +224,6 @@ static void worker_free(struct temporal_worker *worker)
 	pthread_cond_destroy(&worker->changed);
 	pthread_mutex_destroy(&worker->lock);
 	worker_clients_finish(worker);
-	temporal_client_unref(worker->client);
 	arena_finish(&worker->arena);
 	mem_free(worker);
 }
@@ -234,8 +234,7 @@ static struct temporal_worker *worker_alloc(struct temporal_client *client)
 
 	if (!worker)
 		return NULL;
-	worker->client = client_ref(client);
-	atomic_init(&worker->channel, client_channel(client));
+	worker_clients_init(worker, client);
 	worker->loop = client_loop(client);
 	worker->pid = getpid();
 	worker->wake_fd = -1;

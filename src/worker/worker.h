@@ -72,6 +72,22 @@ struct worker_stats {
 	int64_t started_ns, told_ns; /* by the computer's clock; 0: never */
 };
 
+/* A client that the worker works with, or has worked with: see replace.c. */
+struct worker_client {
+	/* constant once it is made */
+	struct temporal_worker *worker;
+	struct temporal_client *client; /* a reference */
+	struct rpc_channel *channel;    /* of the client, on the worker's loop */
+	/* loop */
+	bool retired;           /* there is another one now */
+	bool waits;             /* `idle` is with the channel or the loop */
+	struct rpc_task idle;   /* no call of the channel is open */
+	struct rpc_timer again; /* somebody may have the channel in hand */
+	/* locks: the registry's, the worker's */
+	struct client_worker in_client; /* workers.h: what the client knows of the worker */
+	struct worker_client *next;     /* temporal_worker.clients */
+};
+
 struct temporal_worker {
 	/* constant once it is made */
 	struct temporal_client *client; /* that it was made with, and its loop */
@@ -102,14 +118,15 @@ struct temporal_worker {
 	struct worker_host host;    /* as of the last heartbeat */
 	struct worker_group *group; /* NULL: not started, or no memory */
 	struct temporal_worker *next_in_group;
-	const char *control_queue;      /* where its commands come; NULL: it gets none */
-	bool tells_presence;            /* by heartbeats */
-	struct client_worker in_client; /* workers.h: what its client knows of it */
-	unsigned n_eager;               /* activity slots that were taken for eager activities */
-	struct worker_rate local_rate;  /* of local activities */
-	struct rpc_timer local_again;   /* until the next may start */
-	struct worker_run *local_runs;  /* that wait for local activities */
-	bool pumps_locals;              /* local.c: looks for what may start */
+	bool tells_presence;           /* by heartbeats */
+	struct worker_client home;     /* the client that it was made with */
+	struct worker_client *current; /* that it works with; never NULL */
+	unsigned n_works;              /* runs that its channel counts by rpc_channel_work */
+	unsigned n_eager;              /* activity slots that were taken for eager activities */
+	struct worker_rate local_rate; /* of local activities */
+	struct rpc_timer local_again;  /* until the next may start */
+	struct worker_run *local_runs; /* that wait for local activities */
+	bool pumps_locals;             /* local.c: looks for what may start */
 	struct worker_cache cache;
 	size_t detached_runs;      /* that are in it no more, but whose thread is stuck */
 	struct rpc_timer watchdog; /* armed while workflow threads work */
@@ -127,6 +144,7 @@ struct temporal_worker {
 
 	/* any thread; written by the loop's: of the client that it works with */
 	_Atomic(struct rpc_channel *) channel;
+	atomic_uint senders; /* threads that have it in hand: worker_channel_enter */
 
 	/* with locks of their own */
 	struct worker_workflow_threads workflow_threads;
@@ -139,7 +157,8 @@ struct temporal_worker {
 	bool starting, started, stopped, joined;
 	bool shutdown_posted;          /* shutdown_task is queued */
 	bool client_posted;            /* client_task is queued */
-	struct worker_client *clients; /* that it was given later, the newest first */
+	struct worker_client *clients; /* that it was given later */
+	struct worker_client *newest;  /* that it was given last; never NULL */
 	bool closed;                   /* no shutdown is posted any more */
 	int wake_fd;                   /* to be made readable when it has stopped; -1: none */
 };
@@ -163,12 +182,34 @@ void worker_shutdown_begin(struct temporal_worker *worker);
 /* loop: asks what the namespace can do; nothing waits for the answer. */
 void worker_describe_namespace(struct temporal_worker *worker);
 
-/* replace.c, loop: takes the newest client. */
-void worker_client_posted(struct rpc_task *task);
-/* The client that it was given last; borrowed. Any thread. */
-struct temporal_client *worker_newest_client(struct temporal_worker *worker);
-/* Gives up all clients but the first; no call is on its way any more. */
+/* replace.c: part of making the worker; gives up all clients, when no call is on its way. */
+void worker_clients_init(struct temporal_worker *worker, struct temporal_client *client);
 void worker_clients_finish(struct temporal_worker *worker);
+/* Loop: takes the newest client. */
+void worker_client_posted(struct rpc_task *task);
+/* Loop: calls of the client may give it tasks; no client knows it any more. */
+void worker_clients_run(struct temporal_worker *worker);
+void worker_clients_leave(struct temporal_worker *worker);
+/* Loop: nothing of the clients is in the loop's queue, or will be. */
+bool worker_clients_settle(struct temporal_worker *worker);
+
+/*
+ * For threads other than the loop's: the channel, for as long as it takes to start a call. As long
+ * as somebody has it in hand no replaced channel is given up, so that takes two additions and no
+ * lock. For longer: a reference.
+ */
+static inline struct rpc_channel *worker_channel_enter(struct temporal_worker *worker)
+{
+	atomic_fetch_add(&worker->senders, 1);
+	return worker->channel;
+}
+
+static inline void worker_channel_leave(struct temporal_worker *worker)
+{
+	atomic_fetch_sub(&worker->senders, 1);
+}
+
+struct rpc_channel *worker_channel_ref(struct temporal_worker *worker);
 
 /* presence.c, loop: it starts. */
 void worker_stats_begin(struct temporal_worker *worker);

@@ -5,6 +5,7 @@
  *
  * Method: activities that say which worker has run them.
  */
+#include <malloc.h>
 #include <stdatomic.h>
 
 #include "worker_fixture.h"
@@ -144,6 +145,99 @@ static void a_live_worker_gets_another_client(void **state)
 	temporal_client_unref(new);
 	assert_result(ask_on(fixture.client, fixture.queue, 3), &ask, fixture.queue);
 	end(worker);
+}
+
+#define REPLACEMENTS 100
+#define WARM         20
+#define UNDER_WAY    8
+#define ASKED        (REPLACEMENTS / 2 + UNDER_WAY)
+#define MEMORY_SLACK (512 << 10) /* a client that is left takes 20 KiB and more */
+#define POLLS        4 /* workflows, on two queues, activities; one at least holds a client */
+
+static int open_sockets(void)
+{
+	char path[64], target[64];
+	int n = 0;
+
+	for (int fd = 0; fd < 1024; fd++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		ssize_t len = readlink(path, target, sizeof(target) - 1);
+
+		n += len > 7 && !strncmp(target, "socket:", 7);
+	}
+	return n;
+}
+
+/* Clients end on threads of their own. */
+static int sockets_at_most(int max)
+{
+	int n = open_sockets();
+
+	for (int i = 0; n > max && i < 200; i++) {
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+		n = open_sockets();
+	}
+	return n;
+}
+
+static void replace_client(struct temporal_worker *worker)
+{
+	struct temporal_error err = { .code = TEMPORAL_OK };
+	struct temporal_client *client =
+		temporal_client_connect(&err, .target = test_server_shared());
+
+	assert_non_null(client);
+	assert_int_equal(temporal_worker_set_client(worker, client, &err), TEMPORAL_OK);
+	temporal_client_unref(client);
+}
+
+/* While work goes on: none is lost, and a client goes when its last poll has ended, of which there
+ * are no more than before. */
+static void clients_come_and_go_under_load(void **state)
+{
+	struct temporal_error err = { .code = TEMPORAL_OK };
+	struct temporal_client *home =
+		temporal_client_connect(&err, .target = test_server_shared());
+	struct temporal_run *asked[ASKED];
+	size_t memory = 0, memory_then;
+
+	assert_non_null(home);
+	struct temporal_worker *worker = temporal_worker_new(home, &err,
+		.task_queue = fixture.queue, .workflows = WORKFLOWS(&ask_workflow),
+		.activities = ACTIVITIES(&who_activity), .on_log = on_log,
+		.workflow_task_pollers = 2, .activity_task_pollers = 2);
+
+	assert_non_null(worker);
+	assert_int_equal(temporal_worker_start(worker, &err), TEMPORAL_OK);
+	temporal_client_unref(home);
+	memset(runs, 0, sizeof(runs));
+	int sockets = open_sockets();
+
+	int n = 0;
+
+	for (; n < UNDER_WAY; n++)
+		asked[n] = ask_on(fixture.client, fixture.queue, n);
+	for (int i = 0; i < REPLACEMENTS; i++) {
+		replace_client(worker);
+		if (i == WARM)
+			memory = mallinfo2().uordblks;
+		if (i % 2)
+			continue;
+		asked[n] = ask_on(fixture.client, fixture.queue, n);
+		assert_result(asked[n - UNDER_WAY], &ask, fixture.queue);
+		n++;
+	}
+	/* The current one, with its own connection and the worker's; as many for a poll. */
+	assert_in_range(sockets_at_most(sockets + 2 * (POLLS + 1)), 1, sockets + 2 * (POLLS + 1));
+	memory_then = mallinfo2().uordblks;
+	print_message("%zu bytes, %zu before\n", memory_then, memory);
+	assert_true(memory_then <= memory + MEMORY_SLACK);
+	for (int i = n - UNDER_WAY; i < n; i++)
+		assert_result(asked[i], &ask, fixture.queue);
+	for (int i = 0; i < n; i++)
+		assert_true(runs[i] >= 1);
+	end(worker);
+	assert_in_range(sockets_at_most(sockets - 1), 1, sockets);
 }
 
 /* A namespace of the test's own; the real server's parts learn of it one after the other. */
@@ -299,6 +393,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(workers_share_a_client, begin_test),
 		cmocka_unit_test_setup(workers_of_two_clients, begin_test),
+		cmocka_unit_test_setup(clients_come_and_go_under_load, begin_test),
 		cmocka_unit_test_setup(a_live_worker_gets_another_client, begin_test),
 		cmocka_unit_test_setup(namespaces_are_apart, begin_test),
 		cmocka_unit_test_setup(mistakes_of_listed_types_fail_the_run, begin_test),

@@ -2,13 +2,15 @@
  * Another key, another client for a worker that lives. Goal: polls that are made after the key was
  * replaced carry the new one, also when they are tries of an old poll; a refused key does not end
  * the worker at once; after temporal_worker_set_client polls and answers go to the new client, and
- * nothing more is tried with the old one.
+ * nothing more is tried with the old one; heartbeats, the poll for commands and the check for other
+ * workers of the same tasks move with it; a client that was replaced goes with its last call.
  *
  * Method: servers in the process that hold each poll until the test ends it, and clients without a
  * thread, which the test steps. Only the retry after UNAVAILABLE takes real time, 200 ms.
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -35,6 +37,13 @@ struct server {
 	char keys[HELD_MAX][32];          /* that they showed */
 	size_t n_polls;
 	unsigned answers; /* of activities */
+	bool capable;     /* takes heartbeats, gives commands */
+	unsigned beats;
+	char group[64];            /* that the last one named */
+	struct rpc_call *commands; /* the poll for them; NULL: none is held */
+	char control[160];         /* its queue */
+	char told[160];            /* the queue that the last poll for tasks told of */
+	atomic_uint n_channels;    /* freed by threads, too */
 };
 
 struct channel {
@@ -55,17 +64,71 @@ static void note_key(const struct rpc_call *call, char key[32])
 	}
 }
 
+static void end_call(struct rpc_call *call, const void *response, const struct rpc_end *end)
+{
+	struct arena scratch;
+	struct bytes message;
+
+	arena_init(&scratch, 256, ARENA_NO_BUDGET);
+	if (response) {
+		assert_int_equal(proto_encode(&scratch, response, 0, &message, NULL), TEMPORAL_OK);
+		rpc_call_message(call, message.ptr, message.len, message.len);
+	}
+	rpc_call_end_try(call, end);
+	arena_finish(&scratch);
+}
+
+static void answer_other(struct server *server, struct rpc_call *call)
+{
+	static const struct rpc_end ok = { .code = TEMPORAL_OK },
+				    none = { .code = TEMPORAL_UNIMPLEMENTED,
+					    .message = "not here" };
+	Workflowservice__DescribeNamespaceResponse described =
+		WORKFLOWSERVICE__DESCRIBE_NAMESPACE_RESPONSE__INIT;
+	Workflowservice__RecordWorkerHeartbeatResponse beaten =
+		WORKFLOWSERVICE__RECORD_WORKER_HEARTBEAT_RESPONSE__INIT;
+	Namespace__NamespaceInfo info = NAMESPACE__NAMESPACE_INFO__INIT;
+	Namespace__NamespaceInfo__Capabilities able = NAMESPACE__NAMESPACE_INFO__CAPABILITIES__INIT;
+
+	described.namespace_info = &info;
+	info.capabilities = &able;
+	able.worker_heartbeats = able.worker_commands = true;
+	if (server->capable && call->method == &rpc_workflow_describe_namespace)
+		end_call(call, &described, &ok);
+	else if (server->capable && call->method == &rpc_workflow_record_worker_heartbeat)
+		end_call(call, &beaten, &ok);
+	else
+		rpc_call_end_try(call, &none);
+}
+
 static void answer_others(struct rpc_task *task)
 {
 	struct channel *channel =
 		(struct channel *)(void *)((char *)task - offsetof(struct channel, answer));
 
 	channel->posted = false;
-	while (channel->n_others > 0) {
-		struct rpc_end end = { .code = TEMPORAL_UNIMPLEMENTED, .message = "not here" };
+	while (channel->n_others > 0)
+		answer_other(channel->server, channel->others[--channel->n_others]);
+}
 
-		rpc_call_end_try(channel->others[--channel->n_others], &end);
-	}
+static void note_commands(struct server *server, struct rpc_call *call)
+{
+	const Workflowservice__PollNexusTaskQueueRequest *poll = rpc_parcel_message(call->parcel);
+
+	assert_null(server->commands);
+	server->commands = call;
+	snprintf(server->control, sizeof(server->control), "%s", poll->task_queue->name);
+}
+
+static void note_beat(struct server *server, const struct rpc_call *call)
+{
+	const Workflowservice__RecordWorkerHeartbeatRequest *beat =
+		rpc_parcel_message(call->parcel);
+
+	assert_int_equal(beat->n_worker_heartbeat, 1);
+	server->beats++;
+	snprintf(server->group, sizeof(server->group), "%s",
+		beat->worker_heartbeat[0]->host_info->worker_grouping_key);
 }
 
 static void start(struct rpc_channel *base, struct rpc_call *call)
@@ -75,12 +138,22 @@ static void start(struct rpc_channel *base, struct rpc_call *call)
 
 	if (call->method == &rpc_workflow_poll_activity_task_queue) {
 		assert_true(server->n_polls < HELD_MAX);
+		const Workflowservice__PollActivityTaskQueueRequest *poll =
+			rpc_parcel_message(call->parcel);
+
 		note_key(call, server->keys[server->n_polls]);
+		snprintf(server->told, sizeof(server->told), "%s", poll->worker_control_task_queue);
 		server->polls[server->n_polls++] = call;
+		return;
+	}
+	if (call->method == &rpc_workflow_poll_nexus_task_queue) {
+		note_commands(server, call);
 		return;
 	}
 	if (call->method == &rpc_workflow_respond_activity_task_completed)
 		server->answers++;
+	if (call->method == &rpc_workflow_record_worker_heartbeat)
+		note_beat(server, call);
 	channel->others[channel->n_others++] = call;
 	if (channel->posted)
 		return;
@@ -101,12 +174,15 @@ static void cancel(struct rpc_channel *base, struct rpc_call *call)
 {
 	struct channel *channel = (struct channel *)(void *)base;
 
+	if (channel->server->commands == call)
+		channel->server->commands = NULL;
 	forget(channel->server->polls, &channel->server->n_polls, call);
 	forget(channel->others, &channel->n_others, call);
 }
 
 static void destroy(struct rpc_channel *base)
 {
+	((struct channel *)(void *)base)->server->n_channels--;
 	rpc_channel_finish(base);
 	mem_free(base);
 }
@@ -121,6 +197,7 @@ static struct rpc_channel *open_channel(void *user, struct rpc_loop *loop,
 
 	assert_non_null(channel);
 	channel->server = user;
+	channel->server->n_channels++;
 	assert_int_equal(
 		rpc_channel_init(&channel->base, &ops, loop, headers, n_headers, err), TEMPORAL_OK);
 	return &channel->base;
@@ -166,32 +243,29 @@ static void on_fatal(const struct temporal_error *err, void *user)
 
 static struct temporal_worker *worker;
 
+static struct temporal_worker *make_worker(
+	struct temporal_client *client, struct temporal_error *err)
+{
+	return temporal_worker_new(client, err, .task_queue = "q", .activity_task_pollers = 1,
+		.activities = (const struct temporal_activity *const[]){ &wait_activity, NULL },
+		.on_fatal_error = on_fatal);
+}
+
 static void start_worker(struct temporal_client *client)
 {
 	struct temporal_error err;
 
 	refusals = 0;
-	worker = temporal_worker_new(client, &err, .task_queue = "q", .activity_task_pollers = 1,
-		.activities = (const struct temporal_activity *const[]){ &wait_activity, NULL },
-		.on_fatal_error = on_fatal);
+	worker = make_worker(client, &err);
 	assert_non_null(worker);
 	assert_int_equal(temporal_worker_start(worker, &err), TEMPORAL_OK);
 }
 
 static void end_poll(struct server *server, enum temporal_code code, const void *response)
 {
-	struct rpc_call *call = server->polls[--server->n_polls];
-	struct rpc_end end = { .code = code, .message = "by the test" };
-	struct arena scratch;
-	struct bytes message;
+	const struct rpc_end end = { .code = code, .message = "by the test" };
 
-	arena_init(&scratch, 256, ARENA_NO_BUDGET);
-	if (response) {
-		assert_int_equal(proto_encode(&scratch, response, 0, &message, NULL), TEMPORAL_OK);
-		rpc_call_message(call, message.ptr, message.len, message.len);
-	}
-	rpc_call_end_try(call, &end);
-	arena_finish(&scratch);
+	end_call(server->polls[--server->n_polls], response, &end);
 }
 
 /* An empty answer, from within the loop as real ones come. */
@@ -342,6 +416,140 @@ static void clients_that_do_not_fit_are_refused(void **state)
 	temporal_client_unref(client);
 }
 
+/* ---- what moves with the client ---- */
+
+static void step_for(int ms)
+{
+	for (int64_t end_ns = rpc_now_ns() + ms * INT64_C(1000000); rpc_now_ns() < end_ns;) {
+		assert_true(temporal_worker_step(worker));
+		poll(NULL, 0, 1);
+	}
+}
+
+static void step_until_commands(const struct server *server)
+{
+	for (int i = 0; !server->commands; i++) {
+		assert_true(i < 2000);
+		step_for(1);
+	}
+}
+
+/* In the group's first moments: it is told of at the new server at once, and the old one hears no
+ * more. A worker on another loop than the client's is in a group of its own. */
+static void heartbeats_and_commands_go_to_the_new_client(void **state)
+{
+	struct server old = { .capable = true }, new = { .capable = true };
+	struct temporal_client *client = connect_to(&old, NULL), *other = connect_to(&new, NULL);
+	struct temporal_error err;
+
+	start_worker(client);
+	step_until_commands(&old);
+	step_until_polls(&old, 1);
+	assert_int_equal(old.beats, 1);
+	assert_string_equal(strrchr(old.control, '/') + 1, old.group);
+	end_empty(&old); /* the first poll did not know of the queue yet */
+	step_until_polls(&old, 1);
+	assert_string_equal(old.told, old.control);
+	assert_int_equal(temporal_worker_set_client(worker, other, &err), TEMPORAL_OK);
+	step_until_commands(&new);
+	assert_null(old.commands);
+	assert_int_equal(new.beats, 1);
+	assert_string_equal(strrchr(new.control, '/') + 1, new.group);
+	assert_string_not_equal(new.group, old.group);
+	end_empty(&old);
+	step_until_polls(&new, 1);
+	assert_string_equal(new.told, new.control);
+	assert_int_equal(temporal_worker_set_client(worker, client, &err), TEMPORAL_OK);
+	step_until_commands(&old);
+	assert_null(new.commands);
+	assert_int_equal(old.beats, 2);
+	assert_int_equal(new.beats, 1);
+	stop_worker();
+	temporal_client_unref(client);
+	temporal_client_unref(other);
+}
+
+/* The tasks are those of a worker that the new client has already, or that the old one gets. */
+static void a_conflict_changes_nothing(void **state)
+{
+	struct server old = { .capable = true }, new = { .capable = true };
+	struct temporal_client *client = connect_to(&old, NULL), *other = connect_to(&new, NULL);
+	struct temporal_error err;
+	struct temporal_worker *rival = make_worker(other, &err);
+
+	assert_non_null(rival);
+	start_worker(client);
+	step_until_commands(&old);
+	step_until_polls(&old, 1);
+	assert_int_equal(temporal_worker_set_client(worker, other, &err), TEMPORAL_ALREADY_EXISTS);
+	assert_non_null(strstr(err.message, "polls activity tasks of task queue \"q\""));
+	step_for(5);
+	assert_non_null(old.commands);
+	assert_int_equal(new.n_channels, 1);
+	end_empty(&old);
+	step_until_polls(&old, 1);
+	assert_null(make_worker(client, &err)); /* it still has its place */
+	temporal_worker_unref(rival);
+	assert_int_equal(temporal_worker_set_client(worker, other, &err), TEMPORAL_OK);
+	assert_null(make_worker(other, &err)); /* has it at once */
+	step_until_commands(&new);
+	rival = make_worker(client, &err);
+	assert_non_null(rival);
+	assert_int_equal(temporal_worker_set_client(worker, client, &err), TEMPORAL_ALREADY_EXISTS);
+	temporal_worker_unref(rival);
+	stop_worker();
+	temporal_client_unref(client);
+	temporal_client_unref(other);
+}
+
+static void wait_for_channels(const struct server *server, unsigned n)
+{
+	for (int i = 0; server->n_channels != n; i++) {
+		assert_true(i < 2000);
+		step_for(1);
+	}
+}
+
+/* Also one that comes back meanwhile, and one that the loop never saw. */
+static void a_replaced_client_goes_with_its_last_call(void **state)
+{
+	struct server old = { .n_polls = 0 }, new = { .n_polls = 0 }, third = { .n_polls = 0 };
+	struct temporal_client *client = connect_to(&old, NULL), *other = connect_to(&new, NULL),
+			       *last = connect_to(&third, NULL);
+	struct temporal_error err;
+
+	start_worker(client);
+	step_until_polls(&old, 1);
+	assert_int_equal(temporal_worker_set_client(worker, last, &err), TEMPORAL_OK);
+	assert_int_equal(temporal_worker_set_client(worker, other, &err), TEMPORAL_OK);
+	end_empty(&old);
+	step_until_polls(&new, 1);
+	wait_for_channels(&third, 1); /* its own */
+	assert_int_equal(new.n_channels, 2);
+	for (int i = 0; i < 3; i++) { /* away, and back again with the same channel */
+		assert_int_equal(temporal_worker_set_client(worker, last, &err), TEMPORAL_OK);
+		wait_for_channels(&third, 2);
+		assert_int_equal(temporal_worker_set_client(worker, other, &err), TEMPORAL_OK);
+		wait_for_channels(&third, 1);
+		assert_int_equal(new.n_channels, 2);
+	}
+	assert_int_equal(temporal_worker_set_client(worker, last, &err), TEMPORAL_OK);
+	step_for(20);
+	assert_int_equal(new.n_channels, 2); /* a poll waits there */
+	temporal_client_unref(other);
+	end_empty(&new);
+	step_until_polls(&third, 1);
+	step_for(20);
+	/* The client as well: a thread of its own frees it. */
+	for (int i = 0; new.n_channels > 0; i++) {
+		assert_true(i < 2000);
+		step_for(1);
+	}
+	stop_worker();
+	temporal_client_unref(client);
+	temporal_client_unref(last);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -349,6 +557,9 @@ int main(void)
 		cmocka_unit_test(a_refused_key_does_not_end_the_worker),
 		cmocka_unit_test(tasks_are_answered_by_the_new_client),
 		cmocka_unit_test(clients_that_do_not_fit_are_refused),
+		cmocka_unit_test(heartbeats_and_commands_go_to_the_new_client),
+		cmocka_unit_test(a_conflict_changes_nothing),
+		cmocka_unit_test(a_replaced_client_goes_with_its_last_call),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
