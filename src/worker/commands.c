@@ -7,7 +7,9 @@
  * that runs no more is as good as cancelled. What is no command that we know gets an answer without
  * a result, as the order of the results counts.
  *
- * The poll goes by the channel of one worker, and when that leaves, by another one's.
+ * The poll is made anew for as long as the group lives, whatever it ended with; after a failure
+ * that rpc does not try again, and after an answer that came empty without having waited, only
+ * after a pause. It goes by the channel of one worker, and when that leaves, by another one's.
  */
 #include "worker/commands.h"
 
@@ -22,7 +24,12 @@
 #include "worker/group.h"
 #include "worker/worker.h"
 
-#define COMMANDS_TAG (1 << 3 | WIRE_LEN) /* ExecuteCommandsRequest.commands, ...Response.results */
+#define MS_NS          INT64_C(1000000)
+#define PAUSE_FIRST_MS 200
+#define PAUSE_MAX_MS   10000
+#define EMPTY_MIN_MS   100 /* servers keep a poll waiting for a minute */
+#define COMMANDS_TAG \
+	(1 << 3 | WIRE_LEN) /* ExecuteCommandsRequest.commands and its answer's results */
 
 /* ---- the messages ---- */
 
@@ -177,6 +184,30 @@ static void execute(struct worker_group *group,
 		answer(group, task, &results);
 }
 
+static void poll_again(struct rpc_timer *timer)
+{
+	struct worker_group *group =
+		(struct worker_group *)((char *)timer - offsetof(struct worker_group, poll_again));
+
+	worker_commands_begin(group);
+}
+
+/* Longer with each failure, and with each answer that came empty at once. */
+static void pause_polls(struct worker_group *group)
+{
+	int64_t wait_ms = group->pause_ms ? group->pause_ms * 2 : PAUSE_FIRST_MS;
+
+	group->pause_ms = wait_ms < PAUSE_MAX_MS ? wait_ms : PAUSE_MAX_MS;
+	rpc_timer_set(group->base.loop, &group->poll_again, rpc_now_ns() + group->pause_ms * MS_NS,
+		poll_again);
+}
+
+/* It is no call's end that counts, but what it took: a poll that waited says that all is well. */
+static bool is_hasty(const struct worker_group *group, enum temporal_code code)
+{
+	return code != TEMPORAL_OK || rpc_now_ns() - group->polled_ns < EMPTY_MIN_MS * MS_NS;
+}
+
 static void polled(struct rpc_call *call, struct rpc_reply *reply, void *user)
 {
 	struct worker_group *group = user;
@@ -185,17 +216,24 @@ static void polled(struct rpc_call *call, struct rpc_reply *reply, void *user)
 
 	group->command_poll = NULL;
 	group->poller = NULL;
-	if (reply->code == TEMPORAL_OK && group->first && task->task_token.len > 0)
+	if (reply->code == TEMPORAL_OK && group->first && task->task_token.len > 0) {
+		group->pause_ms = 0;
 		execute(group, task, &reply->arena);
-	if (reply->code != TEMPORAL_OK && group->first && !left)
-		worker_log(group->first, TEMPORAL_LOG_WARN, "polling for commands: %s",
-			reply->error.message);
-	else if (group->first)
 		worker_commands_begin(group);
+	} else if (group->first && (left || !is_hasty(group, reply->code))) {
+		group->pause_ms = 0;
+		worker_commands_begin(group);
+	} else if (group->first) {
+		if (reply->code != TEMPORAL_OK)
+			worker_log(group->first, TEMPORAL_LOG_WARN, "polling for commands: %s",
+				reply->error.message);
+		pause_polls(group);
+	}
 	arena_finish(&reply->arena);
 	worker_group_call_over(group);
 }
 
+/* Without memory for the call it is made later. */
 void worker_commands_begin(struct worker_group *group)
 {
 	Workflowservice__PollNexusTaskQueueRequest message =
@@ -215,14 +253,19 @@ void worker_commands_begin(struct worker_group *group)
 	message.identity = group->first->opts.identity;
 	message.worker_instance_key = group->key;
 	message.task_queue = &queue;
+	group->polled_ns = rpc_now_ns();
 	group->poller = group->first;
 	group->command_poll = rpc_start(group->first->channel, &request, NULL);
 	if (group->command_poll)
 		group->open_calls++;
+	else
+		pause_polls(group);
 }
 
 void worker_commands_leave(struct worker_group *group, const struct temporal_worker *worker)
 {
+	if (!group->first)
+		rpc_timer_stop(&group->poll_again);
 	if (!group->command_poll || group->poller != worker)
 		return;
 	/* The channel may go with the worker; another one's poll follows. */

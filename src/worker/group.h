@@ -34,6 +34,9 @@ struct worker_group {
 	char *control_queue;                  /* NULL: it gives no commands */
 	struct rpc_call *command_poll;        /* NULL: none waits */
 	const struct temporal_worker *poller; /* whose channel it takes; NULL: left meanwhile */
+	int64_t polled_ns;                    /* when it was made */
+	int64_t pause_ms;                     /* the last one before it; 0: none */
+	struct rpc_timer poll_again;
 };
 
 /* Part of making the worker, on any thread: its first client knows it. ALREADY_EXISTS: another one

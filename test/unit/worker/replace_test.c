@@ -4,9 +4,11 @@
  * the worker at once; after temporal_worker_set_client polls and answers go to the new client, and
  * nothing more is tried with the old one; heartbeats, the poll for commands and the check for other
  * workers of the same tasks move with it; a client that was replaced goes with its last call.
+ * The poll for commands goes on after whatever it ended with, but not at once.
  *
  * Method: servers in the process that hold each poll until the test ends it, and clients without a
- * thread, which the test steps. Only the retry after UNAVAILABLE takes real time, 200 ms.
+ * thread, which the test steps. Only the retry after UNAVAILABLE takes real time, 200 ms, and the
+ * pauses of the poll for commands.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -550,6 +552,51 @@ static void a_replaced_client_goes_with_its_last_call(void **state)
 	temporal_client_unref(last);
 }
 
+/* ---- the poll for commands ---- */
+
+static int64_t ms_until_commands(struct server *server)
+{
+	int64_t begun_ns = rpc_now_ns();
+
+	assert_null(server->commands);
+	step_until_commands(server);
+	return (rpc_now_ns() - begun_ns) / 1000000;
+}
+
+static void end_commands(struct server *server, const struct rpc_end *end)
+{
+	Workflowservice__PollNexusTaskQueueResponse none =
+		WORKFLOWSERVICE__POLL_NEXUS_TASK_QUEUE_RESPONSE__INIT;
+	struct rpc_call *call = server->commands;
+
+	server->commands = NULL;
+	end_call(call, end->code == TEMPORAL_OK ? &none : NULL, end);
+}
+
+static void commands_are_polled_for_again_after_a_pause(void **state)
+{
+	static const struct rpc_end empty = { .code = TEMPORAL_OK },
+				    final = { .code = TEMPORAL_RESOURCE_EXHAUSTED,
+					    .message = "grpc: received message larger than max" };
+	struct server server = { .capable = true };
+	struct temporal_client *client = connect_to(&server, NULL);
+
+	start_worker(client);
+	step_until_commands(&server);
+	end_commands(&server, &final);
+	assert_in_range(ms_until_commands(&server), 195, 390);
+	end_commands(&server, &empty); /* at once */
+	assert_in_range(ms_until_commands(&server), 395, 790);
+	step_for(120); /* one that has waited */
+	end_commands(&server, &empty);
+	assert_in_range(ms_until_commands(&server), 0, 100);
+	end_commands(&server, &empty);
+	assert_in_range(ms_until_commands(&server), 195, 390);
+	end_commands(&server, &final);
+	stop_worker(); /* in a pause */
+	temporal_client_unref(client);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -560,6 +607,7 @@ int main(void)
 		cmocka_unit_test(heartbeats_and_commands_go_to_the_new_client),
 		cmocka_unit_test(a_conflict_changes_nothing),
 		cmocka_unit_test(a_replaced_client_goes_with_its_last_call),
+		cmocka_unit_test(commands_are_polled_for_again_after_a_pause),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
