@@ -1,8 +1,8 @@
 /*
  * arena.c: chunks in a list, the newest in front; the free part of the newest is handed out from
- * low to high.
+ * low to high, and from its other end what was written backwards (a tail).
  *
- *	arena->last --> [ header | used ........ | free ... ]      next, end: the free part
+ *	arena->last --> [ header | used ........ | free ... | tails ]    next, end: the free part
  *	                    |
  *	                  older --> [ header | used ... | lost ]
  *	                                |
@@ -50,14 +50,18 @@ static void chunk_free(struct arena *arena, struct arena_chunk *chunk)
 	mem_free(chunk);
 }
 
-/* Makes a chunk the one that is being filled, from `next` on; NULL: none. */
-static void arena_open(struct arena *arena, struct arena_chunk *chunk, char *next)
+/* Makes a chunk the one that is being filled, whose free part is [next, end). */
+static void arena_open(struct arena *arena, struct arena_chunk *chunk, char *next, char *end)
 {
 	arena->last = chunk;
 	arena->next = next;
-	arena->end = chunk ? (char *)chunk + chunk->size : NULL;
-	if (chunk)
-		sanitize_poison(next, (size_t)(arena->end - next));
+	arena->end = end;
+	sanitize_poison(next, (size_t)(end - next));
+}
+
+static void arena_open_empty(struct arena *arena, struct arena_chunk *chunk)
+{
+	arena_open(arena, chunk, chunk->data, (char *)chunk + chunk->size);
 }
 
 void arena_finish(struct arena *arena)
@@ -87,7 +91,7 @@ void arena_reset(struct arena *arena)
 		keep->older = chunk->older;
 		chunk_free(arena, chunk);
 	}
-	arena_open(arena, keep, keep->data);
+	arena_open_empty(arena, keep);
 }
 
 /* Near the budget's end the chunk is only as large as it must be, before the answer is no. */
@@ -123,7 +127,7 @@ void *arena_alloc_slow(struct arena *arena, size_t size, size_t align)
 	struct arena_chunk *chunk = chunk_new(arena, size + room);
 	if (!chunk)
 		return NULL;
-	arena_open(arena, chunk, chunk->data);
+	arena_open_empty(arena, chunk);
 	uintptr_t at = ((uintptr_t)chunk->data + align - 1) & ~(uintptr_t)(align - 1);
 	arena->next = (char *)at + size;
 	sanitize_unpoison((char *)at, size);
@@ -198,10 +202,35 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 	return at;
 }
 
-/* Costs nothing and holds nothing: two pointers into what is there. */
+/* All of the free part is the writer's; what it wrote there before lies in an older chunk. */
+char *arena_tail(struct arena *arena, size_t least, size_t *room)
+{
+	struct arena_chunk *chunk;
+
+	if (!arena->last || (size_t)(arena->end - arena->next) < least) {
+		if (least > SIZE_MAX - sizeof(*chunk))
+			return NULL;
+		chunk = chunk_new(arena, sizeof(*chunk) + least);
+		if (!chunk)
+			return NULL;
+		arena_open_empty(arena, chunk);
+	}
+	*room = (size_t)(arena->end - arena->next);
+	sanitize_unpoison(arena->next, *room);
+	return arena->end;
+}
+
+void *arena_tail_keep(struct arena *arena, size_t size)
+{
+	arena->end -= size;
+	sanitize_poison(arena->next, (size_t)(arena->end - arena->next));
+	return arena->end;
+}
+
+/* Costs nothing and holds nothing: pointers into what is there. */
 struct arena_mark arena_mark(const struct arena *arena)
 {
-	return (struct arena_mark){ arena->last, arena->next };
+	return (struct arena_mark){ arena->last, arena->next, arena->end };
 }
 
 /* Chunks that were opened since go; `held` falls with them, so the budget is free again too. */
@@ -213,5 +242,5 @@ void arena_release(struct arena *arena, struct arena_mark mark)
 		arena->last = chunk->older;
 		chunk_free(arena, chunk);
 	}
-	arena_open(arena, mark.last, mark.next);
+	arena_open(arena, mark.last, mark.next, mark.end);
 }

@@ -27,7 +27,7 @@ struct arena {
 
 struct arena_mark {
 	struct arena_chunk *last;
-	char *next;
+	char *next, *end;
 };
 
 #define ARENA_NO_BUDGET SIZE_MAX
@@ -87,6 +87,17 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 	__attribute__((format(printf, 2, 3), warn_unused_result));
 char *arena_vprintf(struct arena *arena, const char *format, va_list args)
 	__attribute__((format(printf, 2, 0), warn_unused_result));
+
+/*
+ * For what is written from its end to its start, and whose size is known only then. arena_tail()
+ * gives the end of free memory, `*room` bytes of it and at least `least`; NULL when memory is out
+ * or the budget is spent. They may be written until something else is asked of the arena. Who needs
+ * more room asks again and copies what there is to the new place: the old one can still be read.
+ * arena_tail_keep() then allocates the last `size` bytes (0: none), and gives their start.
+ */
+char *arena_tail(struct arena *arena, size_t least, size_t *room)
+	__attribute__((warn_unused_result));
+void *arena_tail_keep(struct arena *arena, size_t size);
 
 /*
  * Frees what was allocated since the mark. Marks are released last in, first out; a reset ends them
