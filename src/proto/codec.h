@@ -43,12 +43,12 @@ void *proto_decode(struct arena *arena, const ProtobufCMessageDescriptor *type, 
  */
 size_t proto_size(const void *message);
 
-/* Writes exactly proto_size(message) bytes to `out`. */
-void proto_write(const void *message, uint8_t *out);
+/* Writes the message to `out`; `size` is its proto_size(). */
+void proto_write(const void *message, uint8_t *out, size_t size);
 
 /*
- * Encodes into the arena, in one allocation: measured and checked first, then written. `headroom`
- * bytes in front of the encoding are left for gRPC's prefix; `out` covers both. NO_MEMORY, or
+ * Encodes into the arena. `headroom` bytes in front of the encoding are left for gRPC's prefix;
+ * `out` covers both. NO_MEMORY, or
  * INVALID_ARGUMENT for a message nested deeper than PROTO_DEPTH_MAX or a string that is not UTF-8.
  */
 enum temporal_code proto_encode(struct arena *arena, const void *message, size_t headroom,

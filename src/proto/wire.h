@@ -108,21 +108,25 @@ static inline void wire_store64(uint8_t *at, uint64_t value)
 	memcpy(at, &value, sizeof(value));
 }
 
+/* Most values and lengths are below 128. */
 static inline size_t wire_varint_size(uint64_t value)
 {
-	unsigned bits = 63 - (unsigned)__builtin_clzll(value | 1);
+	if (value < 0x80)
+		return 1;
+	unsigned bits = 63 - (unsigned)__builtin_clzll(value);
 
 	return (bits * 9 + 73) / 64;
 }
 
-/* Writes exactly wire_varint_size(value) bytes. */
-static inline void wire_store_varint(uint8_t *at, uint64_t value)
+/* Writes exactly wire_varint_size(value) bytes; returns the place behind. */
+static inline uint8_t *wire_store_varint(uint8_t *at, uint64_t value)
 {
 	while (value >= 0x80) {
 		*at++ = (uint8_t)(value | 0x80);
 		value >>= 7;
 	}
-	*at = (uint8_t)value;
+	*at++ = (uint8_t)value;
+	return at;
 }
 
 static inline uint64_t wire_zigzag(int64_t value)

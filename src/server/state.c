@@ -326,7 +326,7 @@ void state_set_bytes(struct server *server, struct bytes *field, const void *mes
 		return;
 	}
 	if (data)
-		proto_write(message, data);
+		proto_write(message, data, size);
 	mem_free(field->ptr);
 	*field = (struct bytes){ data, size };
 }

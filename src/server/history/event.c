@@ -139,7 +139,7 @@ static int64_t append(struct execution *execution, History__HistoryEvent *event)
 	uint8_t *out = block->data + block->len;
 	*out++ = EVENTS_TAG;
 	out = record_varint_write(out, size);
-	proto_write(event, out);
+	proto_write(event, out, size);
 	block->len = (uint32_t)(out + size - block->data);
 	block->count++;
 	execution->history_size += (int64_t)size;
@@ -168,7 +168,7 @@ static int64_t buffer(struct execution *execution, const History__HistoryEvent *
 	}
 	buffered->number = ++execution->records;
 	buffered->len = len;
-	proto_write(event, buffered->data);
+	proto_write(event, buffered->data, len);
 	link_buffered(execution, buffered);
 	transition_record_bytes(execution->server,
 		(struct entity_key){ ENTITY_BUFFERED, execution->number, buffered->number },
@@ -435,7 +435,7 @@ bool event_append(
 		return false;
 	data[0] = EVENTS_TAG;
 	record_varint_write(data + 1, size);
-	proto_write(event, data + prefix);
+	proto_write(event, data + prefix, size);
 	return add_bytes(history, data, prefix + size, arena);
 }
 

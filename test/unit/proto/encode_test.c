@@ -115,6 +115,95 @@ static void copy_shares_nothing(void **state)
 	assert_memory_equal(out.ptr, data, sizeof(data) - 1);
 }
 
+/* Payloads, each many times as long as the next one: the encoder comes to them with rising size. */
+static const Common__Payloads *growing(struct fixture *f, Common__Payloads *all, size_t n)
+{
+	size_t len = 1;
+
+	all->payloads = arena_array(&f->arena, n, sizeof(*all->payloads));
+	all->n_payloads = n;
+	for (size_t i = n; i-- > 0; len *= 7) {
+		all->payloads[i] = PROTO_NEW(&f->arena, Common__Payload, common__payload);
+		all->payloads[i]->data.data = arena_alloc(&f->arena, len);
+		all->payloads[i]->data.len = len;
+		memset(all->payloads[i]->data.data, 'a' + (int)i, len);
+	}
+	return all;
+}
+
+/* From smaller than a chunk to larger than all but a measured one, out of chunks of any size. */
+static void encode_moves_to_where_there_is_room(void **state)
+{
+	struct fixture *f = *state;
+	Common__Payloads all = COMMON__PAYLOADS__INIT;
+	struct arena arena;
+	struct bytes out;
+
+	for (size_t n = 0; n <= 8; n++) {
+		const void *message = growing(f, &all, n);
+		size_t size = proto_size(message);
+		uint8_t *expected = arena_alloc(&f->arena, size);
+
+		proto_write(message, expected, size);
+		for (size_t first = 64; first <= 16384; first *= 4) {
+			arena_init(&arena, first, ARENA_NO_BUDGET);
+			assert_int_equal(
+				proto_encode(&arena, message, 5, &out, &f->err), TEMPORAL_OK);
+			assert_int_equal(out.len, 5 + size);
+			assert_memory_equal(out.ptr + 5, expected, size);
+			assert_true(arena.held <= 8 * size + 2 * first + 1024);
+			arena_finish(&arena);
+		}
+	}
+}
+
+/* What does not fit in the budget leaves what there was, and nothing else. */
+static void encode_keeps_the_budget(void **state)
+{
+	struct fixture *f = *state;
+	Common__Payloads all = COMMON__PAYLOADS__INIT;
+	const void *message = growing(f, &all, 6);
+	size_t size = proto_size(message);
+	struct arena arena;
+	struct bytes out;
+
+	arena_init(&arena, 64, size);
+	char *before = arena_strdup(&arena, "before");
+	assert_int_equal(proto_encode(&arena, message, 0, &out, &f->err), TEMPORAL_NO_MEMORY);
+	assert_true(arena.held <= size);
+	assert_string_equal(before, "before");
+	all.payloads += 5; /* the last one alone */
+	all.n_payloads = 1;
+	assert_int_equal(proto_encode(&arena, &all, 0, &out, &f->err), TEMPORAL_OK);
+	assert_memory_equal(out.ptr,
+		"\x0a\x03\x12\x01"
+		"f",
+		out.len);
+	arena_finish(&arena);
+}
+
+static void encode_gives_up_without_memory(void **state)
+{
+	struct fixture *f = *state;
+	Common__Payloads all = COMMON__PAYLOADS__INIT;
+	const void *message = growing(f, &all, 6);
+	struct bytes out;
+	long after = 0;
+
+	for (int hit = 1; hit; after++) {
+		struct arena arena;
+
+		arena_init(&arena, 64, ARENA_NO_BUDGET);
+		mem_fault_set(after, 0);
+		enum temporal_code code = proto_encode(&arena, message, 0, &out, &f->err);
+		hit = mem_fault_hit();
+		mem_fault_set(-1, 0);
+		assert_int_equal(code, hit ? TEMPORAL_NO_MEMORY : TEMPORAL_OK);
+		arena_finish(&arena);
+	}
+	assert_true(after > 3); /* it has grown */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +212,9 @@ int main(void)
 		FIXTURE_TEST(encode_refuses_bad_text_and_depth),
 		FIXTURE_TEST(encode_writes_a_oneofs_zero),
 		FIXTURE_TEST(encode_knows_presence_of_proto2),
+		FIXTURE_TEST(encode_moves_to_where_there_is_room),
+		FIXTURE_TEST(encode_keeps_the_budget),
+		FIXTURE_TEST(encode_gives_up_without_memory),
 		FIXTURE_TEST(copy_shares_nothing),
 	};
 

@@ -86,7 +86,7 @@ static inline void fail_with_details(struct rpc_server_call *call)
 		       "temporal.api.errordetails.v1.WorkflowExecutionAlreadyStartedFailure";
 	any.value.len = proto_size(&failure);
 	any.value.data = bytes;
-	proto_write(&failure, bytes);
+	proto_write(&failure, bytes, any.value.len);
 	status.code = 6;
 	status.message = "already started";
 	status.details = details;

@@ -147,8 +147,8 @@ static void description_is_the_same(void **state)
 	size_t size = proto_size(after.message);
 	assert_int_equal(size, proto_size(before.message));
 	void *a = malloc(size), *b = malloc(size);
-	proto_write(before.message, a);
-	proto_write(after.message, b);
+	proto_write(before.message, a, size);
+	proto_write(after.message, b, size);
 	assert_memory_equal(a, b, size);
 	free(a);
 	free(b);
