@@ -289,8 +289,13 @@ static int open_wake(struct rpc_loop *loop)
 	if (loop->wake_fd < 0)
 		return uv_translate_sys_error(errno);
 	int result = uv_poll_init(&loop->uv, &loop->wake, loop->wake_fd);
-	if (result == 0)
+	if (result == 0) {
 		result = uv_poll_start(&loop->wake, UV_READABLE, on_wake);
+		if (result < 0) { /* a loop that has a handle cannot be closed */
+			uv_close((uv_handle_t *)&loop->wake, NULL);
+			uv_run(&loop->uv, UV_RUN_NOWAIT);
+		}
+	}
 	if (result < 0)
 		close(loop->wake_fd);
 	return result;
