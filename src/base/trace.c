@@ -16,6 +16,9 @@
 #include <string.h>
 #include <ucontext.h>
 
+/* An overflow is this near to the stack pointer. */
+#define NEAR 65536
+
 void trace_prepare(void)
 {
 	void *frame[1];
@@ -37,7 +40,8 @@ static void *program_counter(const void *context)
 #endif
 }
 
-uintptr_t trace_stack_pointer(const void *context)
+/* The interrupted code's; 0 where it is not known. */
+static uintptr_t stack_pointer(const void *context)
 {
 	const ucontext_t *at = context;
 
@@ -49,6 +53,14 @@ uintptr_t trace_stack_pointer(const void *context)
 	(void)at;
 	return 0;
 #endif
+}
+
+bool trace_is_overflow(const siginfo_t *info, const void *context)
+{
+	uintptr_t sp = stack_pointer(context), at = (uintptr_t)info->si_addr;
+
+	return info->si_signo == SIGSEGV && info->si_code > 0 && sp && at + NEAR > sp - NEAR &&
+	       at < sp + NEAR;
 }
 
 /* The handler's own frames come first; they end where the interrupted code's address is met. */

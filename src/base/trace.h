@@ -6,6 +6,8 @@
 #define BASE_TRACE_H
 
 #include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,8 +24,9 @@ void trace_prepare(void);
  */
 size_t trace_take(void **frames, size_t max, const void *context);
 
-/* The interrupted code's stack pointer; 0 where it is not known. */
-uintptr_t trace_stack_pointer(const void *context);
+/* Has a signal with that information and context come because a stack that only its end limits was
+ * used up: an access near to where its pointer is? */
+bool trace_is_overflow(const siginfo_t *info, const void *context);
 
 /*
  * One line a frame, "  at name+0x12 (program)", into `out`, which is terminated; what does not fit

@@ -26,7 +26,6 @@
 
 #define TEXT_MAX  1024
 #define TRACE_MAX 6000
-#define NEAR      65536 /* an overflow is this near to the stack pointer */
 
 static const int numbers[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
 #define N_SIGNALS (sizeof(numbers) / sizeof(numbers[0]))
@@ -60,7 +59,7 @@ void crash_runs_workflows(const struct wf_thread *thread)
 
 /* ---- in the handler ---- */
 
-static void look_at_activity(struct temporal_crash *crash, uintptr_t address, uintptr_t sp)
+static void look_at_activity(struct temporal_crash *crash)
 {
 	const struct act_info *info = &runs.act->info;
 
@@ -69,7 +68,6 @@ static void look_at_activity(struct temporal_crash *crash, uintptr_t address, ui
 	crash->workflow_type = info->workflow_type;
 	crash->workflow_id = info->workflow_id;
 	crash->run_id = info->run_id;
-	crash->stack_overflow = sp && address + NEAR > sp - NEAR && address < sp + NEAR;
 }
 
 static void look_at_workflow(struct temporal_crash *crash, const struct wf_where *where)
@@ -174,8 +172,9 @@ static void on_signal(int number, siginfo_t *info, void *context)
 	struct wf_where where;
 	bool ours = true;
 
+	crash.stack_overflow = trace_is_overflow(info, context);
 	if (runs.act)
-		look_at_activity(&crash, (uintptr_t)crash.address, trace_stack_pointer(context));
+		look_at_activity(&crash);
 	else if (runs.thread && wf_thread_where(runs.thread, &where))
 		look_at_workflow(&crash, &where);
 	else

@@ -164,14 +164,6 @@ static bool serve(const struct isolate_link *link)
 
 static const struct isolate_link *crash_link;
 
-/* Overflows are those of this thread: its stack ends near where its pointer is. */
-static bool is_overflow(const siginfo_t *info, const void *context)
-{
-	uintptr_t sp = trace_stack_pointer(context), at = (uintptr_t)info->si_addr;
-
-	return info->si_signo == SIGSEGV && sp && at + 65536 > sp - 65536 && at < sp + 65536;
-}
-
 static void on_crash(int number, siginfo_t *info, void *context)
 {
 	static struct isolate_crash crash;
@@ -180,7 +172,7 @@ static void on_crash(int number, siginfo_t *info, void *context)
 	size_t n = trace_take(frames, TRACE_FRAMES_MAX, context);
 
 	crash.signal = number;
-	crash.overflow = is_overflow(info, context);
+	crash.overflow = trace_is_overflow(info, context);
 	crash.address = fault ? (uint64_t)(uintptr_t)info->si_addr : 0;
 	trace_format(crash.trace, sizeof(crash.trace), frames, n);
 	isolate_send_last(crash_link->fd, ISOLATE_CRASH, &crash, sizeof(crash));
