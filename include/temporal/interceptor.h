@@ -184,7 +184,12 @@ TEMPORAL_API const struct temporal_payloads *wf_outbound_arguments(
 
 /* ---- activities ---- */
 
-/* Of those that run in this process: in a child process none is called. */
+/*
+ * Of those in child processes (.isolation) too: there all three functions are called in the child,
+ * with `user` as it is when main calls temporal_isolate_main. So `user` has to be NULL, a number
+ * below 4096, or to point to a static object; a worker with isolated activities and another `user`
+ * is refused, unless .no_isolated_interceptors leaves all of them out there.
+ */
 
 struct act_next;
 

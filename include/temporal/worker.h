@@ -249,6 +249,9 @@ struct temporal_worker_opts {
 	   them smaller; otherwise tasks whose answers have such fail here, as "PayloadsTooLarge".
 	 */
 	bool no_payload_limit;
+
+	/* The interceptors of activities are not called in child processes (see interceptor.h). */
+	bool no_isolated_interceptors;
 };
 
 /*

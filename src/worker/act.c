@@ -28,17 +28,21 @@ const struct act_info *act_info(const struct act *act)
 	return &act->info;
 }
 
-/* A child process has no log: its worker's options are not there. */
-void act_log(const struct act *act, enum temporal_log_level level, const char *format, ...)
-{
-	char message[2048];
-	va_list args;
+/* ---- the log ---- */
 
-	if (!worker_logs(act->worker, level))
-		return;
-	va_start(args, format);
-	vsnprintf(message, sizeof(message), format, args);
-	va_end(args);
+/* The lock is no part of what const protects. */
+static pthread_mutex_t *lock_of(const struct act *act)
+{
+	union {
+		const pthread_mutex_t *given;
+		pthread_mutex_t *taken;
+	} lock = { &act->lock };
+
+	return lock.taken;
+}
+
+void worker_act_log(const struct act *act, enum temporal_log_level level, const char *message)
+{
 	worker_log_line(act->worker, (struct temporal_worker_log){ .level = level,
 					     .message = message,
 					     .workflow_type = act->info.workflow_type,
@@ -48,6 +52,27 @@ void act_log(const struct act *act, enum temporal_log_level level, const char *f
 					     .activity_id = act->info.activity_id,
 					     .attempt = act->info.attempt });
 }
+
+void act_log(const struct act *act, enum temporal_log_level level, const char *format, ...)
+{
+	char message[ISOLATE_LOG_MAX];
+	va_list args;
+
+	if (act->inside ? !isolate_link_logs(act->inside, level) : !worker_logs(act->worker, level))
+		return;
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	if (!act->inside) {
+		worker_act_log(act, level, message);
+		return;
+	}
+	pthread_mutex_lock(lock_of(act));
+	isolate_link_log(act->inside, level, message);
+	pthread_mutex_unlock(lock_of(act));
+}
+
+/* ---- memory ---- */
 
 void *act_alloc(struct act *act, size_t size)
 {
@@ -66,17 +91,6 @@ char *act_printf(struct act *act, const char *format, ...)
 }
 
 /* ---- cancellation ---- */
-
-/* The lock is no part of what const protects. */
-static pthread_mutex_t *lock_of(const struct act *act)
-{
-	union {
-		const pthread_mutex_t *given;
-		pthread_mutex_t *taken;
-	} lock = { &act->lock };
-
-	return lock.taken;
-}
 
 enum act_cancel_reason act_cancel_reason(const struct act *act)
 {
@@ -139,20 +153,25 @@ static Common__Payloads *details_message(struct act *act, const struct temporal_
 	return message;
 }
 
+void worker_act_heartbeat_wakes(struct act *act)
+{
+	if (act->beat_state != WORKER_BEAT_IDLE || act->beat_posted)
+		return;
+	act->beat_posted = true;
+	rpc_loop_post(act->worker->loop, &act->beat_task);
+}
+
 /* There is a new heartbeat; with the lock held. */
 static void beat(struct act *act, Common__Payloads *details)
 {
 	if (act->inside) {
-		isolate_link_beat(act->inside, details);
+		isolate_link_beat(act->inside, &act->beat_arena, details);
 		return;
 	}
 	act->beat_details = details;
 	act->beat_new = true;
 	act->beat_made_ns = rpc_now_ns();
-	if (act->beat_state != WORKER_BEAT_IDLE || act->beat_posted)
-		return;
-	act->beat_posted = true;
-	rpc_loop_post(act->worker->loop, &act->beat_task);
+	worker_act_heartbeat_wakes(act);
 }
 
 void worker_act_heartbeat(struct act *act, const struct temporal_payloads *details)
@@ -162,14 +181,15 @@ void worker_act_heartbeat(struct act *act, const struct temporal_payloads *detai
 	pthread_mutex_unlock(&act->lock);
 }
 
-void worker_act_heartbeat_encoded(struct act *act, const void *details, size_t size)
+void worker_act_heartbeat_encoded(
+	struct act *act, const void *details, size_t size, int64_t made_ns)
 {
-	pthread_mutex_lock(&act->lock);
 	arena_finish(&act->beat_arena);
-	beat(act, size ? proto_decode(&act->beat_arena, &common__payloads__descriptor, details,
-				 size, NULL, NULL)
-		       : NULL);
-	pthread_mutex_unlock(&act->lock);
+	act->beat_details = size ? proto_decode(&act->beat_arena, &common__payloads__descriptor,
+					   details, size, NULL, NULL)
+				 : NULL;
+	act->beat_new = true;
+	act->beat_made_ns = made_ns;
 }
 
 void act_heartbeat_payloads(struct act *act, const struct temporal_payloads *details)

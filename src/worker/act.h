@@ -79,6 +79,7 @@ struct act {
 	bool unknown; /* the server does not know the attempt any more: nothing is answered */
 	struct isolate_process *process; /* that it is run in; NULL: none at the moment */
 	bool killed;                     /* the grace is over: that was, or will be */
+	uint64_t beat_number;            /* of that process, of what is in beat_details; 0: none */
 	enum worker_beat_state beat_state;
 	bool beat_posted;        /* beat_task is queued */
 	bool beat_new;           /* `beat_details` have not been sent */
@@ -109,8 +110,13 @@ void worker_activity_answer_nothing(struct act *act, enum temporal_worker_event_
 /* Never NULL: without memory, one that says so. */
 Failure__Failure *worker_activity_failure(struct act *act, const struct temporal_failure *failure);
 
-/* act.c, any thread: a heartbeat as it comes from a child process. */
-void worker_act_heartbeat_encoded(struct act *act, const void *details, size_t size);
+/* act.c. With the lock held: a heartbeat as it comes from a child process; nobody is woken. */
+void worker_act_heartbeat_encoded(
+	struct act *act, const void *details, size_t size, int64_t made_ns);
+/* With the lock held: the loop looks for it, unless it will by itself. */
+void worker_act_heartbeat_wakes(struct act *act);
+/* A line of the activity for the worker's log. */
+void worker_act_log(const struct act *act, enum temporal_log_level level, const char *message);
 
 /* heartbeat.c; loop. */
 void worker_heartbeat_begin(struct act *act);

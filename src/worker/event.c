@@ -85,12 +85,18 @@ void worker_event_payload(struct temporal_worker *worker, struct temporal_worker
 	arena_finish(&arena);
 }
 
+enum temporal_log_level worker_log_least(const struct temporal_worker *worker)
+{
+	if (!worker->opts.on_log && !worker->opts.log_format)
+		return TEMPORAL_LOG_DEFAULT;
+	return worker->opts.log_level ? worker->opts.log_level : TEMPORAL_LOG_WARN;
+}
+
 bool worker_logs(const struct temporal_worker *worker, enum temporal_log_level level)
 {
-	enum temporal_log_level least =
-		worker->opts.log_level ? worker->opts.log_level : TEMPORAL_LOG_WARN;
+	enum temporal_log_level least = worker_log_least(worker);
 
-	return (worker->opts.on_log || worker->opts.log_format) && level >= least;
+	return least && level >= least;
 }
 
 void worker_log_line(struct temporal_worker *worker, struct temporal_worker_log line)

@@ -35,6 +35,9 @@ void worker_log(struct temporal_worker *worker, enum temporal_log_level level, c
 	...) __attribute__((format(printf, 3, 4)));
 bool worker_logs(const struct temporal_worker *worker, enum temporal_log_level level);
 
+/* From which level on somebody wants lines; 0: nobody wants any. */
+enum temporal_log_level worker_log_least(const struct temporal_worker *worker);
+
 /* wf_config.log: the lines of workflow code. */
 void worker_log_workflow(const struct wf_log_record *record, void *user);
 

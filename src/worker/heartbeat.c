@@ -11,6 +11,8 @@
  *	  |                                       |  `-' the call is done or the timer fired,
  *	  `-- the interval is over, nothing new --'      and there are new details
  *
+ * Those of a child process lie in memory that it shares (isolate_beat.c) until the loop looks.
+ *
  * The timeouts of the attempt are watched here too: an activity that the server must have given
  * up long ago (by 5 s, so as not to race with the server) is cancelled even if it never asks.
  */
@@ -103,6 +105,14 @@ static bool send_beat(struct act *act)
 	return act->beat_call != NULL;
 }
 
+/* With the lock held: is there something to be sent? If not, the next heartbeat wakes the loop. */
+static bool is_new(struct act *act)
+{
+	bool rests = !isolate_heartbeats(act) && !act->beat_new;
+
+	return !rests || !isolate_heartbeats_rest(act);
+}
+
 /* Sends what is new if the interval allows, and arranges to look again. */
 static void look(struct act *act)
 {
@@ -117,7 +127,7 @@ static void look(struct act *act)
 	act->beat_state = WORKER_BEAT_WATCHED;
 	if (now_ns < due_ns) {
 		rpc_timer_set(act->worker->loop, &act->beat_timer, due_ns, interval_over);
-	} else if (!act->beat_new) {
+	} else if (!is_new(act)) {
 		act->beat_state = WORKER_BEAT_IDLE;
 	} else {
 		/* Without memory for the call this one is left out, and the next interval tries
@@ -159,6 +169,7 @@ static void too_late(struct rpc_timer *timer)
 
 	if (beat_ms > 0 && (start_ms == 0 || beat_ms < start_ms)) {
 		pthread_mutex_lock(&act->lock);
+		isolate_heartbeats(act);
 		/* For the server the time runs from when it was told. */
 		int64_t last_ns = act->beat_made_ns > act->beat_sent_ns ? act->beat_made_ns
 									: act->beat_sent_ns;

@@ -19,6 +19,7 @@
 struct act;
 struct isolate_pool;
 struct isolate_process;
+struct isolate_shared;
 struct temporal_worker;
 struct temporal_worker_opts;
 
@@ -29,6 +30,10 @@ bool worker_isolates(
 /* Can what the options ask for be done? INVALID_ARGUMENT if not. */
 enum temporal_code worker_isolate_check(
 	const struct temporal_worker_opts *opts, struct temporal_error *err);
+
+/* The same of its interceptors, once they were picked and the pool was made. */
+enum temporal_code worker_isolate_check_interceptors(
+	const struct temporal_worker *worker, struct temporal_error *err);
 
 /* The pool of a worker whose options ask for it; nothing is started. false: no memory. */
 bool isolate_pool_init(struct temporal_worker *worker) __attribute__((warn_unused_result));
@@ -42,6 +47,8 @@ struct isolate_process *isolate_take(struct isolate_pool *pool, struct temporal_
 void isolate_give(struct isolate_process *process, bool usable);
 
 int isolate_socket(const struct isolate_process *process);
+struct isolate_shared *isolate_memory(const struct isolate_process *process);
+uint64_t isolate_id(const struct isolate_process *process); /* no other of the pool's has it */
 /* Tells the code in it; wakes act_wait. */
 void isolate_tell(struct isolate_process *process, enum act_cancel_reason reason);
 /* Ends it by SIGKILL. It is not given back meanwhile. */
@@ -50,6 +57,12 @@ void isolate_kill(struct isolate_process *process);
 /* An attempt on its thread: runs it in a child process and waits for the outcome. As
  * worker_activity_call. */
 const struct temporal_failure *isolate_attempt(struct act *act, Common__Payload **result);
+
+/* With the attempt's lock held: its latest heartbeat becomes what is to be sent; false: that is the
+ * latest already. */
+bool isolate_heartbeats(struct act *act);
+/* The same lock, loop: from here on the next one wakes the loop. false: there is one already. */
+bool isolate_heartbeats_rest(struct act *act) __attribute__((warn_unused_result));
 
 /* Loop: it was cancelled, and will be killed if it does not end within the grace. */
 void isolate_cancelled(struct act *act);

@@ -165,6 +165,20 @@ static void heard_result(struct talk *talk, const struct isolate_message *messag
 			act_failure(act, "INTERNAL", "the activity's result cannot be read");
 }
 
+/* It is told of, or is large. */
+static void heard_beat(struct act *act, const struct isolate_message *message)
+{
+	pthread_mutex_lock(&act->lock);
+	if (!message->flags) {
+		isolate_heartbeats(act);
+	} else if (message->id > act->beat_number) {
+		worker_act_heartbeat_encoded(act, message->data, message->size, rpc_now_ns());
+		act->beat_number = message->id;
+	}
+	worker_act_heartbeat_wakes(act);
+	pthread_mutex_unlock(&act->lock);
+}
+
 /* true: that was the end. */
 static bool heard(struct talk *talk, const struct isolate_message *message)
 {
@@ -172,7 +186,11 @@ static bool heard(struct talk *talk, const struct isolate_message *message)
 
 	switch (message->kind) {
 	case ISOLATE_BEAT:
-		worker_act_heartbeat_encoded(act, message->data, message->size);
+		heard_beat(act, message);
+		return false;
+	case ISOLATE_LOG:
+		if (message->flags <= TEMPORAL_LOG_ERROR)
+			worker_act_log(act, (enum temporal_log_level)message->flags, message->data);
 		return false;
 	case ISOLATE_CRASH:
 		heard_crash(talk, message);
@@ -231,6 +249,32 @@ static void listen(struct talk *talk)
 	}
 }
 
+/* ---- heartbeats ---- */
+
+bool isolate_heartbeats(struct act *act)
+{
+	struct isolate_process *process = act->process;
+	struct isolate_beat beat;
+
+	if (!process || !isolate_beat_read(isolate_memory(process), isolate_id(process),
+				act->beat_number, &beat))
+		return false;
+	int64_t now_ns = rpc_now_ns();
+
+	worker_act_heartbeat_encoded(
+		act, beat.details, beat.size, beat.made_ns < now_ns ? beat.made_ns : now_ns);
+	act->beat_number = beat.number;
+	return true;
+}
+
+bool isolate_heartbeats_rest(struct act *act)
+{
+	if (!act->process)
+		return true;
+	isolate_beat_want(isolate_memory(act->process));
+	return !isolate_heartbeats(act);
+}
+
 /* ---- an attempt ---- */
 
 /* From here on a cancellation reaches it; false: it is to be killed already. */
@@ -241,6 +285,7 @@ static bool attach(struct act *act, struct isolate_process *process)
 
 	if (!late) {
 		act->process = process;
+		act->beat_number = 0;
 		if (act->reason != ACT_NOT_CANCELLED)
 			isolate_tell(process, act->reason);
 	}
@@ -252,6 +297,7 @@ static bool attach(struct act *act, struct isolate_process *process)
 static bool detach(struct act *act)
 {
 	pthread_mutex_lock(&act->lock);
+	isolate_heartbeats(act); /* the last one; the process may have died since */
 	act->process = NULL;
 	bool killed = act->killed;
 

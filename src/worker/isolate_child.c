@@ -40,7 +40,8 @@ enum act_cancel_reason isolate_link_reason(const struct isolate_link *link)
 
 bool isolate_link_wait(const struct isolate_link *link, int64_t timeout_ms)
 {
-	int64_t until_ns = rpc_now_ns() + timeout_ms * 1000000;
+	int64_t now_ns = rpc_now_ns(), most_ms = (INT64_MAX - now_ns) / 1000000,
+		until_ns = now_ns + (timeout_ms < most_ms ? timeout_ms : most_ms) * 1000000;
 
 	while (isolate_link_reason(link) == ACT_NOT_CANCELLED) {
 		int64_t left_ns = until_ns - rpc_now_ns();
@@ -78,14 +79,44 @@ static bool say_encoded(const struct isolate_link *link, struct arena *arena, ui
 	return true;
 }
 
-void isolate_link_beat(const struct isolate_link *link, const Common__Payloads *details)
+void isolate_link_beat(
+	const struct isolate_link *link, struct arena *arena, const Common__Payloads *details)
 {
-	struct arena scratch;
+	struct bytes encoded = { 0 };
 
-	arena_init(&scratch, 512, ARENA_NO_BUDGET);
-	if (!say_encoded(link, &scratch, ISOLATE_BEAT, 0, details))
-		say(link, &(const struct isolate_message){ .kind = ISOLATE_BEAT, .fd = -1 });
-	arena_finish(&scratch);
+	/* What cannot be encoded is a heartbeat without details. */
+	if (details && proto_encode(arena, details, 0, &encoded, NULL) != TEMPORAL_OK)
+		encoded = (struct bytes){ 0 };
+	struct isolate_message message = { .kind = ISOLATE_BEAT, .fd = -1 };
+
+	message.id =
+		isolate_beat_write(link->shared, link->id, rpc_now_ns(), encoded.ptr, encoded.len);
+	bool wanted = isolate_beat_is_wanted(link->shared);
+
+	if (encoded.len > sizeof(link->shared->beats[0].details)) {
+		message.flags = 1;
+		message.data = encoded.ptr;
+		message.size = encoded.len;
+	}
+	if (wanted || message.flags)
+		say(link, &message);
+}
+
+bool isolate_link_logs(const struct isolate_link *link, enum temporal_log_level level)
+{
+	enum temporal_log_level least = link->worker->opts.log_level;
+
+	return least && level >= least;
+}
+
+void isolate_link_log(
+	const struct isolate_link *link, enum temporal_log_level level, const char *message)
+{
+	say(link, &(const struct isolate_message){ .kind = ISOLATE_LOG,
+			  .flags = level,
+			  .data = message,
+			  .size = strnlen(message, ISOLATE_LOG_MAX),
+			  .fd = -1 });
 }
 
 /* ---- attempts ---- */

@@ -6,21 +6,10 @@
 #define WORKER_ISOLATE_HELPER_H
 
 #include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
-
-#include "worker/isolate_wire.h"
-
-struct temporal_worker;
-
 /* By which temporal_isolate_main knows that the program was executed as the helper; the helper's
  * end of the control socket. */
 #define ISOLATE_FLAG       "--temporal-isolate-helper"
 #define ISOLATE_CONTROL_FD 3
-
-/* What the helper has to know, as a message; false: no memory. */
-bool isolate_config(const struct temporal_worker *worker, size_t processes, struct arena *arena,
-	struct isolate_message *message) __attribute__((warn_unused_result));
 
 /* Has temporal_isolate_main been called in this program? */
 bool isolate_is_prepared(void);

@@ -3,8 +3,9 @@
  * finds it.
  *
  * Programs and libraries lie at other addresses in each process, so a place is a file and an offset
- * in it. The helper runs the very same program file; of a library it is believed if there is one of
- * that name and so much in it, and whoever asks compares the definition's name too.
+ * in it. The helper runs the very same program file; a library may have been replaced meanwhile, so
+ * whoever asks compares the definition's name, or, of functions, which have none in them, the
+ * layout of the file.
  */
 #include <dlfcn.h>
 #include <link.h>
@@ -21,6 +22,21 @@ struct search {
 	bool found;
 	struct isolate_place at;
 };
+
+/* As good as different in two versions of a file: the sizes of its parts, to the byte. */
+static uint64_t layout_of(const struct dl_phdr_info *file)
+{
+	uint64_t layout = 1;
+
+	for (size_t i = 0; i < file->dlpi_phnum; i++) {
+		const ElfW(Phdr) *part = &file->dlpi_phdr[i];
+
+		layout = layout * 1000003 + part->p_type;
+		layout = layout * 1000003 + part->p_filesz;
+		layout = layout * 1000003 + part->p_vaddr;
+	}
+	return layout ? layout : 1;
+}
 
 static bool is_in(const struct dl_phdr_info *file, uintptr_t address, size_t size)
 {
@@ -43,12 +59,16 @@ static int look(struct dl_phdr_info *file, size_t size, void *user)
 	if (search->place) {
 		if (strcmp(file->dlpi_name, search->place->file) != 0)
 			return 0;
+		if (search->place->layout && search->place->layout != layout_of(file))
+			return 1;
 		search->address = file->dlpi_addr + search->place->offset;
 	}
 	search->found = is_in(file, search->address, search->size);
 	if (!search->found)
 		return search->place != NULL;
-	search->at = (struct isolate_place){ file->dlpi_name, search->address - file->dlpi_addr };
+	search->at = (struct isolate_place){ .file = file->dlpi_name,
+		.offset = search->address - file->dlpi_addr,
+		.layout = layout_of(file) };
 	return 1;
 }
 
@@ -57,7 +77,8 @@ bool isolate_place_of(const void *object, struct isolate_place *place)
 	struct search search = { .address = (uintptr_t)object, .size = 1 };
 
 	dl_iterate_phdr(look, &search);
-	*place = search.at;
+	if (search.found)
+		*place = search.at;
 	return search.found;
 }
 

@@ -9,7 +9,8 @@
  *
  * No thread of ours may be forked, since what other threads hold would be held for ever in the
  * child: hence the helper, which posix_spawn makes without running anything of this process. Under
- * `lock` are only short system calls; a start of the helper takes a millisecond.
+ * `lock` are only short system calls; a start of the helper takes a millisecond, and the end of one
+ * is waited for without it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +32,7 @@
 #include "base/mem.h"
 #include "worker/event.h"
 #include "worker/isolate.h"
+#include "worker/isolate_config.h"
 #include "worker/isolate_helper.h"
 #include "worker/isolate_wire.h"
 #include "worker/limits.h"
@@ -90,23 +92,46 @@ static int spawn(int end, pid_t *pid)
 	return failed;
 }
 
-/* It has ended, or is about to: closing is what ends it. Its children end with it. */
-static void reap_helper(struct isolate_pool *pool)
-{
-	struct pollfd ended = { .fd = pool->control, .events = POLLIN };
-	int status;
+/* Helpers that one call has found dead, or without use: the pool has forgotten them. */
+struct gone {
+	struct {
+		pid_t pid;
+		int control;
+	} helpers[2];
+	size_t n;
+};
 
-	shutdown(pool->control, SHUT_WR);
-	if (poll(&ended, 1, WORKER_ISOLATE_END_MS) == 0)
-		kill(pool->helper, SIGKILL);
-	while (waitpid(pool->helper, &status, 0) < 0 && errno == EINTR)
-		continue;
-	close(pool->control);
+/* With the lock held. */
+static void forget_helper(struct isolate_pool *pool, struct gone *gone)
+{
+	gone->helpers[gone->n].pid = pool->helper;
+	gone->helpers[gone->n++].control = pool->control;
 	pool->helper = 0;
 	pool->control = -1;
 }
 
-static bool start_helper(struct isolate_pool *pool, struct temporal_error *err)
+/* It has ended, or is about to: closing is what ends it. Its children end with it. Without the
+ * lock, since that may take a while. */
+static void reap_helper(pid_t pid, int control)
+{
+	struct pollfd ended = { .fd = control, .events = POLLIN };
+	int status;
+
+	shutdown(control, SHUT_WR);
+	if (poll(&ended, 1, WORKER_ISOLATE_END_MS) == 0)
+		kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	close(control);
+}
+
+static void reap_gone(const struct gone *gone)
+{
+	for (size_t i = 0; i < gone->n; i++)
+		reap_helper(gone->helpers[i].pid, gone->helpers[i].control);
+}
+
+static bool start_helper(struct isolate_pool *pool, struct gone *gone, struct temporal_error *err)
 {
 	int ends[2];
 	int failed = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) ? errno : 0;
@@ -138,7 +163,7 @@ static bool start_helper(struct isolate_pool *pool, struct temporal_error *err)
 		return true;
 	error_set(err, TEMPORAL_RESOURCE_EXHAUSTED,
 		"the helper of isolated activities ended as soon as it was started");
-	reap_helper(pool);
+	forget_helper(pool, gone);
 	return false;
 }
 
@@ -155,12 +180,12 @@ static bool fork_child(struct isolate_pool *pool, struct isolate_process *proces
 }
 
 /* With the lock held. The child may not have come to life yet when this returns. */
-static bool start_child(
-	struct isolate_pool *pool, struct isolate_process *process, struct temporal_error *err)
+static bool start_child(struct isolate_pool *pool, struct isolate_process *process,
+	struct gone *gone, struct temporal_error *err)
 {
 	int ends[2];
 
-	if (!pool->helper && !start_helper(pool, err))
+	if (!pool->helper && !start_helper(pool, gone, err))
 		return false;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
 		error_set(err, TEMPORAL_RESOURCE_EXHAUSTED,
@@ -172,8 +197,8 @@ static bool start_child(
 	bool forked = fork_child(pool, process, ends[1]);
 
 	if (!forked) { /* it has died: once more, with a new one */
-		reap_helper(pool);
-		forked = start_helper(pool, err);
+		forget_helper(pool, gone);
+		forked = start_helper(pool, gone, err);
 		if (forked && !fork_child(pool, process, ends[1])) {
 			forked = false;
 			error_set(err, TEMPORAL_RESOURCE_EXHAUSTED,
@@ -246,19 +271,23 @@ static struct isolate_process *take_idle(struct isolate_pool *pool)
 struct isolate_process *isolate_take(struct isolate_pool *pool, struct temporal_error *err)
 {
 	struct temporal_error why = { .code = TEMPORAL_OK };
+	struct gone gone = { .n = 0 };
 
 	pthread_mutex_lock(&pool->lock);
 	while (!pool->idle && !pool->free)
 		pthread_cond_wait(&pool->given, &pool->lock);
 	struct isolate_process *process = take_idle(pool);
 
-	if (!process && start_child(pool, pool->free, &why)) {
+	if (!process && start_child(pool, pool->free, &gone, &why)) {
 		process = pool->free;
 		pool->free = process->next;
 	}
-	if (process)
+	if (process) {
 		atomic_store_explicit(&process->shared->reason, 0, memory_order_relaxed);
+		isolate_beat_reset(process->shared);
+	}
 	pthread_mutex_unlock(&pool->lock);
+	reap_gone(&gone);
 	if (!process && err)
 		*err = why;
 	return process;
@@ -284,6 +313,16 @@ void isolate_give(struct isolate_process *process, bool usable)
 int isolate_socket(const struct isolate_process *process)
 {
 	return process->fd;
+}
+
+struct isolate_shared *isolate_memory(const struct isolate_process *process)
+{
+	return process->shared;
+}
+
+uint64_t isolate_id(const struct isolate_process *process)
+{
+	return process->id;
 }
 
 void isolate_tell(struct isolate_process *process, enum act_cancel_reason reason)
@@ -370,7 +409,7 @@ void isolate_pool_finish(struct isolate_pool *pool)
 	for (struct isolate_process *process = pool->idle; process; process = process->next)
 		close(process->fd);
 	if (pool->helper)
-		reap_helper(pool);
+		reap_helper(pool->helper, pool->control);
 	if (pool->shared)
 		munmap(pool->shared, pool->max * sizeof(pool->shared[0]));
 	if (pool->memory >= 0)

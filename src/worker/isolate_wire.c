@@ -108,6 +108,12 @@ static ssize_t receive(int fd, struct msghdr *packet, int flags)
 	}
 }
 
+/* What a message of the kind may have. */
+static uint64_t size_max(uint32_t kind)
+{
+	return kind == ISOLATE_LOG ? ISOLATE_LOG_MAX : WORKER_ISOLATE_MESSAGE_MAX;
+}
+
 static enum isolate_got peek(int fd, struct head *head)
 {
 	struct iovec part = { head, sizeof(*head) };
@@ -116,8 +122,8 @@ static enum isolate_got peek(int fd, struct head *head)
 
 	if (got <= 0)
 		return ISOLATE_CLOSED;
-	return got == sizeof(*head) && head->size <= WORKER_ISOLATE_MESSAGE_MAX ? ISOLATE_GOT
-										: ISOLATE_GARBLED;
+	return got == sizeof(*head) && head->size <= size_max(head->kind) ? ISOLATE_GOT
+									  : ISOLATE_GARBLED;
 }
 
 /* The packet whose head was looked at, to its place; -1: it is not as long as it says. Without room
@@ -146,6 +152,11 @@ static bool goes_on(const struct head *first, const struct head *next, size_t of
 	return next->kind == first->kind && next->size == first->size && next->offset == offset;
 }
 
+static bool is_end(const struct head *head)
+{
+	return (head->kind == ISOLATE_DIED || head->kind == ISOLATE_CRASH) && head->offset == 0;
+}
+
 enum isolate_got isolate_receive(
 	int fd, bool passes, struct arena *arena, struct isolate_message *message)
 {
@@ -157,9 +168,10 @@ enum isolate_got isolate_receive(
 	message->fd = -1;
 	first = next;
 	while (got == ISOLATE_GOT) {
-		/* Nobody ends a message that a child has died in. */
+		/* Nobody ends a message that a child has died in, or crashes in on another thread.
+		 */
 		if (!goes_on(&first, &next, offset)) {
-			if (next.kind != ISOLATE_DIED || next.offset != 0)
+			if (!is_end(&next))
 				return ISOLATE_GARBLED;
 			first = next;
 			offset = 0;

@@ -297,7 +297,8 @@ struct temporal_worker *temporal_worker_new_(struct temporal_client *client,
 		worker_free(worker);
 		return NULL;
 	}
-	if (worker_group_register(worker, err) != TEMPORAL_OK) {
+	if (worker_isolate_check_interceptors(worker, err) != TEMPORAL_OK ||
+		worker_group_register(worker, err) != TEMPORAL_OK) {
 		worker_free(worker);
 		return NULL;
 	}

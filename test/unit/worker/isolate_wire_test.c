@@ -111,6 +111,28 @@ static void a_death_ends_what_was_begun(void **state)
 	assert_memory_equal(ends.message.data, &died, sizeof(died));
 }
 
+/* On one thread, while another was sending. */
+static void a_crash_is_heard_in_the_middle(void **state)
+{
+	static const struct isolate_crash crash = { .signal = 11 };
+
+	say(ISOLATE_BEAT, 20, 0, 8);
+	isolate_send_last(ends.child, ISOLATE_CRASH, &crash, sizeof(crash));
+	assert_int_equal(hear(false), ISOLATE_GOT);
+	assert_int_equal(ends.message.kind, ISOLATE_CRASH);
+	assert_memory_equal(ends.message.data, &crash, sizeof(crash));
+}
+
+/* No memory is taken for more than a line has. */
+static void a_line_of_the_log_has_its_size(void **state)
+{
+	say(ISOLATE_LOG, 8, 0, 8);
+	assert_int_equal(hear(false), ISOLATE_GOT);
+	assert_string_equal(ends.message.data, "abcdefgh");
+	say(ISOLATE_LOG, ISOLATE_LOG_MAX + 1, 0, 8);
+	assert_int_equal(hear(false), ISOLATE_GARBLED);
+}
+
 static void what_does_not_fit_is_garbled(void **state)
 {
 	static const struct {
@@ -177,6 +199,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_message_comes_in_pieces, begin, end),
 		cmocka_unit_test_setup_teardown(a_death_ends_what_was_begun, begin, end),
+		cmocka_unit_test_setup_teardown(a_crash_is_heard_in_the_middle, begin, end),
+		cmocka_unit_test_setup_teardown(a_line_of_the_log_has_its_size, begin, end),
 		cmocka_unit_test_setup_teardown(what_does_not_fit_is_garbled, begin, end),
 		cmocka_unit_test_setup_teardown(
 			another_message_in_the_middle_is_garbled, begin, end),
