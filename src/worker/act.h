@@ -107,6 +107,8 @@ const char *worker_activity_error_type(const struct temporal_error *err);
 void worker_activity_answer(struct act *act, Common__Payload *result);
 void worker_activity_answer_failure(struct act *act, const struct temporal_failure *failure);
 void worker_activity_answer_nothing(struct act *act, enum temporal_worker_event_kind kind);
+/* Event and log of a failed attempt; the answers above tell of theirs. */
+void worker_activity_tell_failed(struct act *act, const struct temporal_failure *failure);
 /* Never NULL: without memory, one that says so. */
 Failure__Failure *worker_activity_failure(struct act *act, const struct temporal_failure *failure);
 

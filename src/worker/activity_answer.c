@@ -137,18 +137,28 @@ static void answer_instead(struct act *act, const struct temporal_error *why)
 	send(act, &rpc_workflow_respond_activity_task_failed, &message);
 }
 
+void worker_activity_tell_failed(struct act *act, const struct temporal_failure *failure)
+{
+	struct temporal_worker_event event =
+		worker_activity_event(act, TEMPORAL_EVENT_ACTIVITY_FAILED);
+
+	event.text = failure->message;
+	worker_event(act->worker, event);
+	act_log(act,
+		failure->category == TEMPORAL_CATEGORY_BENIGN ? TEMPORAL_LOG_DEBUG
+							      : TEMPORAL_LOG_WARN,
+		"activity failed: %s", failure->message ? failure->message : "");
+}
+
 /* Its result would be refused. Another attempt may have a smaller one. */
 static void answer_oversize(struct act *act, const char *why)
 {
 	const struct temporal_failure *failure = act_failure_with(
 		act, &(const struct act_failure_opts){ .type = WORKER_OVERSIZE_TYPE }, "%s", why);
-	struct temporal_worker_event event =
-		worker_activity_event(act, TEMPORAL_EVENT_ACTIVITY_FAILED);
 	Workflowservice__RespondActivityTaskFailedRequest message =
 		WORKFLOWSERVICE__RESPOND_ACTIVITY_TASK_FAILED_REQUEST__INIT;
 
-	event.text = failure->message;
-	worker_event(act->worker, event);
+	worker_activity_tell_failed(act, failure);
 	ANSWER_HEAD(act, &message);
 	message.failure = convert_failure_to_api(&act->arena, failure);
 	message.cause =
@@ -186,11 +196,8 @@ static void answer_failed(struct act *act, const struct temporal_failure *failur
 {
 	Workflowservice__RespondActivityTaskFailedRequest message =
 		WORKFLOWSERVICE__RESPOND_ACTIVITY_TASK_FAILED_REQUEST__INIT;
-	struct temporal_worker_event event =
-		worker_activity_event(act, TEMPORAL_EVENT_ACTIVITY_FAILED);
 
-	event.text = failure->message;
-	worker_event(act->worker, event);
+	worker_activity_tell_failed(act, failure);
 	ANSWER_HEAD(act, &message);
 	message.failure = worker_activity_failure(act, failure);
 	/* The next attempt gets the last details, whether they have been sent or not. The lock:

@@ -85,9 +85,11 @@ static void end_local(
 			&(const struct act_failure_opts){
 				.type = "InvalidArgument", .non_retryable = true },
 			"a local activity cannot be completed later");
-	worker_event(act->worker,
-		worker_activity_event(act, failure ? TEMPORAL_EVENT_ACTIVITY_FAILED
-						   : TEMPORAL_EVENT_ACTIVITY_COMPLETED));
+	if (failure)
+		worker_activity_tell_failed(act, failure);
+	else
+		worker_event(
+			act->worker, worker_activity_event(act, TEMPORAL_EVENT_ACTIVITY_COMPLETED));
 	worker_local_end(act, failure ? worker_activity_failure(act, failure) : NULL,
 		failure ? NULL : result);
 }

@@ -8,6 +8,7 @@
  */
 #include "worker/report.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -249,6 +250,19 @@ void worker_report_unsent(struct worker_run *run)
 	return_slots(run);
 }
 
+static void log_failing(const struct worker_run *run, const struct temporal_worker_event *event)
+{
+	char message[1024];
+
+	snprintf(message, sizeof(message), "workflow task failed: %s",
+		event->text ? event->text : "");
+	worker_log_line(run->worker, (struct temporal_worker_log){ .level = TEMPORAL_LOG_WARN,
+					     .message = message,
+					     .workflow_type = event->workflow_type,
+					     .workflow_id = event->workflow_id,
+					     .run_id = event->run_id });
+}
+
 void worker_report_failing(struct worker_run *run)
 {
 	struct temporal_worker_event event = event_of(run, TEMPORAL_EVENT_WORKFLOW_TASK_FAILED);
@@ -256,9 +270,7 @@ void worker_report_failing(struct worker_run *run)
 	event.text = run->step.failure_text;
 	worker_event(run->worker, event);
 	worker_metrics_failing(run);
-	worker_log(run->worker, TEMPORAL_LOG_WARN, "a task of workflow %s (%s, run %s) failed: %s",
-		engine_run_workflow_id(run->engine), engine_run_workflow_type(run->engine),
-		run->run_id, run->step.failure_text ? run->step.failure_text : "");
+	log_failing(run, &event);
 }
 
 void worker_report_given_up(struct worker_run *run, const char *text)
