@@ -176,6 +176,15 @@ char *arena_strdup(struct arena *arena, const char *text)
 	return text ? arena_str(arena, str_from(text)) : NULL;
 }
 
+char *arena_lower(struct arena *arena, const char *text)
+{
+	char *copy = arena_strdup(arena, text);
+
+	for (char *at = copy; at && *at; at++)
+		*at = str_lower(*at);
+	return copy;
+}
+
 /* Formats twice, to measure and to write: the text gets exactly its size. */
 char *arena_vprintf(struct arena *arena, const char *format, va_list args)
 {

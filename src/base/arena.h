@@ -83,6 +83,8 @@ void *arena_memdup(struct arena *arena, const void *data, size_t size)
 	__attribute__((warn_unused_result));
 char *arena_strdup(struct arena *arena, const char *text) __attribute__((warn_unused_result));
 char *arena_str(struct arena *arena, struct str text) __attribute__((warn_unused_result));
+/* Like arena_strdup, with the letters of ASCII in lower case: names of headers. */
+char *arena_lower(struct arena *arena, const char *text) __attribute__((warn_unused_result));
 char *arena_printf(struct arena *arena, const char *format, ...)
 	__attribute__((format(printf, 2, 3), warn_unused_result));
 char *arena_vprintf(struct arena *arena, const char *format, va_list args)

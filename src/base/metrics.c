@@ -22,13 +22,13 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/metrics_internal.h"
 
 #define DEFAULT_PREFIX  "temporal_"
 #define LABELS_TEXT_MAX 4096 /* of one series, rendered */
-#define MS_NS           INT64_C(1000000)
 
 /* ---- options ---- */
 
@@ -417,7 +417,7 @@ void metrics_observe(struct metrics_series *series, int64_t ns)
 
 	if (ns < 0)
 		ns = 0;
-	while (i < desc->n_bounds && ns > desc->bounds_ms[i] * MS_NS)
+	while (i < desc->n_bounds && ns > desc->bounds_ms[i] * NS_PER_MS)
 		i++;
 	atomic_fetch_add_explicit(&series->buckets[i], 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&series->value, ns, memory_order_relaxed);

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/metrics_internal.h"
@@ -77,14 +78,6 @@ static void load(void)
 
 /* ---- its thread ---- */
 
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* Takes the text over. */
 static enum MHD_Result answer(
 	struct MHD_Connection *connection, unsigned status, char *text, size_t len)
@@ -136,7 +129,7 @@ static enum MHD_Result answer_metrics(struct metrics_http *http, struct MHD_Conn
 static enum MHD_Result answer_health(
 	struct temporal_metrics *metrics, struct MHD_Connection *connection, bool readiness)
 {
-	struct metrics_health health = metrics_health(metrics, now_ns());
+	struct metrics_health health = metrics_health(metrics, clock_steady_ns());
 	unsigned good = readiness ? health.ready : health.alive;
 	bool well = good == health.probes && (!readiness || health.probes > 0);
 	char line[96];

@@ -43,6 +43,12 @@ static inline bool str_empty(const char *text)
 	return !text || !*text;
 }
 
+/* The letter in lower case, if it is one of ASCII. No locale. */
+static inline char str_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
 /* Room for any number of str_put_int; without a terminator. */
 #define STR_INT_MAX 20
 

@@ -26,13 +26,13 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "client/connection.h"
 #include "client/intercept.h"
 
 #define CALL_ARENA_FIRST 1024
-#define MS_NS            INT64_C(1000000)
 #define CALL_OF(member_ptr_, member_) \
 	((struct client_call *)(void *)((char *)(member_ptr_)-offsetof( \
 		struct client_call, member_)))
@@ -226,7 +226,7 @@ static void start_limited(struct rpc_task *task)
 {
 	struct client_call *call = CALL_OF(task, task);
 
-	rpc_timer_set(call->loop, &call->timer, rpc_now_ns() + call->limit_ms * MS_NS, expire);
+	rpc_timer_set(call->loop, &call->timer, rpc_now_ns() + call->limit_ms * NS_PER_MS, expire);
 	client_call_again(call);
 }
 

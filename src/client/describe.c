@@ -51,21 +51,6 @@ static const char *text(struct copier *copier, const char *from)
 	return noted(copier, arena_strdup(copier->arena, from ? from : ""));
 }
 
-/* Out of range, 0: the server writes a time that is not set as the year 1, too. */
-static int64_t nanoseconds(const Google__Timestamp *from)
-{
-	int64_t ns;
-
-	return proto_timestamp_ns(from, &ns) ? ns : 0;
-}
-
-static int64_t milliseconds(const Google__Duration *from)
-{
-	int64_t ms;
-
-	return proto_duration_ms(from, &ms) ? ms : 0;
-}
-
 /* Left zeroed where the server sends none. */
 static void payload(struct copier *copier, const Common__Payload *from, struct temporal_payload *to)
 {
@@ -148,9 +133,9 @@ static void info(struct copier *copier, const Workflow__WorkflowExecutionInfo *f
 	to->type = text(copier, from->type ? from->type->name : NULL);
 	to->task_queue = text(copier, from->task_queue);
 	to->status = (enum temporal_status)from->status;
-	to->start_ns = nanoseconds(from->start_time);
-	to->execution_ns = nanoseconds(from->execution_time);
-	to->close_ns = nanoseconds(from->close_time);
+	to->start_ns = proto_timestamp_ns_or(from->start_time, 0);
+	to->execution_ns = proto_timestamp_ns_or(from->execution_time, 0);
+	to->close_ns = proto_timestamp_ns_or(from->close_time, 0);
 	to->history_length = from->history_length;
 	to->history_bytes = from->history_size_bytes;
 	to->state_transitions = from->state_transition_count;
@@ -167,9 +152,9 @@ static void info(struct copier *copier, const Workflow__WorkflowExecutionInfo *f
 static void config(struct copier *copier, const Workflow__WorkflowExecutionConfig *from,
 	struct temporal_run_description *to)
 {
-	to->execution_timeout_ms = milliseconds(from->workflow_execution_timeout);
-	to->run_timeout_ms = milliseconds(from->workflow_run_timeout);
-	to->task_timeout_ms = milliseconds(from->default_workflow_task_timeout);
+	to->execution_timeout_ms = proto_duration_ms_or(from->workflow_execution_timeout, 0);
+	to->run_timeout_ms = proto_duration_ms_or(from->workflow_run_timeout, 0);
+	to->task_timeout_ms = proto_duration_ms_or(from->default_workflow_task_timeout, 0);
 	if (!from->user_metadata)
 		return;
 	to->summary = payload_text(copier, from->user_metadata->summary);
@@ -194,10 +179,10 @@ static void activity(struct copier *copier, const Workflow__PendingActivityInfo 
 		from->state ==
 		ENUMS__PENDING_ACTIVITY_STATE__PENDING_ACTIVITY_STATE_CANCEL_REQUESTED;
 	to->paused = from->paused;
-	to->scheduled_ns = nanoseconds(from->scheduled_time);
-	to->last_started_ns = nanoseconds(from->last_started_time);
-	to->last_heartbeat_ns = nanoseconds(from->last_heartbeat_time);
-	to->next_attempt_ns = nanoseconds(from->next_attempt_schedule_time);
+	to->scheduled_ns = proto_timestamp_ns_or(from->scheduled_time, 0);
+	to->last_started_ns = proto_timestamp_ns_or(from->last_started_time, 0);
+	to->last_heartbeat_ns = proto_timestamp_ns_or(from->last_heartbeat_time, 0);
+	to->next_attempt_ns = proto_timestamp_ns_or(from->next_attempt_schedule_time, 0);
 	code = client_payloads_from_api(
 		copier->arena, from->heartbeat_details, &to->heartbeat_details, copier->err);
 	if (code && !copier->code)
@@ -255,9 +240,10 @@ static void copy(struct copier *copier, const response *from, struct temporal_ru
 		config(copier, from->execution_config, to);
 	if (from->workflow_extended_info) {
 		to->cancel_requested = from->workflow_extended_info->cancel_requested;
-		to->execution_expires_ns =
-			nanoseconds(from->workflow_extended_info->execution_expiration_time);
-		to->run_expires_ns = nanoseconds(from->workflow_extended_info->run_expiration_time);
+		to->execution_expires_ns = proto_timestamp_ns_or(
+			from->workflow_extended_info->execution_expiration_time, 0);
+		to->run_expires_ns =
+			proto_timestamp_ns_or(from->workflow_extended_info->run_expiration_time, 0);
 	}
 	pending(copier, from, to);
 }

@@ -33,13 +33,6 @@ struct endpoints {
 
 /* ---- from the server ---- */
 
-static int64_t nanoseconds(const Google__Timestamp *from)
-{
-	int64_t ns;
-
-	return proto_timestamp_ns(from, &ns) ? ns : 0;
-}
-
 /* What is no text in JSON has none for us; the payload is there all the same. */
 static bool copy_description(
 	struct arena *arena, const Common__Payload *from, struct temporal_nexus_endpoint *to)
@@ -72,8 +65,8 @@ static bool copy(
 		.version = from->version,
 		.name = spec ? spec->name : "",
 		.url_prefix = from->url_prefix,
-		.created_ns = nanoseconds(from->created_time),
-		.modified_ns = nanoseconds(from->last_modified_time),
+		.created_ns = proto_timestamp_ns_or(from->created_time, 0),
+		.modified_ns = proto_timestamp_ns_or(from->last_modified_time, 0),
 	};
 	if (target && target->variant_case == NEXUS__ENDPOINT_TARGET__VARIANT_WORKER) {
 		to->namespace_ = target->worker->namespace_;

@@ -30,8 +30,8 @@
 
 #include <math.h>
 
+#include "base/base64.h"
 #include "base/error.h"
-#include "convert/base64.h"
 #include "convert/context.h"
 #include "convert/payload.h"
 #include "proto/payload.h"
@@ -194,10 +194,10 @@ static bool decode_base64(struct convert_context *context, struct json_reader *r
 
 	if (!json_take_string(reader, context->arena, &text))
 		return fail_syntax(context, reader);
-	unsigned char *data = arena_alloc(context->arena, text.len / 4 * 3 + 2);
+	unsigned char *data = arena_alloc(context->arena, BASE64_ROOM(text.len));
 	if (!data)
 		return convert_fail_memory(context);
-	if (!base64_read(text.ptr, text.len, data, &bytes->len))
+	if (!base64_decode(text.ptr, text.len, data, &bytes->len))
 		return convert_fail(context, "expected bytes (in base64), got another string");
 	bytes->data = data;
 	return true;

@@ -18,8 +18,8 @@
 
 #include <math.h>
 
+#include "base/base64.h"
 #include "base/error.h"
-#include "convert/base64.h"
 #include "convert/context.h"
 #include "convert/json_writer.h"
 #include "convert/payload.h"
@@ -222,7 +222,7 @@ static bool encode_value(struct convert_context *context, struct json_writer *wr
 		JSON_PUT(writer, "\"");
 		char *room = json_put_room(writer, BASE64_SIZE(bytes->len));
 		if (room)
-			base64_write(room, bytes->data, bytes->len);
+			(void)base64_encode(room, bytes->data, bytes->len, BASE64_PADDED);
 		JSON_PUT(writer, "\"");
 		return true;
 	case TEMPORAL_KIND_PAYLOAD:

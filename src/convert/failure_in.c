@@ -13,6 +13,7 @@
 #include "convert/failure.h"
 #include "convert/json_reader.h"
 #include "convert/payload.h"
+#include "proto/time.h"
 
 /* In place too: out may be where text came from. */
 static bool copy_string(struct arena *arena, const char *text, const char **out)
@@ -37,19 +38,6 @@ static bool copy_details(
 	return true;
 }
 
-/* Milliseconds, rounded up to the first; saturated. Up, because 0 means that none was given. */
-static int64_t duration_ms(const Google__Duration *duration)
-{
-	int64_t ms;
-
-	if (!duration)
-		return 0;
-	if (__builtin_mul_overflow(duration->seconds, 1000, &ms) ||
-		__builtin_add_overflow(ms, ((int64_t)duration->nanos + 999999) / 1000000, &ms))
-		return duration->seconds < 0 ? INT64_MIN : INT64_MAX;
-	return ms;
-}
-
 /* ---- one function a kind: what only that kind has; strings are borrowed until they are copied
  * ---- */
 
@@ -61,7 +49,7 @@ static bool read_application(
 	out->kind = TEMPORAL_FAILURE_APPLICATION;
 	out->type = info->type;
 	out->non_retryable = info->non_retryable;
-	out->next_retry_delay_ms = duration_ms(info->next_retry_delay);
+	out->next_retry_delay_ms = proto_duration_ms_clamped(info->next_retry_delay);
 	out->category = (enum temporal_category)info->category;
 	return copy_details(arena, info->details, &out->details);
 }

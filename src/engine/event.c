@@ -182,24 +182,3 @@ int64_t event_initial_id(const History__HistoryEvent *event)
 								   : initiated_id(event);
 	}
 }
-
-/* Out of range is clamped, not refused: a strange time is no reason to stop a run. */
-static int64_t scaled(int64_t seconds, int64_t fraction, int64_t per_second)
-{
-	int64_t value;
-
-	if (__builtin_mul_overflow(seconds, per_second, &value) ||
-		__builtin_add_overflow(value, fraction, &value))
-		return seconds < 0 ? INT64_MIN : INT64_MAX;
-	return value;
-}
-
-int64_t timestamp_ns(const Google__Timestamp *time)
-{
-	return time ? scaled(time->seconds, time->nanos, 1000000000) : 0;
-}
-
-int64_t duration_ms(const Google__Duration *duration)
-{
-	return duration ? scaled(duration->seconds, duration->nanos / 1000000, 1000) : 0;
-}

@@ -89,12 +89,6 @@ static inline bool event_has_attributes(const History__HistoryEvent *event)
 	       event->workflow_execution_started_event_attributes;
 }
 
-/* ns since the epoch, clamped to the range of int64_t; 0 if NULL. */
-int64_t timestamp_ns(const Google__Timestamp *time);
-
-/* ms, clamped; 0 if NULL. */
-int64_t duration_ms(const Google__Duration *duration);
-
 /* "" for NULL. */
 static inline const char *text_or_empty(const char *text)
 {

@@ -14,6 +14,7 @@
 #include "base/siphash.h"
 #include "engine/run.h"
 #include "proto/codec.h"
+#include "proto/time.h"
 
 /* The array grows within the arena: what it leaves behind goes with the activation. */
 struct activation_job *job_add(struct engine_run *run, enum activation_job_kind kind)
@@ -130,9 +131,10 @@ static void fill_initialize(struct engine_run *run, struct activation_initialize
 		.randomness_seed = randomness_seed(started->original_execution_run_id),
 		.headers = job_headers(started->header),
 		.identity = text_or_empty(started->identity),
-		.execution_timeout_ms = duration_ms(started->workflow_execution_timeout),
-		.run_timeout_ms = duration_ms(started->workflow_run_timeout),
-		.task_timeout_ms = duration_ms(started->workflow_task_timeout),
+		.execution_timeout_ms =
+			proto_duration_ms_clamped(started->workflow_execution_timeout),
+		.run_timeout_ms = proto_duration_ms_clamped(started->workflow_run_timeout),
+		.task_timeout_ms = proto_duration_ms_clamped(started->workflow_task_timeout),
 		.continued_from_run_id = text_or_empty(started->continued_execution_run_id),
 		.continued_initiator = started->initiator,
 		.continued_failure = started->continued_failure,
@@ -143,11 +145,12 @@ static void fill_initialize(struct engine_run *run, struct activation_initialize
 		.attempt = started->attempt,
 		.cron_schedule = text_or_empty(started->cron_schedule),
 		.execution_expiration_ns =
-			timestamp_ns(started->workflow_execution_expiration_time),
-		.cron_schedule_to_schedule_ms = duration_ms(started->first_workflow_task_backoff),
+			proto_timestamp_ns_clamped(started->workflow_execution_expiration_time),
+		.cron_schedule_to_schedule_ms =
+			proto_duration_ms_clamped(started->first_workflow_task_backoff),
 		.memo = started->memo,
 		.search_attributes = started->search_attributes,
-		.start_time_ns = timestamp_ns(run->event->event_time),
+		.start_time_ns = proto_timestamp_ns_clamped(run->event->event_time),
 		.priority = started->priority,
 	};
 	fill_relatives(job, started);
@@ -165,7 +168,7 @@ bool job_add_initialize(struct engine_run *run)
 		return run_no_memory(run);
 	if (str_empty(run->workflow_id) && !run_set_text(&run->workflow_id, started->workflow_id))
 		return run_no_memory(run);
-	run->task_timeout_ms = duration_ms(started->workflow_task_timeout);
+	run->task_timeout_ms = proto_duration_ms_clamped(started->workflow_task_timeout);
 	fill_initialize(run, initialize, started);
 	job->initialize = initialize;
 	/* A clock for a query that comes before the first task. */

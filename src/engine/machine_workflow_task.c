@@ -24,6 +24,7 @@
  * replay it is the same to the nanosecond. (Before the first task it is the run's start, job.c.)
  */
 #include "engine/run.h"
+#include "proto/time.h"
 
 enum state {
 	CREATED,
@@ -60,7 +61,7 @@ static bool on_started(void *self, void *context)
 	struct engine_run *run = context;
 
 	run->workflow_task.started_id = run->event->event_id;
-	run->workflow_task.started_ns = timestamp_ns(run->event->event_time);
+	run->workflow_task.started_ns = proto_timestamp_ns_clamped(run->event->event_time);
 	if (run->event->event_id >= run->workflow_task.target_id)
 		task_runs(run, run->workflow_task.target_id, run->workflow_task.started_ns);
 	return true;

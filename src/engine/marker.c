@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "engine/event.h"
 #include "proto/payload.h"
@@ -28,7 +29,6 @@
 #define PATCH_NAME                "core_patch"
 #define LOCAL_ACTIVITY_NAME       "core_local_activity"
 #define NESTING_MAX               8
-#define NS_PER_SECOND             INT64_C(1000000000)
 #define LOCAL_TEXT_MAX            512 /* but for id and type: names, and 9 numbers of 20 */
 #define NEW(arena_, Type_, INIT_) ((Type_ *)arena_memdup((arena_), &(Type_)INIT_, sizeof(Type_)))
 

@@ -25,6 +25,10 @@ struct proto_limits {
 
 #define PROTO_DEPTH_MAX 100
 
+/* Memory for a message of so many bytes on the wire, and what is made on its way: an arena's budget
+ * for one from the network. */
+#define PROTO_DECODED_MAX(len_) ((len_)*24 + (size_t)64 * 1024)
+
 /*
  * Decodes `len` bytes as one message of the type. NULL on failure: INTERNAL for bytes that are not
  * such a message (the text names type, field and offset), RESOURCE_EXHAUSTED beyond a limit or the

@@ -14,11 +14,6 @@
 #include "temporal/api/enums/v1/command_type.pb-c.h"
 #include "temporal/api/enums/v1/event_type.pb-c.h"
 
-static char to_lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-}
-
 static char to_upper(char c)
 {
 	return c >= 'a' && c <= 'z' ? (char)(c - ('a' - 'A')) : c;
@@ -33,7 +28,7 @@ static const char *behind(const char *name, struct str part)
 			continue;
 		while (*name == '_')
 			name++;
-		if (to_lower(*name) != to_lower(part.ptr[i]) || !*name)
+		if (str_lower(*name) != str_lower(part.ptr[i]) || !*name)
 			return NULL;
 		name++;
 	}
@@ -64,7 +59,7 @@ const char *proto_enum_short(
 	const char *rest = behind(name, str_from(type->short_name));
 	for (const char *at = rest ? rest : name; *at && len + 1 < PROTO_ENUM_TEXT; at++) {
 		if (*at != '_')
-			out[len++] = start ? to_upper(*at) : to_lower(*at);
+			out[len++] = start ? to_upper(*at) : str_lower(*at);
 		start = *at == '_';
 	}
 	out[len] = '\0';

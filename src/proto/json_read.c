@@ -18,6 +18,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "proto/enum_name.h"
 #include "proto/json.h"
@@ -151,11 +152,11 @@ static bool read_bytes(const struct protojson_reader *reader, const struct proto
 
 	if (!text.ptr)
 		return protojson_refuse(reader, place, "a string of base64");
-	uint8_t *data = arena_alloc_aligned(reader->arena, protojson_base64_room(text.len), 1);
+	uint8_t *data = arena_alloc_aligned(reader->arena, BASE64_ROOM(text.len), 1);
 	if (!data)
 		return protojson_no_memory(reader);
 	size_t len;
-	if (!protojson_base64_decode(text, data, &len))
+	if (!base64_decode_loose(text.ptr, text.len, data, &len))
 		return protojson_refuse(reader, place, "base64");
 	*slot = (ProtobufCBinaryData){ len, len ? data : NULL };
 	return true;

@@ -1,5 +1,5 @@
 /*
- * json_text.h: the small texts of proto3 JSON: field names, base64, numbers; shared by reader and
+ * json_text.h: the small texts of proto3 JSON: field names, numbers; shared by reader and
  * writer, internal to src/proto.
  */
 #ifndef PROTO_JSON_TEXT_H
@@ -26,14 +26,6 @@ size_t protojson_camel(const char *name, size_t len, char *out);
 /* Is the field a map: a repeated message ..._Entry of its own with key and value? */
 bool protojson_is_map(
 	const ProtobufCMessageDescriptor *type, const ProtobufCFieldDescriptor *field);
-
-/* Bytes that base64 text stands for, at most; the decoder takes both alphabets, padded or not.
- * False: it is none. */
-size_t protojson_base64_room(size_t text_len);
-bool protojson_base64_decode(struct str text, uint8_t *out, size_t *len);
-
-/* Writes 4 characters for each 3 bytes begun; returns their number. */
-size_t protojson_base64_encode(const uint8_t *data, size_t len, char *out);
 
 /* A whole number, from a JSON number or a string, as sign and magnitude; false when it is none or
  * beyond 64 bits. */

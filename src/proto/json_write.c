@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "proto/enum_name.h"
 #include "proto/json.h"
@@ -157,7 +158,8 @@ static void put_bytes(struct protojson_writer *writer, const ProtobufCBinaryData
 	protojson_put(writer, "\"", 1);
 	for (size_t i = 0; i < len; i += 3)
 		protojson_put(writer, group,
-			protojson_base64_encode(bytes->data + i, len - i < 3 ? len - i : 3, group));
+			base64_encode(
+				group, bytes->data + i, len - i < 3 ? len - i : 3, BASE64_PADDED));
 	protojson_put(writer, "\"", 1);
 }
 

@@ -20,7 +20,7 @@ static bool timestamp_ok(const Google__Timestamp *timestamp)
 {
 	return timestamp->seconds >= PROTO_TIMESTAMP_MIN &&
 	       timestamp->seconds <= PROTO_TIMESTAMP_MAX && timestamp->nanos >= 0 &&
-	       timestamp->nanos < PROTO_NS_PER_SECOND;
+	       timestamp->nanos < NS_PER_SECOND;
 }
 
 /* Seconds and nanoseconds must have the same sign. */
@@ -29,8 +29,8 @@ static bool duration_ok(const Google__Duration *duration)
 	int64_t seconds = duration->seconds, nanos = duration->nanos;
 
 	return seconds >= -PROTO_DURATION_MAX && seconds <= PROTO_DURATION_MAX &&
-	       nanos > -PROTO_NS_PER_SECOND && nanos < PROTO_NS_PER_SECOND &&
-	       !(seconds > 0 && nanos < 0) && !(seconds < 0 && nanos > 0);
+	       nanos > -NS_PER_SECOND && nanos < NS_PER_SECOND && !(seconds > 0 && nanos < 0) &&
+	       !(seconds < 0 && nanos > 0);
 }
 
 static bool to_ns(int64_t seconds, int64_t nanos, int64_t *ns)
@@ -40,9 +40,9 @@ static bool to_ns(int64_t seconds, int64_t nanos, int64_t *ns)
 	/* Towards zero first: near INT64_MIN the seconds alone would be too much. */
 	if (seconds < 0 && nanos > 0) {
 		seconds++;
-		nanos -= PROTO_NS_PER_SECOND;
+		nanos -= NS_PER_SECOND;
 	}
-	if (__builtin_mul_overflow(seconds, PROTO_NS_PER_SECOND, &whole) ||
+	if (__builtin_mul_overflow(seconds, NS_PER_SECOND, &whole) ||
 		__builtin_add_overflow(whole, nanos, &whole))
 		return false;
 	*ns = whole;
@@ -68,6 +68,13 @@ bool proto_duration_ns(const Google__Duration *duration, int64_t *ns)
 }
 
 /* Rounded away from zero: a timeout of a microsecond must not become none. */
+static int64_t nanos_to_ms(int64_t nanos)
+{
+	int64_t up = nanos > 0 ? NS_PER_MS - 1 : nanos < 0 ? 1 - NS_PER_MS : 0;
+
+	return (nanos + up) / NS_PER_MS;
+}
+
 bool proto_duration_ms(const Google__Duration *duration, int64_t *ms)
 {
 	if (!duration) {
@@ -76,10 +83,43 @@ bool proto_duration_ms(const Google__Duration *duration, int64_t *ms)
 	}
 	if (!duration_ok(duration))
 		return false;
-	int64_t nanos = duration->nanos;
-	int64_t up = nanos > 0 ? PROTO_NS_PER_MS - 1 : nanos < 0 ? 1 - PROTO_NS_PER_MS : 0;
-	*ms = duration->seconds * MS_PER_SECOND + (nanos + up) / PROTO_NS_PER_MS;
+	*ms = duration->seconds * MS_PER_SECOND + nanos_to_ms(duration->nanos);
 	return true;
+}
+
+int64_t proto_timestamp_ns_or(const Google__Timestamp *timestamp, int64_t otherwise)
+{
+	int64_t ns;
+
+	return proto_timestamp_ns(timestamp, &ns) ? ns : otherwise;
+}
+
+int64_t proto_duration_ms_or(const Google__Duration *duration, int64_t otherwise)
+{
+	int64_t ms;
+
+	return proto_duration_ms(duration, &ms) ? ms : otherwise;
+}
+
+static int64_t clamped(int64_t seconds, int64_t per_second, int64_t fraction)
+{
+	int64_t value;
+
+	if (__builtin_mul_overflow(seconds, per_second, &value) ||
+		__builtin_add_overflow(value, fraction, &value))
+		return seconds < 0 ? INT64_MIN : INT64_MAX;
+	return value;
+}
+
+int64_t proto_timestamp_ns_clamped(const Google__Timestamp *timestamp)
+{
+	return timestamp ? clamped(timestamp->seconds, NS_PER_SECOND, timestamp->nanos) : 0;
+}
+
+int64_t proto_duration_ms_clamped(const Google__Duration *duration)
+{
+	return duration ? clamped(duration->seconds, MS_PER_SECOND, nanos_to_ms(duration->nanos))
+			: 0;
 }
 
 /* Nanoseconds count forward, also before 1970: -0.5 s is second -1 and half a second. */
@@ -89,10 +129,10 @@ Google__Timestamp *proto_timestamp_new(struct arena *arena, int64_t ns)
 
 	if (!timestamp)
 		return NULL;
-	int64_t nanos = ns % PROTO_NS_PER_SECOND;
+	int64_t nanos = ns % NS_PER_SECOND;
 	int64_t below = nanos < 0;
-	timestamp->seconds = ns / PROTO_NS_PER_SECOND - below;
-	timestamp->nanos = (int32_t)(nanos + below * PROTO_NS_PER_SECOND);
+	timestamp->seconds = ns / NS_PER_SECOND - below;
+	timestamp->nanos = (int32_t)(nanos + below * NS_PER_SECOND);
 	return timestamp;
 }
 
@@ -102,8 +142,8 @@ Google__Duration *proto_duration_new_ns(struct arena *arena, int64_t ns)
 
 	if (!duration)
 		return NULL;
-	duration->seconds = ns / PROTO_NS_PER_SECOND;
-	duration->nanos = (int32_t)(ns % PROTO_NS_PER_SECOND);
+	duration->seconds = ns / NS_PER_SECOND;
+	duration->nanos = (int32_t)(ns % NS_PER_SECOND);
 	return duration;
 }
 
@@ -120,7 +160,7 @@ Google__Duration *proto_duration_new_ms(struct arena *arena, int64_t ms)
 	if (ms < -most)
 		ms = -most;
 	duration->seconds = ms / MS_PER_SECOND;
-	duration->nanos = (int32_t)(ms % MS_PER_SECOND * PROTO_NS_PER_MS);
+	duration->nanos = (int32_t)(ms % MS_PER_SECOND * NS_PER_MS);
 	return duration;
 }
 
@@ -261,7 +301,7 @@ bool proto_duration_parse(struct str text, Google__Duration *out)
 /* Nanoseconds with as many digits as they need, in threes. */
 static size_t print_fraction(int64_t nanos, char *out, size_t size)
 {
-	int digits = nanos % 1000 ? 9 : nanos % PROTO_NS_PER_MS ? 6 : 3;
+	int digits = nanos % 1000 ? 9 : nanos % NS_PER_MS ? 6 : 3;
 
 	for (int i = digits; i < 9; i++)
 		nanos /= 10;

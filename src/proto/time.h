@@ -13,12 +13,10 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/str.h"
 #include "google/protobuf/duration.pb-c.h"
 #include "google/protobuf/timestamp.pb-c.h"
-
-#define PROTO_NS_PER_MS     INT64_C(1000000)
-#define PROTO_NS_PER_SECOND INT64_C(1000000000)
 
 /* The range of protobuf's types in seconds: years 1 to 9999, and some 10,000 years either way. */
 #define PROTO_TIMESTAMP_MIN INT64_C(-62135596800)
@@ -39,6 +37,15 @@ bool proto_duration_ns(const Google__Duration *duration, int64_t *ns)
 	__attribute__((warn_unused_result));
 bool proto_duration_ms(const Google__Duration *duration, int64_t *ms)
 	__attribute__((warn_unused_result));
+
+/* For what only informs: `otherwise` where there is no such value. */
+int64_t proto_timestamp_ns_or(const Google__Timestamp *timestamp, int64_t otherwise);
+int64_t proto_duration_ms_or(const Google__Duration *duration, int64_t otherwise);
+
+/* For those who must go on with any: what breaks the rules counts as the numbers say, what does not
+ * fit as the nearest that does. */
+int64_t proto_timestamp_ns_clamped(const Google__Timestamp *timestamp);
+int64_t proto_duration_ms_clamped(const Google__Duration *duration);
 
 /* New messages; NULL when memory is out. Milliseconds beyond PROTO_DURATION_MAX are cut to it. */
 Google__Timestamp *proto_timestamp_new(struct arena *arena, int64_t ns)

@@ -35,7 +35,6 @@
 #define POOL_MAX       32U
 #define REFUSALS_MAX \
 	3U /* refused streams are sent again at once so often; then the policy decides */
-#define DECODED_FACTOR    24U /* memory of a decoded message against its size on the wire */
 #define DEADLINE_SLACK_NS (50 * RPC_MS_NS)
 #define LATE_TEXT_SIZE    160
 
@@ -470,7 +469,7 @@ void rpc_call_message(struct rpc_call *call, const uint8_t *data, size_t len, si
 	call->has_message = true;
 	reply->message_size = wire_len;
 	arena_ready(&reply->arena);
-	reply->arena.budget = len * DECODED_FACTOR + 64U * RPC_KIB;
+	reply->arena.budget = PROTO_DECODED_MAX(len);
 	if (len > ARENA_FIRST && reply->arena.held == 0)
 		reply->arena.chunk_size = len < ARENA_CHUNK_MAX / 4 ? len * 4 : ARENA_CHUNK_MAX;
 	reply->message = proto_decode(

@@ -17,6 +17,7 @@
 
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "rpc/limits.h"
@@ -199,12 +200,12 @@ static bool take_message(struct rpc_client_stream *stream, const char *value, si
 
 static bool take_details(struct rpc_client_stream *stream, const char *value, size_t len)
 {
-	uint8_t *details = mem_realloc(stream->details, len * 3 / 4 + 1);
+	uint8_t *details = mem_realloc(stream->details, BASE64_ROOM(len));
 
 	if (!details)
 		return false;
 	stream->details = details;
-	if (!rpc_base64_decode(value, len, details, &stream->details_len))
+	if (!base64_decode(value, len, details, &stream->details_len))
 		stream->details_len = 0;
 	return true;
 }

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "rpc/limits.h"
@@ -405,12 +406,10 @@ static enum temporal_code copy_proxy(
 		return error_set(err, TEMPORAL_INVALID_ARGUMENT,
 			"proxy user and password: expected no colon in the user and at most 510 "
 			"bytes");
-	c->opts.proxy_authorization = mem_zalloc(RPC_BASE64_SIZE((size_t)len) + 3);
+	c->opts.proxy_authorization = mem_zalloc(BASE64_SIZE((size_t)len) + 1);
 	if (!c->opts.proxy_authorization)
 		return error_no_memory(err, "proxy password");
-	size_t n = rpc_base64_encode(plain, (size_t)len, c->opts.proxy_authorization);
-	while (n % 4 != 0)
-		c->opts.proxy_authorization[n++] = '=';
+	(void)base64_encode(c->opts.proxy_authorization, plain, (size_t)len, BASE64_PADDED);
 	return TEMPORAL_OK;
 }
 

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "rpc/limits.h"
@@ -43,7 +44,7 @@ static enum temporal_code check(const struct rpc_header *header, struct temporal
 
 static size_t stored_size(const struct rpc_header *header)
 {
-	size_t value = is_binary(header->name) ? RPC_BASE64_SIZE(header->len) : header->len;
+	size_t value = is_binary(header->name) ? BASE64_BARE_SIZE(header->len) : header->len;
 
 	return strlen(header->name) + 1 + value + 1;
 }
@@ -57,7 +58,7 @@ static struct rpc_header store(const struct rpc_header *header, char **at)
 
 	memcpy(*at, header->name, name_size);
 	if (is_binary(header->name)) {
-		copy.len = rpc_base64_encode(header->value, header->len, value);
+		copy.len = base64_encode(value, header->value, header->len, BASE64_BARE);
 	} else {
 		copy.len = header->len;
 		if (header->len > 0)

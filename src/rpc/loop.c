@@ -28,6 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "rpc/gzip.h"
@@ -68,10 +69,7 @@ struct rpc_loop {
 
 int64_t rpc_now_ns(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * RPC_S_NS + now.tv_nsec;
+	return clock_steady_ns();
 }
 
 /* Queues. */

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "proto/codec.h"
@@ -19,7 +20,6 @@
 #define POOL_MAX       64U
 #define ARENA_FIRST    1024U
 #define ARENA_KEEP_MAX (8U * RPC_KIB)
-#define DECODED_FACTOR 24U /* memory of a decoded request against its size on the wire */
 
 static struct rpc_server_call *call_of(struct rpc_server_stream *stream)
 {
@@ -162,7 +162,7 @@ static const void *decode(struct rpc_server_call *call, const uint8_t *data, siz
 
 	if (call->arena.chunk_size == 0) /* the handler took it */
 		arena_init(&call->arena, ARENA_FIRST, ARENA_NO_BUDGET);
-	call->arena.budget = call->arena.held + len * DECODED_FACTOR + 64U * RPC_KIB;
+	call->arena.budget = call->arena.held + PROTO_DECODED_MAX(len);
 	const void *message =
 		proto_decode(&call->arena, call->method->method->request, data, len, NULL, &err);
 	if (!message) {
@@ -431,11 +431,11 @@ enum temporal_code rpc_server_add_header(struct rpc_server_call *call,
 		return error_set(err, TEMPORAL_INVALID_ARGUMENT, "header \"%s\" is not legal",
 			header->name ? header->name : "");
 	if (binary) {
-		char *text = arena_alloc(&call->stream.arena, RPC_BASE64_SIZE(len) + 1);
+		char *text = arena_alloc(&call->stream.arena, BASE64_BARE_SIZE(len) + 1);
 
 		if (!text)
 			return error_no_memory(err, "header");
-		len = rpc_base64_encode(value, len, text);
+		len = base64_encode(text, value, len, BASE64_BARE);
 		value = text;
 	}
 	if (rpc_server_add(&call->stream, trailer, header->name, value, len) != TEMPORAL_OK)

@@ -11,6 +11,7 @@
  */
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "rpc/limits.h"
 #include "rpc/server_session_internal.h"
@@ -173,7 +174,7 @@ static void set_status(struct rpc_server_stream *stream, enum temporal_code code
 	size_t len = message ? strlen(message) : 0;
 	char *text = len > 0 ? arena_alloc(&stream->arena, len * 3 + 1) : NULL;
 	char *encoded = details_len > 0
-				? arena_alloc(&stream->arena, RPC_BASE64_SIZE(details_len) + 1)
+				? arena_alloc(&stream->arena, BASE64_BARE_SIZE(details_len) + 1)
 				: NULL;
 
 	stream->status = numbers[rpc_status_code(code)];
@@ -182,7 +183,7 @@ static void set_status(struct rpc_server_stream *stream, enum temporal_code code
 		stream->message = text;
 	}
 	if (encoded) {
-		encoded[rpc_base64_encode(details, details_len, encoded)] = '\0';
+		encoded[base64_encode(encoded, details, details_len, BASE64_BARE)] = '\0';
 		stream->details = encoded;
 	}
 }

@@ -1,5 +1,5 @@
 /*
- * text.c: percent encoding, base64, timeouts and numbers as gRPC writes them. All input comes from
+ * text.c: percent encoding, timeouts and numbers as gRPC writes them. All input comes from
  * the network.
  */
 #include "rpc/text.h"
@@ -56,69 +56,6 @@ size_t rpc_percent_decode(char *text, size_t len)
 		i += 2;
 	}
 	return n;
-}
-
-static const char base64_digits[] =
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-size_t rpc_base64_encode(const void *data, size_t len, char *out)
-{
-	const uint8_t *in = data;
-	unsigned bits = 0, held = 0;
-	size_t n = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		bits = bits << 8 | in[i];
-		held += 8;
-		while (held >= 6) {
-			held -= 6;
-			out[n++] = base64_digits[bits >> held & 63];
-		}
-	}
-	if (held > 0)
-		out[n++] = base64_digits[bits << (6 - held) & 63];
-	return n;
-}
-
-static int base64_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == '+')
-		return 62;
-	return c == '/' ? 63 : -1;
-}
-
-bool rpc_base64_decode(const char *text, size_t len, uint8_t *out, size_t *out_len)
-{
-	unsigned bits = 0, held = 0;
-	size_t n = 0;
-
-	if (len % 4 == 0 && len > 0 && text[len - 1] == '=') {
-		len--;
-		if (text[len - 1] == '=')
-			len--;
-	}
-	if (len % 4 == 1)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		int value = base64_value(text[i]);
-
-		if (value < 0)
-			return false;
-		bits = bits << 6 | (unsigned)value;
-		held += 6;
-		if (held < 8)
-			continue;
-		held -= 8;
-		out[n++] = (uint8_t)(bits >> held);
-	}
-	*out_len = n;
-	return true;
 }
 
 struct timeout_unit {

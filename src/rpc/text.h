@@ -15,14 +15,6 @@ size_t rpc_percent_encode(const char *text, size_t len, char *out);
 /* Decodes in place what percent_encode made; a bad escape stays as it is. The new length. */
 size_t rpc_percent_decode(char *text, size_t len);
 
-/* Base64 without padding: RPC_BASE64_SIZE(len) bytes at `out`. The length written. */
-#define RPC_BASE64_SIZE(len_) (((len_)*4 + 2) / 3)
-size_t rpc_base64_encode(const void *data, size_t len, char *out);
-
-/* Base64 with or without padding into `out` (len * 3 / 4 bytes are enough). False for anything
- * else. */
-bool rpc_base64_decode(const char *text, size_t len, uint8_t *out, size_t *out_len);
-
 /* grpc-timeout: at most 8 digits and a unit, never less than asked. `out` has RPC_TIMEOUT_SIZE
  * bytes; the length. */
 #define RPC_TIMEOUT_SIZE 12

@@ -26,9 +26,8 @@
 #include "rpc/text.h"
 #include "server/server.h"
 
-#define ARENA_FIRST    4096 /* of a call; most need no more */
-#define ANSWER_FIRST   2048
-#define DECODED_FACTOR 24U /* memory of a decoded request against its size on the wire */
+#define ARENA_FIRST  4096 /* of a call; most need no more */
+#define ANSWER_FIRST 2048
 
 struct local_channel {
 	struct rpc_channel base; /* first: the ops cast */
@@ -155,7 +154,7 @@ static const void *decode(struct local_call *local)
 		local_fail(request, err.code, err.message, NULL);
 		return NULL;
 	}
-	local->arena.budget = local->arena.held + wire.len * DECODED_FACTOR + 64U * RPC_KIB;
+	local->arena.budget = local->arena.held + PROTO_DECODED_MAX(wire.len);
 	const void *message =
 		proto_decode(&local->arena, local->method->request, wire.ptr, wire.len, NULL, &err);
 	local->arena.budget = ARENA_NO_BUDGET;

@@ -3,6 +3,7 @@
  * counts, so that a timer is not early or late because somebody set the clock.
  */
 #include "server/io.h"
+#include "base/clock.h"
 
 #include <ctype.h>
 #include <pthread.h>
@@ -13,28 +14,20 @@
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int64_t offset_ns;
 
-static int64_t read_clock(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static void read_offset(void)
 {
-	offset_ns = read_clock(CLOCK_REALTIME) - read_clock(CLOCK_MONOTONIC);
+	offset_ns = clock_epoch_ns() - clock_steady_ns();
 }
 
 static int64_t system_now(void *user)
 {
 	pthread_once(&once, read_offset);
-	return read_clock(CLOCK_MONOTONIC) + offset_ns;
+	return clock_steady_ns() + offset_ns;
 }
 
 static int64_t system_steady(void *user)
 {
-	return read_clock(CLOCK_MONOTONIC);
+	return clock_steady_ns();
 }
 
 static void system_random(void *user, void *out, size_t len)

@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "proto/codec.h"
 #include "rpc/channel.h"
@@ -30,8 +31,7 @@
 #include "server/transition.h"
 #include "temporal/api/common/v1/grpc_status.pb-c.h"
 
-#define SECOND_NS  INT64_C(1000000000)
-#define COLLECT_NS (2 * SECOND_NS) /* for which a reader waits for the loop */
+#define COLLECT_NS (2 * NS_PER_SECOND) /* for which a reader waits for the loop */
 #define LABELS_MAX 4
 #define UNKNOWN    "_unknown_"
 #define STICKY     "__sticky__"
@@ -134,20 +134,12 @@ static struct metrics_series *series_of(
 
 /* ---- Reading ---- */
 
-static int64_t steady_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * SECOND_NS + now.tv_nsec;
-}
-
 /* One collection is enough for all that ask while it is under way. */
 static void metrics_wait(struct metrics_collector *collector)
 {
 	struct server_metrics *metrics = (struct server_metrics *)(void *)collector;
-	int64_t until_ns = steady_ns() + COLLECT_NS;
-	struct timespec until = { until_ns / SECOND_NS, until_ns % SECOND_NS };
+	int64_t until_ns = clock_steady_ns() + COLLECT_NS;
+	struct timespec until = { until_ns / NS_PER_SECOND, until_ns % NS_PER_SECOND };
 
 	pthread_mutex_lock(&metrics->lock);
 	bool under_way = metrics->asked != metrics->done;
@@ -225,7 +217,7 @@ static void set_gauges(const struct task_queue_metrics *series, struct queue_gau
 {
 	metrics_set(series->pending, gauges.pending);
 	metrics_set(series->backlog, gauges.backlog);
-	metrics_set(series->age, gauges.age_ns / SECOND_NS);
+	metrics_set(series->age, gauges.age_ns / NS_PER_SECOND);
 }
 
 static struct queue_gauges gauges_of(struct task_queue *queue)
@@ -300,7 +292,7 @@ void server_metrics_collect(struct server *server)
 	metrics_set(metrics->namespaces, n);
 	metrics_set(metrics->memory, memory_bytes());
 	atomic_store(&metrics->probe.ready, !server->failed);
-	atomic_store(&metrics->probe.beat_ns, steady_ns());
+	atomic_store(&metrics->probe.beat_ns, clock_steady_ns());
 	transition_end(server);
 	pthread_mutex_lock(&metrics->lock);
 	metrics->done = metrics->asked;
@@ -371,7 +363,7 @@ void server_metrics_begins_(struct request *request)
 	if (!op)
 		return;
 	request->op = op;
-	request->start_ns = steady_ns();
+	request->start_ns = clock_steady_ns();
 	metrics_add(op->requests, 1);
 	metrics_set(op->pending, ++op->n_pending);
 }
@@ -436,7 +428,7 @@ void server_metrics_ends_(struct request *request)
 	char type[64];
 
 	request->op = NULL;
-	metrics_observe(op->latency, steady_ns() - request->start_ns);
+	metrics_observe(op->latency, clock_steady_ns() - request->start_ns);
 	metrics_set(op->pending, --op->n_pending);
 	if (request->code == TEMPORAL_OK && !request->server->failed)
 		return;
@@ -512,7 +504,7 @@ void server_metrics_started(struct server *server, void (*post)(void *user), voi
 	metrics->user = user;
 	metrics->started = true;
 	atomic_store(&metrics->probe.ready, true);
-	atomic_store(&metrics->probe.beat_ns, steady_ns());
+	atomic_store(&metrics->probe.beat_ns, clock_steady_ns());
 	metrics_probe_add(metrics->registry, &metrics->probe);
 	metrics_collector_add(metrics->registry, &metrics->collector);
 }

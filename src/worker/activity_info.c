@@ -7,24 +7,9 @@
  */
 #include "base/str.h"
 #include "convert/convert.h"
+#include "proto/time.h"
 #include "worker/act.h"
-#include "worker/limits.h"
 #include "worker/worker.h"
-
-static int64_t duration_ms(const Google__Duration *duration)
-{
-	if (!duration || duration->seconds < 0 || duration->seconds > WORKER_DURATION_MAX_MS / 1000)
-		return 0;
-	return duration->seconds * 1000 + duration->nanos / 1000000;
-}
-
-static int64_t time_ns(const Google__Timestamp *time)
-{
-	/* The range of an int64_t ends in the year 2262. */
-	if (!time || time->seconds < 0 || time->seconds > INT64_MAX / 1000000000 - 1)
-		return 0;
-	return time->seconds * 1000000000 + time->nanos;
-}
 
 bool worker_activity_payloads(
 	struct arena *arena, const Common__Payloads *message, struct temporal_payloads *out)
@@ -76,9 +61,9 @@ static bool fill_retry_policy(struct act *act)
 	for (size_t i = 0; i < policy->n_non_retryable_error_types; i++)
 		types[i] = policy->non_retryable_error_types[i];
 	*copy = (struct temporal_retry_policy){
-		.initial_interval_ms = duration_ms(policy->initial_interval),
+		.initial_interval_ms = proto_duration_ms_or(policy->initial_interval, 0),
 		.backoff_coefficient = policy->backoff_coefficient,
-		.maximum_interval_ms = duration_ms(policy->maximum_interval),
+		.maximum_interval_ms = proto_duration_ms_or(policy->maximum_interval, 0),
 		.maximum_attempts = policy->maximum_attempts,
 		.non_retryable_types = types,
 	};
@@ -102,12 +87,14 @@ bool worker_activity_info(struct act *act)
 			task->workflow_execution ? task->workflow_execution->workflow_id : "",
 		.run_id = task->workflow_execution ? task->workflow_execution->run_id : "",
 		.attempt = task->attempt,
-		.scheduled_time_ns = time_ns(task->scheduled_time),
-		.attempt_scheduled_time_ns = time_ns(task->current_attempt_scheduled_time),
-		.started_time_ns = time_ns(task->started_time),
-		.schedule_to_close_timeout_ms = duration_ms(task->schedule_to_close_timeout),
-		.start_to_close_timeout_ms = duration_ms(task->start_to_close_timeout),
-		.heartbeat_timeout_ms = duration_ms(task->heartbeat_timeout),
+		.scheduled_time_ns = proto_timestamp_ns_or(task->scheduled_time, 0),
+		.attempt_scheduled_time_ns =
+			proto_timestamp_ns_or(task->current_attempt_scheduled_time, 0),
+		.started_time_ns = proto_timestamp_ns_or(task->started_time, 0),
+		.schedule_to_close_timeout_ms =
+			proto_duration_ms_or(task->schedule_to_close_timeout, 0),
+		.start_to_close_timeout_ms = proto_duration_ms_or(task->start_to_close_timeout, 0),
+		.heartbeat_timeout_ms = proto_duration_ms_or(task->heartbeat_timeout, 0),
 		.task_token = { task->task_token.data, task->task_token.len },
 	};
 	if (priority)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "client/client.h"
 #include "client/workers.h"
@@ -20,7 +21,6 @@
 #include "worker/run.h"
 #include "worker/worker.h"
 
-#define MS_NS         INT64_C(1000000)
 #define CALL_MS       10000
 #define CONTROL_QUEUE "temporal-sys/worker-commands/"
 
@@ -207,7 +207,7 @@ static void beat(struct rpc_timer *timer)
 
 	send_beat(group);
 	rpc_timer_set(group->first->loop, timer,
-		rpc_now_ns() + client_worker_heartbeat_ms(group->client) * MS_NS, beat);
+		rpc_now_ns() + client_worker_heartbeat_ms(group->client) * NS_PER_MS, beat);
 }
 
 static void begin_commands(struct worker_group *group)

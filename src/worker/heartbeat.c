@@ -18,14 +18,13 @@
  */
 #include <string.h>
 
+#include "base/clock.h"
 #include "rpc/methods.h"
 #include "worker/act.h"
 #include "worker/event.h"
 #include "worker/isolate.h"
 #include "worker/limits.h"
 #include "worker/worker.h"
-
-#define MS_NS INT64_C(1000000)
 
 void worker_act_cancel(struct act *act, enum act_cancel_reason reason, bool unknown)
 {
@@ -173,7 +172,7 @@ static void too_late(struct rpc_timer *timer)
 		/* For the server the time runs from when it was told. */
 		int64_t last_ns = act->beat_made_ns > act->beat_sent_ns ? act->beat_made_ns
 									: act->beat_sent_ns;
-		int64_t due_ns = last_ns + (beat_ms + patience_ms(act)) * MS_NS;
+		int64_t due_ns = last_ns + (beat_ms + patience_ms(act)) * NS_PER_MS;
 
 		pthread_mutex_unlock(&act->lock);
 		if (due_ns > rpc_now_ns()) {
@@ -196,11 +195,11 @@ void worker_heartbeat_begin(struct act *act)
 	act->beat_interval_ns =
 		worker_throttle_ms(beat_ms, opts->default_heartbeat_throttle_interval_ms,
 			opts->max_heartbeat_throttle_interval_ms) *
-		MS_NS;
+		NS_PER_MS;
 	act->beat_made_ns = rpc_now_ns();
 	if (timeout_ms > 0 && timeout_ms < WORKER_DURATION_MAX_MS)
 		rpc_timer_set(act->worker->loop, &act->timeout_timer,
-			act->beat_made_ns + (timeout_ms + patience_ms(act)) * MS_NS, too_late);
+			act->beat_made_ns + (timeout_ms + patience_ms(act)) * NS_PER_MS, too_late);
 }
 
 void worker_heartbeat_end(struct act *act)

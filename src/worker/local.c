@@ -18,9 +18,11 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "proto/codec.h"
+#include "proto/time.h"
 #include "rpc/loop.h"
 #include "worker/act.h"
 #include "worker/activity.h"
@@ -28,8 +30,6 @@
 #include "worker/limits.h"
 #include "worker/run.h"
 #include "worker/worker.h"
-
-#define MS_NS INT64_C(1000000)
 
 enum local_state {
 	LOCAL_QUEUED,
@@ -58,22 +58,12 @@ struct worker_local {
 
 static void start(struct worker_local *local);
 
-static int64_t real_time_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* Clamped: what is longer is never anyway. */
 static int64_t duration_of(const Google__Duration *duration)
 {
-	if (!duration)
-		return 0;
-	if (duration->seconds > WORKER_DURATION_MAX_MS / 1000)
-		return WORKER_DURATION_MAX_MS;
-	return duration->seconds * 1000 + duration->nanos / 1000000;
+	int64_t ms = proto_duration_ms_clamped(duration);
+
+	return ms < WORKER_DURATION_MAX_MS ? ms : WORKER_DURATION_MAX_MS;
 }
 
 static void local_free(struct worker_local *local)
@@ -185,7 +175,8 @@ static int64_t left_ms(const struct worker_local *local)
 {
 	if (!local->schedule_to_close_ms)
 		return INT64_MAX;
-	return local->schedule_to_close_ms - (real_time_ns() - local->original_schedule_ns) / MS_NS;
+	return local->schedule_to_close_ms -
+	       (clock_epoch_ns() - local->original_schedule_ns) / NS_PER_MS;
 }
 
 static void wait_is_over(struct rpc_timer *timer)
@@ -215,8 +206,8 @@ static void failed(struct worker_local *local, const Failure__Failure *failure)
 	}
 	local->outcome.failure = NULL;
 	local->state = LOCAL_WAITS;
-	rpc_timer_set(
-		local->worker->loop, &local->timer, rpc_now_ns() + wait_ms * MS_NS, wait_is_over);
+	rpc_timer_set(local->worker->loop, &local->timer, rpc_now_ns() + wait_ms * NS_PER_MS,
+		wait_is_over);
 }
 
 static void too_late(struct rpc_timer *timer)
@@ -316,7 +307,7 @@ static Workflowservice__PollActivityTaskQueueResponse *task_of(
 		arena_memdup(arena, local->task, sizeof(*task));
 	Google__Timestamp *scheduled = PROTO_NEW(arena, Google__Timestamp, google__timestamp);
 	Google__Timestamp *started = PROTO_NEW(arena, Google__Timestamp, google__timestamp);
-	int64_t now_ns = real_time_ns();
+	int64_t now_ns = clock_epoch_ns();
 
 	if (!task || !scheduled || !started)
 		return NULL;
@@ -353,7 +344,7 @@ static void run_attempt(struct worker_local *local, const struct worker_slot *sl
 	/* A short one runs in one go: no timer could end it. */
 	if (limit_ms < WORKER_DURATION_MAX_MS && !local->worker->opts.short_activities)
 		rpc_timer_set(local->worker->loop, &local->timer,
-			rpc_now_ns() + (limit_ms > 0 ? limit_ms : 0) * MS_NS, too_late);
+			rpc_now_ns() + (limit_ms > 0 ? limit_ms : 0) * NS_PER_MS, too_late);
 	if (local->cancelled)
 		worker_act_cancel(local->act, ACT_CANCEL_REQUESTED, false);
 	if (local->worker->opts.short_activities)
@@ -364,7 +355,7 @@ static void run_attempt(struct worker_local *local, const struct worker_slot *sl
 static bool is_stale(const struct worker_local *local)
 {
 	return local->attempt == 1 && local->schedule_to_start_ms &&
-	       (rpc_now_ns() - local->asked_ns) / MS_NS >= local->schedule_to_start_ms;
+	       (rpc_now_ns() - local->asked_ns) / NS_PER_MS >= local->schedule_to_start_ms;
 }
 
 static void rate_allows(struct rpc_timer *timer)
@@ -455,7 +446,7 @@ static void begin_one(struct worker_run *run, const struct local_request *reques
 	local->seq = request->seq;
 	local->attempt = (uint32_t)local->task->attempt;
 	local->original_schedule_ns =
-		request->original_schedule_ns ? request->original_schedule_ns : real_time_ns();
+		request->original_schedule_ns ? request->original_schedule_ns : clock_epoch_ns();
 	local->asked_ns = rpc_now_ns();
 	local->start_to_close_ms = duration_of(local->task->start_to_close_timeout);
 	local->schedule_to_close_ms = duration_of(local->task->schedule_to_close_timeout);

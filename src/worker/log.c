@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "worker/event.h"
 #include "worker/limits.h"
@@ -286,14 +287,6 @@ size_t temporal_log_event(char out[TEMPORAL_LOG_LINE_SIZE], enum temporal_log_fo
 
 /* ---- to the descriptor ---- */
 
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* A log that cannot be written is lost: there is nobody to tell. */
 static void write_line(const struct temporal_worker *worker, const char *line, size_t len)
 {
@@ -315,7 +308,8 @@ void worker_log_write(const struct temporal_worker *worker, const struct tempora
 {
 	char text[TEMPORAL_LOG_LINE_SIZE];
 
-	write_line(worker, text, temporal_log_line(text, worker->opts.log_format, line, now_ns()));
+	write_line(worker, text,
+		temporal_log_line(text, worker->opts.log_format, line, clock_epoch_ns()));
 }
 
 void worker_log_write_event(
@@ -323,6 +317,6 @@ void worker_log_write_event(
 {
 	char text[TEMPORAL_LOG_LINE_SIZE];
 
-	write_line(
-		worker, text, temporal_log_event(text, worker->opts.log_format, event, now_ns()));
+	write_line(worker, text,
+		temporal_log_event(text, worker->opts.log_format, event, clock_epoch_ns()));
 }

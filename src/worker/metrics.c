@@ -13,16 +13,17 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "client/client.h"
+#include "proto/time.h"
 #include "rpc/loop.h"
 #include "worker/metrics_series.h"
 
 #define NONDETERMINISM \
 	ENUMS__WORKFLOW_TASK_FAILED_CAUSE__WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR
-#define TICK_NS    (INT64_C(1000) * 1000000)
-#define SOON_NS    (INT64_C(100) * 1000000) /* while it is not ready */
-#define SECONDS_NS INT64_C(1000000000)
+#define TICK_NS (INT64_C(1000) * 1000000)
+#define SOON_NS (INT64_C(100) * 1000000) /* while it is not ready */
 
 static void add(const struct worker_metrics_set *set, enum worker_series series)
 {
@@ -37,22 +38,6 @@ static void observe(const struct worker_metrics_set *set, enum worker_series ser
 }
 
 /* ---- times ---- */
-
-static int64_t real_time_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * SECONDS_NS + now.tv_nsec;
-}
-
-/* 0: none, or one that has no place in an int64_t. */
-static int64_t time_of(const Google__Timestamp *time)
-{
-	if (!time || time->seconds <= 0 || time->seconds > INT64_MAX / SECONDS_NS - 1)
-		return 0;
-	return time->seconds * SECONDS_NS + time->nanos;
-}
 
 /* From one of the server's times to another. */
 static void observe_between(const struct worker_metrics_set *set, enum worker_series series,
@@ -217,8 +202,9 @@ void worker_metrics_workflow_task_(struct temporal_worker *worker,
 {
 	struct worker_metrics *metrics = worker->metrics;
 
-	observe_between(metrics->own, WORKFLOW_QUEUED, time_of(task->scheduled_time),
-		time_of(task->started_time));
+	observe_between(metrics->own, WORKFLOW_QUEUED,
+		proto_timestamp_ns_or(task->scheduled_time, 0),
+		proto_timestamp_ns_or(task->started_time, 0));
 	if (!is_partial(task))
 		return;
 	if (cached)
@@ -285,7 +271,7 @@ void worker_metrics_completed_(struct worker_run *run, const Command__Command *c
 	default:
 		return;
 	}
-	observe_between(run->metrics, WORKFLOW_RUN, run->started_ns, real_time_ns());
+	observe_between(run->metrics, WORKFLOW_RUN, run->started_ns, clock_epoch_ns());
 }
 
 /* ---- attempts ---- */
@@ -312,7 +298,7 @@ static void local_ends(const struct act *act, const struct temporal_failure *fai
 	observe(act->metrics, LOCAL_RUN, rpc_now_ns() - act->received_ns);
 	if (!failure)
 		observe_between(
-			act->metrics, LOCAL_ALL, act->info.scheduled_time_ns, real_time_ns());
+			act->metrics, LOCAL_ALL, act->info.scheduled_time_ns, clock_epoch_ns());
 	else if (failure->kind == TEMPORAL_FAILURE_CANCELLED &&
 		 act_cancel_reason(act) != ACT_TIMED_OUT)
 		add(act->metrics, LOCALS_CANCELLED);
@@ -329,7 +315,7 @@ void worker_metrics_attempt_ends_(struct act *act, const struct temporal_failure
 	observe(act->metrics, ACTIVITY_RUN, rpc_now_ns() - act->received_ns);
 	if (!failure && !act->later)
 		observe_between(
-			act->metrics, ACTIVITY_ALL, act->info.scheduled_time_ns, real_time_ns());
+			act->metrics, ACTIVITY_ALL, act->info.scheduled_time_ns, clock_epoch_ns());
 	else if (failure && failure->kind != TEMPORAL_FAILURE_CANCELLED &&
 		 failure->category != TEMPORAL_CATEGORY_BENIGN)
 		add(act->metrics, ACTIVITIES_FAILED);
@@ -345,13 +331,13 @@ void worker_metrics_nexus_poll_empty_(struct temporal_worker *worker)
 void worker_metrics_nexus_begins_(struct nexus *nexus)
 {
 	observe_between(nexus->worker->metrics->own, NEXUS_QUEUED, nexus->info.scheduled_time_ns,
-		real_time_ns());
+		clock_epoch_ns());
 }
 
 void worker_metrics_nexus_answered_(struct nexus *nexus)
 {
 	observe_between(nexus->worker->metrics->own, NEXUS_ALL, nexus->info.scheduled_time_ns,
-		real_time_ns());
+		clock_epoch_ns());
 }
 
 void worker_metrics_nexus_ends_(struct nexus *nexus)

@@ -4,9 +4,9 @@
  * Names of headers are given in lower case, as HTTP/2 has them, whatever the caller's side wrote.
  * Loop's thread; everything is in the request's arena, or the task's own text.
  */
-#include <ctype.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "proto/time.h"
 #include "worker/event.h"
@@ -17,22 +17,13 @@
 #define TIMEOUT_HEADER   "request-timeout"
 #define OPERATION_HEADER "operation-timeout"
 
-static const char *lower_case(struct arena *arena, const char *name)
-{
-	char *copy = arena_strdup(arena, name);
-
-	for (char *at = copy; at && *at; at++)
-		*at = (char)tolower((unsigned char)*at);
-	return copy;
-}
-
 /* The entries of both maps have the same members. */
 #define COPY_HEADERS(arena_, out_, n_out_, entries_, n_) \
 	do { \
 		struct temporal_header *copy_ = arena_array((arena_), (n_), sizeof(*copy_)); \
 		bool full_ = copy_ != NULL; \
 		for (size_t i_ = 0; full_ && i_ < (n_); i_++) { \
-			copy_[i_].name = lower_case((arena_), (entries_)[i_]->key); \
+			copy_[i_].name = arena_lower((arena_), (entries_)[i_]->key); \
 			copy_[i_].value = (entries_)[i_]->value; \
 			full_ = copy_[i_].name != NULL; \
 		} \
@@ -70,7 +61,6 @@ static bool info_start(struct nexus *nexus)
 static int64_t deadline_of(struct nexus *nexus, const char *header)
 {
 	const char *timeout = nexus_header(nexus, header);
-	struct timespec now;
 	int64_t ns, deadline_ns;
 
 	if (!timeout)
@@ -81,9 +71,7 @@ static int64_t deadline_of(struct nexus *nexus, const char *header)
 			nexus->info.operation, nexus->info.service, header, timeout);
 		return 0;
 	}
-	clock_gettime(CLOCK_REALTIME, &now);
-	deadline_ns = (int64_t)now.tv_sec * PROTO_NS_PER_SECOND + now.tv_nsec;
-	return __builtin_add_overflow(deadline_ns, ns, &deadline_ns) ? INT64_MAX : deadline_ns;
+	return __builtin_add_overflow(clock_epoch_ns(), ns, &deadline_ns) ? INT64_MAX : deadline_ns;
 }
 
 bool worker_nexus_info(struct nexus *nexus)
@@ -104,8 +92,7 @@ bool worker_nexus_info(struct nexus *nexus)
 	if (!request)
 		return true;
 	info->endpoint = request->endpoint;
-	if (!proto_timestamp_ns(request->scheduled_time, &info->scheduled_time_ns))
-		info->scheduled_time_ns = 0;
+	info->scheduled_time_ns = proto_timestamp_ns_or(request->scheduled_time, 0);
 	if (nexus->cancel) {
 		info->service = nexus->cancel->service;
 		info->operation = nexus->cancel->operation;

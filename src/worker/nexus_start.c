@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "client/call.h"
@@ -113,13 +114,9 @@ static Workflowservice__StartWorkflowExecutionRequest *start_request(struct clie
 /* Ends with the request at the latest. 0: the default. */
 static int64_t timeout_ms(const struct nexus *nexus, int64_t wanted_ms)
 {
-	struct timespec now;
-
 	if (nexus->info.deadline_ns == 0)
 		return wanted_ms;
-	clock_gettime(CLOCK_REALTIME, &now);
-	int64_t left_ms = (nexus->info.deadline_ns - now.tv_nsec) / PROTO_NS_PER_MS -
-			  (int64_t)now.tv_sec * 1000;
+	int64_t left_ms = (nexus->info.deadline_ns - clock_epoch_ns()) / NS_PER_MS;
 
 	if (left_ms < 1)
 		left_ms = 1;

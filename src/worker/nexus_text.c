@@ -8,8 +8,8 @@
 
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/str.h"
-#include "convert/base64.h"
 #include "convert/json_reader.h"
 #include "convert/json_writer.h"
 #include "worker/limits.h"
@@ -19,17 +19,10 @@
 /* Base64 of the other alphabet and without padding, which survives in URLs. */
 static const char *for_urls(struct arena *arena, const char *text, size_t len)
 {
-	size_t size = BASE64_SIZE(len);
-	char *out = arena_alloc_aligned(arena, size + 1, 1);
+	char *out = arena_alloc_aligned(arena, BASE64_BARE_SIZE(len) + 1, 1);
 
-	if (!out)
-		return NULL;
-	base64_write(out, text, len);
-	while (size > 0 && out[size - 1] == '=')
-		size--;
-	out[size] = '\0';
-	for (char *at = out; *at; at++)
-		*at = *at == '+' ? '-' : *at == '/' ? '_' : *at;
+	if (out)
+		out[base64_encode(out, text, len, BASE64_URL)] = '\0';
 	return out;
 }
 
@@ -113,10 +106,10 @@ const char *worker_nexus_token_read(
 	*target = (struct worker_nexus_target){ .no_memory = false };
 	if (len == 0)
 		return "invalid token: token is empty";
-	unsigned char *json = arena_alloc_aligned(arena, len / 4 * 3 + 3, 1);
+	unsigned char *json = arena_alloc_aligned(arena, BASE64_ROOM(len), 1);
 	if (!json)
 		return out_of_memory(target);
-	if (!base64_read(token, len, json, &json_len))
+	if (!base64_decode(token, len, json, &json_len))
 		return "failed to decode token as base64url";
 	json_reader_init(&reader, json, json_len);
 	if (!read_object(&reader, arena, &read))

@@ -11,6 +11,7 @@
  */
 #include "worker/poller.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "rpc/methods.h"
@@ -22,7 +23,6 @@
 #include "worker/run.h"
 #include "worker/worker.h"
 
-#define MS_NS    INT64_C(1000000)
 #define AGAIN_NS INT64_C(1000000000) /* after memory was out */
 
 static Taskqueue__TaskQueue *task_queue(struct temporal_worker *worker, bool sticky)
@@ -346,7 +346,7 @@ static bool backs_off(struct worker_poll *poll, enum temporal_code code)
 	int64_t wait_ms =
 		worker_scaler_failed(scaler, code, worker->pollers.server_scales, (uint32_t)now_ns);
 
-	rpc_timer_set(worker->loop, &poll->back_off, now_ns + wait_ms * MS_NS, back_off_over);
+	rpc_timer_set(worker->loop, &poll->back_off, now_ns + wait_ms * NS_PER_MS, back_off_over);
 	follow_scalers(worker);
 	return true;
 }

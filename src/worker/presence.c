@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "client/client.h"
 #include "client/workers.h"
 #include "proto/codec.h"
@@ -16,16 +17,6 @@
 #include "worker/group.h"
 #include "worker/intercept.h"
 #include "worker/worker.h"
-
-#define S_NS INT64_C(1000000000)
-
-static int64_t real_time_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * S_NS + now.tv_nsec;
-}
 
 static int32_t clamped(uint64_t n)
 {
@@ -70,7 +61,7 @@ static Worker__WorkerPollerInfo *poller_info(struct temporal_worker *worker, str
 	info->is_autoscaling = worker->pollers.scalers[kind].is_auto;
 	if (polled_ns)
 		info->last_successful_poll_time =
-			proto_timestamp_new(arena, real_time_ns() - (rpc_now_ns() - polled_ns));
+			proto_timestamp_new(arena, clock_epoch_ns() - (rpc_now_ns() - polled_ns));
 	return info;
 }
 
@@ -83,7 +74,7 @@ static Worker__WorkerHostInfo *host_info(struct temporal_worker *worker, struct 
 	if (!info)
 		return NULL;
 	gethostname(name, sizeof(name) - 1);
-	worker_host_sample(&worker->host, rpc_now_ns(), S_NS / 10);
+	worker_host_sample(&worker->host, rpc_now_ns(), NS_PER_SECOND / 10);
 	info->host_name = arena_strdup(arena, name);
 	info->process_id = arena_printf(arena, "%d", (int)getpid());
 	info->worker_grouping_key =
@@ -178,7 +169,7 @@ static void fill_times(
 	struct temporal_worker *worker, struct arena *arena, Worker__WorkerHeartbeat *out)
 {
 	struct worker_stats *stats = &worker->stats;
-	int64_t now_ns = real_time_ns();
+	int64_t now_ns = clock_epoch_ns();
 
 	out->start_time = proto_timestamp_new(arena, stats->started_ns);
 	out->heartbeat_time = proto_timestamp_new(arena, now_ns);
@@ -193,7 +184,7 @@ static void fill_times(
 
 void worker_stats_begin(struct temporal_worker *worker)
 {
-	worker->stats.started_ns = real_time_ns();
+	worker->stats.started_ns = clock_epoch_ns();
 	worker_host_sample(&worker->host, rpc_now_ns(), 0);
 }
 

@@ -8,6 +8,7 @@
  * (it comes again after its timeout), so where the server ends the polls of a worker that shuts
  * down by itself, they are waited for.
  */
+#include "base/clock.h"
 #include "rpc/methods.h"
 #include "worker/activity.h"
 #include "worker/event.h"
@@ -18,7 +19,6 @@
 
 #include <temporal/api/namespace/v1/message.pb-c.h>
 
-#define MS_NS            INT64_C(1000000)
 #define SHUTDOWN_CALL_MS 5000
 
 static void told(struct rpc_call *call, struct rpc_reply *reply, void *user)
@@ -100,14 +100,14 @@ void worker_shutdown_begin(struct temporal_worker *worker)
 	worker_pollers_stop(worker);
 	if (worker->polls_end_alone)
 		rpc_timer_set(worker->loop, &worker->polls_end,
-			rpc_now_ns() + WORKER_POLL_END_MS * MS_NS, polls_overdue);
+			rpc_now_ns() + WORKER_POLL_END_MS * NS_PER_MS, polls_overdue);
 	else
 		worker_pollers_cancel(worker);
 	if (grace_ms == 0)
 		grace_over(&worker->grace);
 	else if (grace_ms > 0)
-		rpc_timer_set(
-			worker->loop, &worker->grace, rpc_now_ns() + grace_ms * MS_NS, grace_over);
+		rpc_timer_set(worker->loop, &worker->grace, rpc_now_ns() + grace_ms * NS_PER_MS,
+			grace_over);
 }
 
 static void described(struct rpc_call *call, struct rpc_reply *reply, void *user)

@@ -7,10 +7,9 @@
  * thread.
  */
 #include "worker/slots.h"
+#include "base/clock.h"
 
 #include <assert.h>
-
-#define S_NS INT64_C(1000000000)
 
 bool worker_slots_take(struct worker_slots *slots)
 {
@@ -80,8 +79,9 @@ void worker_rate_init(struct worker_rate *rate, double per_second)
 {
 	*rate = (struct worker_rate){ 0 };
 	if (per_second > 0)
-		rate->interval_ns = per_second < 1e-6 ? INT64_C(1000000) * S_NS
-						      : (int64_t)((double)S_NS / per_second);
+		rate->interval_ns = per_second < 1e-6
+					    ? INT64_C(1000000) * NS_PER_SECOND
+					    : (int64_t)((double)NS_PER_SECOND / per_second);
 }
 
 int64_t worker_rate_take(struct worker_rate *rate, int64_t now_ns)

@@ -18,13 +18,13 @@
 
 #include <stddef.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "worker/local.h"
 #include "worker/poller.h"
 #include "worker/worker.h"
 
-#define MS_NS    INT64_C(1000000)
-#define AGAIN_NS (10 * MS_NS) /* as the core SDK */
+#define AGAIN_NS (10 * NS_PER_MS) /* as the core SDK */
 
 static struct temporal_slot_reservation *reservation_of(
 	struct worker_supplier *supplier, bool is_sticky)
@@ -79,7 +79,7 @@ static bool is_below_minimum(const struct worker_supplier *supplier, bool is_sti
 
 static bool by_resources(struct worker_supplier *supplier, bool is_sticky)
 {
-	int64_t now_ns = rpc_now_ns(), ramp_ns = supplier->opts.ramp_throttle_ms * MS_NS;
+	int64_t now_ns = rpc_now_ns(), ramp_ns = supplier->opts.ramp_throttle_ms * NS_PER_MS;
 
 	if (is_below_minimum(supplier, is_sticky))
 		return issue(supplier, is_sticky, now_ns);

@@ -17,12 +17,12 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/trace.h"
 #include "worker/event.h"
 #include "worker/run.h"
 #include "worker/worker.h"
 
-#define MS_NS          INT64_C(1000000)
 #define LOOKS          4
 #define INTERVAL_MIN   5
 #define TRACE_TEXT_MAX 6000
@@ -30,11 +30,8 @@
 static int64_t cpu_ns(const struct worker_workflow_thread *thread)
 {
 	clockid_t clock;
-	struct timespec used;
 
-	if (pthread_getcpuclockid(thread->thread, &clock) != 0 || clock_gettime(clock, &used) != 0)
-		return 0;
-	return (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
+	return pthread_getcpuclockid(thread->thread, &clock) == 0 ? clock_ns(clock) : 0;
 }
 
 static void tell(struct worker_run *run, const char *trace)
@@ -93,7 +90,7 @@ static bool look_at(struct temporal_worker *worker, unsigned i)
 	if (activation != thread->seen) {
 		thread->seen = activation;
 		thread->seen_cpu_ns = now_ns;
-	} else if (now_ns - thread->seen_cpu_ns >= worker->opts.deadlock_timeout_ms * MS_NS) {
+	} else if (now_ns - thread->seen_cpu_ns >= worker->opts.deadlock_timeout_ms * NS_PER_MS) {
 		is_stuck(worker, i);
 	}
 	return true;
@@ -120,7 +117,8 @@ void worker_watchdog_look(struct temporal_worker *worker)
 		return;
 	if (interval_ms < INTERVAL_MIN)
 		interval_ms = INTERVAL_MIN;
-	rpc_timer_set(worker->loop, &worker->watchdog, rpc_now_ns() + interval_ms * MS_NS, look);
+	rpc_timer_set(
+		worker->loop, &worker->watchdog, rpc_now_ns() + interval_ms * NS_PER_MS, look);
 }
 
 void worker_watchdog_stop(struct temporal_worker *worker)

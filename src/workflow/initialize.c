@@ -22,6 +22,7 @@
 #include "base/str.h"
 #include "convert/convert.h"
 #include "engine/event.h"
+#include "proto/time.h"
 
 /* "" is the dynamic definition, the one for all types. */
 static const char *definition_name(const struct temporal_workflow *definition)
@@ -121,9 +122,9 @@ static const struct temporal_retry_policy *keep_retry(
 		*failed = true;
 		return NULL;
 	}
-	out->initial_interval_ms = duration_ms(from->initial_interval);
+	out->initial_interval_ms = proto_duration_ms_clamped(from->initial_interval);
 	out->backoff_coefficient = from->backoff_coefficient;
-	out->maximum_interval_ms = duration_ms(from->maximum_interval);
+	out->maximum_interval_ms = proto_duration_ms_clamped(from->maximum_interval);
 	out->maximum_attempts = from->maximum_attempts;
 	for (size_t i = 0; i < from->n_non_retryable_error_types; i++)
 		types[i] = keep(wf, from->non_retryable_error_types[i], failed);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "interop_methods.h"
 #include "rpc/server.h"
 #include "rpc/text.h"
@@ -22,7 +23,7 @@ static void echo_metadata(struct rpc_server_call *call)
 {
 	const char *initial = rpc_server_header(call, echo_initial);
 	const char *trailing = rpc_server_header(call, echo_trailing);
-	uint8_t bytes[256];
+	uint8_t bytes[BASE64_ROOM(256)];
 	size_t len;
 
 	if (initial && rpc_server_add_header(call,
@@ -30,7 +31,7 @@ static void echo_metadata(struct rpc_server_call *call)
 			       false, NULL) != TEMPORAL_OK)
 		abort();
 	if (!trailing || strlen(trailing) > 256 ||
-		!rpc_base64_decode(trailing, strlen(trailing), bytes, &len))
+		!base64_decode(trailing, strlen(trailing), bytes, &len))
 		return;
 	if (rpc_server_add_header(call,
 		    &(struct rpc_header){ echo_trailing, (const char *)bytes, len }, true,

@@ -5,23 +5,22 @@
  */
 #include "server/frontend/mask.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "server/state.h"
 
 /* Steps over one letter that counts. */
-static int next(const char **text)
+static char next(const char **text)
 {
 	while (**text == '_')
 		(*text)++;
-	return **text ? tolower((unsigned char)*(*text)++) : '\0';
+	return **text ? str_lower(*(*text)++) : '\0';
 }
 
 /* Does `given` begin with `path`? The rest of it then. */
 static const char *after(const char *given, const char *path)
 {
-	int letter;
+	char letter;
 
 	while ((letter = next(&path)) != '\0') {
 		if (next(&given) != letter)

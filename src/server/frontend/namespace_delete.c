@@ -193,7 +193,7 @@ void frontend_delete_namespace(struct request *request)
 
 		state_set_text(server, &space->name, deleted_name(request, space));
 		space->state = STATE(DELETED);
-		space->delete_due_ns = server->now_ns + delay_ms * PROTO_NS_PER_MS;
+		space->delete_due_ns = server->now_ns + delay_ms * NS_PER_MS;
 		journal_namespace_renamed(server, space, old_name);
 		go_on(server, space);
 	}

@@ -93,7 +93,7 @@ Workflow__PendingActivityInfo *pending_activity_describe(
 	describe_attempt(request, activity, out);
 	if (activity->schedule_to_close_ms)
 		out->expiration_time = request_time(request,
-			activity->scheduled_ns + activity->schedule_to_close_ms * PROTO_NS_PER_MS);
+			activity->scheduled_ns + activity->schedule_to_close_ms * NS_PER_MS);
 	out->activity_options = activity_options_describe(request, activity);
 	/* An activity cannot run on a sticky queue: its name and the normal one are the same. */
 	out->activity_options->task_queue->normal_name = out->activity_options->task_queue->name;

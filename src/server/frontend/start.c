@@ -168,7 +168,7 @@ static void make_room(struct execution *old, const struct execution *replacement
 /* Its first workflow task waits for so long. */
 static int64_t delay_ms_of(const struct execution *execution)
 {
-	return (execution->execution_ns - execution->start_ns) / PROTO_NS_PER_MS;
+	return (execution->execution_ns - execution->start_ns) / NS_PER_MS;
 }
 
 static void reply(struct request *request, const struct execution *execution,

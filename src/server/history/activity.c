@@ -45,10 +45,10 @@ struct timeout {
 
 static void earlier(struct timeout *next, Enums__TimeoutType type, int64_t from_ns, int64_t ms)
 {
-	if (ms <= 0 || ms > (INT64_MAX - from_ns) / PROTO_NS_PER_MS)
+	if (ms <= 0 || ms > (INT64_MAX - from_ns) / NS_PER_MS)
 		return;
-	if (from_ns + ms * PROTO_NS_PER_MS < next->due_ns)
-		*next = (struct timeout){ type, from_ns + ms * PROTO_NS_PER_MS };
+	if (from_ns + ms * NS_PER_MS < next->due_ns)
+		*next = (struct timeout){ type, from_ns + ms * NS_PER_MS };
 }
 
 static struct timeout next_timeout(const struct activity *activity)

@@ -59,10 +59,10 @@ static int64_t soon(const struct activity *activity, int64_t jitter_ms)
 	const struct server *server = activity->execution->server;
 	uint64_t chance = 0;
 
-	if (jitter_ms <= 0 || jitter_ms > INT64_MAX / PROTO_NS_PER_MS)
+	if (jitter_ms <= 0 || jitter_ms > INT64_MAX / NS_PER_MS)
 		return server->now_ns;
 	server->io.random(server->io.user, &chance, sizeof(chance));
-	int64_t later_ns = (int64_t)(chance % (uint64_t)(jitter_ms * PROTO_NS_PER_MS));
+	int64_t later_ns = (int64_t)(chance % (uint64_t)(jitter_ms * NS_PER_MS));
 	return later_ns > INT64_MAX - server->now_ns ? INT64_MAX : server->now_ns + later_ns;
 }
 

@@ -35,11 +35,11 @@ static int64_t spaced(const struct execution *execution, int64_t delay_ms)
 {
 	const struct server *server = execution->server;
 	int64_t lived_ns = server->now_ns - execution->execution_ns;
-	int64_t interval_ns = server->config.run_interval_ms * PROTO_NS_PER_MS;
+	int64_t interval_ns = server->config.run_interval_ms * NS_PER_MS;
 
 	if (timers_after(lived_ns, delay_ms) >= interval_ns)
 		return delay_ms;
-	return (interval_ns - lived_ns + PROTO_NS_PER_MS - 1) / PROTO_NS_PER_MS;
+	return (interval_ns - lived_ns + NS_PER_MS - 1) / NS_PER_MS;
 }
 
 struct execution *start_next(struct execution *execution,

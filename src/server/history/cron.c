@@ -393,16 +393,16 @@ static bool find_second(struct search *search)
 int64_t cron_next_ns(const struct cron *cron, int64_t after_ns)
 {
 	struct search search = { .cron = cron };
-	int64_t after_s = after_ns / PROTO_NS_PER_SECOND;
+	int64_t after_s = after_ns / NS_PER_SECOND;
 
 	if (cron->every_s)
-		return (after_s + cron->every_s) * PROTO_NS_PER_SECOND;
+		return (after_s + cron->every_s) * NS_PER_SECOND;
 	go_to(&search, after_s + 1);
 	int64_t last_year = search.at.year + YEARS_MAX;
 	while (search.at.year <= last_year && !is_lost(&search)) {
 		if (find_month(&search) && find_day(&search) && find_hour(&search) &&
 			find_minute(&search) && find_second(&search))
-			return search.utc_s * PROTO_NS_PER_SECOND;
+			return search.utc_s * NS_PER_SECOND;
 	}
 	return NEVER;
 }
@@ -430,7 +430,7 @@ static int64_t next_from(const struct cron *cron, int64_t scheduled_ns, int64_t 
 	int64_t next = cron_next_ns(cron, scheduled_ns);
 
 	if (cron->every_s && next < now_ns) {
-		int64_t every_ns = cron->every_s * PROTO_NS_PER_SECOND;
+		int64_t every_ns = cron->every_s * NS_PER_SECOND;
 
 		return next + (now_ns - next + every_ns - 1) / every_ns * every_ns;
 	}
@@ -450,7 +450,7 @@ int64_t cron_backoff_ms(const char *schedule, int64_t scheduled_ns, int64_t now_
 		if (now_ns >= scheduled_ns)
 			next = next_from(&cron, scheduled_ns, now_ns);
 		if (next != NEVER)
-			wait_s = (next - now_ns + PROTO_NS_PER_SECOND - 1) / PROTO_NS_PER_SECOND;
+			wait_s = (next - now_ns + NS_PER_SECOND - 1) / NS_PER_SECOND;
 	}
 	cron_finish(&cron);
 	return wait_s < 0 ? -1 : wait_s * 1000;

@@ -185,8 +185,8 @@ int64_t event_add_with(struct execution *execution, Enums__EventType type, void 
 	int64_t now = extras && extras->time_ns ? extras->time_ns : execution->server->now_ns;
 
 	speculative_settle(execution);
-	time.seconds = now / PROTO_NS_PER_SECOND;
-	time.nanos = (int32_t)(now % PROTO_NS_PER_SECOND);
+	time.seconds = now / NS_PER_SECOND;
+	time.nanos = (int32_t)(now % NS_PER_SECOND);
 	event.event_time = &time;
 	event.event_type = type;
 	event.task_id = execution->server->now_ns; /* any number that grows */

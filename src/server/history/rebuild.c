@@ -18,22 +18,6 @@
 
 typedef void rebuild_handler(struct execution *execution, const History__HistoryEvent *event);
 
-static int64_t time_of(const History__HistoryEvent *event)
-{
-	int64_t ns = 0;
-
-	(void)!proto_timestamp_ns(event->event_time, &ns);
-	return ns;
-}
-
-static int64_t duration_of(const Google__Duration *duration)
-{
-	int64_t ms = 0;
-
-	(void)!proto_duration_ms(duration, &ms);
-	return ms;
-}
-
 /* ---- The workflow task ---- */
 
 static void task_scheduled(struct execution *execution, const History__HistoryEvent *event)
@@ -44,14 +28,15 @@ static void task_scheduled(struct execution *execution, const History__HistoryEv
 	execution->task_scheduled_id = event->event_id;
 	execution->task_started_id = 0;
 	execution->task_attempt = in->attempt;
-	execution->task_scheduled_ns = execution->task_original_scheduled_ns = time_of(event);
-	execution->task_timeout_now_ms = duration_of(in->start_to_close_timeout);
+	execution->task_scheduled_ns = execution->task_original_scheduled_ns =
+		proto_timestamp_ns_or(event->event_time, 0);
+	execution->task_timeout_now_ms = proto_duration_ms_or(in->start_to_close_timeout, 0);
 }
 
 static void task_started(struct execution *execution, const History__HistoryEvent *event)
 {
 	execution->task_started_id = event->event_id;
-	execution->task_started_ns = time_of(event);
+	execution->task_started_ns = proto_timestamp_ns_or(event->event_time, 0);
 }
 
 static void task_ended(struct execution *execution, const History__HistoryEvent *event)
@@ -60,8 +45,8 @@ static void task_ended(struct execution *execution, const History__HistoryEvent 
 		execution->previous_started_id = execution->task_started_id;
 		execution->last_completed_id = event->event_id;
 		execution->task_attempt = 1;
-		reset_point_add(
-			execution, event->workflow_task_completed_event_attributes, time_of(event));
+		reset_point_add(execution, event->workflow_task_completed_event_attributes,
+			proto_timestamp_ns_or(event->event_time, 0));
 	}
 	execution->task_scheduled_id = execution->task_started_id = 0;
 	execution->task_started_ns = 0;
@@ -84,10 +69,10 @@ static void activity_scheduled(struct execution *execution, const History__Histo
 	state_set_text(server, &activity->task_queue, in->task_queue->name);
 	state_set_bytes(server, &activity->retry_policy, in->retry_policy);
 	activity_set_priority(activity, in->priority);
-	activity->schedule_to_close_ms = duration_of(in->schedule_to_close_timeout);
-	activity->schedule_to_start_ms = duration_of(in->schedule_to_start_timeout);
-	activity->start_to_close_ms = duration_of(in->start_to_close_timeout);
-	activity->heartbeat_ms = duration_of(in->heartbeat_timeout);
+	activity->schedule_to_close_ms = proto_duration_ms_or(in->schedule_to_close_timeout, 0);
+	activity->schedule_to_start_ms = proto_duration_ms_or(in->schedule_to_start_timeout, 0);
+	activity->start_to_close_ms = proto_duration_ms_or(in->start_to_close_timeout, 0);
+	activity->heartbeat_ms = proto_duration_ms_or(in->heartbeat_timeout, 0);
 	activity->attempt = 1;
 	activity->state = ACTIVITY_SCHEDULED;
 	/* It has all of its time once more. */
@@ -141,7 +126,7 @@ static void timer_started(struct execution *execution, const History__HistoryEve
 {
 	const History__TimerStartedEventAttributes *in = event->timer_started_event_attributes;
 	struct user_timer *timer = state_timer_new(execution);
-	int64_t delay_ns = 0, from_ns = time_of(event);
+	int64_t delay_ns = 0, from_ns = proto_timestamp_ns_or(event->event_time, 0);
 
 	if (!timer)
 		return;

@@ -66,7 +66,7 @@ static void expire(
 
 	if (str_same(point->run_id, run_id))
 		point->expire_time = proto_timestamp_new(&server->scratch,
-			server->now_ns + execution->space->retention_ms * PROTO_NS_PER_MS);
+			server->now_ns + execution->space->retention_ms * NS_PER_MS);
 }
 
 Workflow__ResetPoints *reset_points_hand_on(const struct execution *execution)

@@ -159,7 +159,7 @@ int64_t retry_backoff_ms(const Common__RetryPolicy *policy, int32_t attempt, int
 		return -1;
 	}
 	delay_ms = interval_ms(policy, attempt, failure);
-	if (expires_ns && delay_ms > (expires_ns - now_ns) / PROTO_NS_PER_MS) {
+	if (expires_ns && delay_ms > (expires_ns - now_ns) / NS_PER_MS) {
 		*state = ENUMS__RETRY_STATE__RETRY_STATE_TIMEOUT;
 		return -1;
 	}

@@ -11,7 +11,7 @@
 #include "server/limits.h"
 #include "server/nexus/nexus.h"
 
-#define ROUND_NS (PROTO_NS_PER_MS / 2)
+#define ROUND_NS (NS_PER_MS / 2)
 
 static void take_timeouts(struct execution *execution, const struct start_opts *opts)
 {
@@ -27,8 +27,8 @@ static void take_timeouts(struct execution *execution, const struct start_opts *
 	execution->execution_expires_ns = opts->execution_expires_ns;
 	/* To the millisecond; a delay of the first task shortens what is left for the work. */
 	if (timeouts.whole_ms && !execution->execution_expires_ns)
-		execution->execution_expires_ns = timers_after(
-			(now + ROUND_NS) / PROTO_NS_PER_MS * PROTO_NS_PER_MS, timeouts.whole_ms);
+		execution->execution_expires_ns =
+			timers_after((now + ROUND_NS) / NS_PER_MS * NS_PER_MS, timeouts.whole_ms);
 	if (timeouts.run_ms)
 		execution->run_expires_ns = timers_after(now, timeouts.run_ms + opts->delay_ms);
 	if (execution->execution_expires_ns &&

@@ -64,11 +64,11 @@ void workflow_task_arm(struct execution *execution)
 
 	timers_stop(&server->timers, &execution->task_timer);
 	if (execution->task_started_id)
-		due = execution->task_started_ns + execution->task_timeout_now_ms * PROTO_NS_PER_MS;
+		due = execution->task_started_ns + execution->task_timeout_now_ms * NS_PER_MS;
 	else if (execution->task.queue && execution->task.queue->sticky)
 		due = timers_after(execution->task_scheduled_ns, execution->sticky_timeout_ms);
 	else if (execution->task_speculative)
-		due = execution->task_scheduled_ns + SERVER_SPECULATIVE_MS * PROTO_NS_PER_MS;
+		due = execution->task_scheduled_ns + SERVER_SPECULATIVE_MS * NS_PER_MS;
 	else
 		return;
 	if (!timers_set(&server->timers, &execution->task_timer, due, timed_out))
@@ -120,7 +120,7 @@ static void make_scheduled(const struct execution *execution, struct scheduled *
 	out->queue.kind = is_sticky(execution) ? KIND_STICKY : KIND_NORMAL;
 	out->queue.normal_name = is_sticky(execution) ? execution->task_queue : NULL;
 	out->timeout.seconds = execution->task_timeout_now_ms / 1000;
-	out->timeout.nanos = (int32_t)(execution->task_timeout_now_ms % 1000 * PROTO_NS_PER_MS);
+	out->timeout.nanos = (int32_t)(execution->task_timeout_now_ms % 1000 * NS_PER_MS);
 	out->attributes.task_queue = &out->queue;
 	out->attributes.start_to_close_timeout = &out->timeout;
 	out->attributes.attempt = execution->task_attempt;
@@ -517,7 +517,7 @@ bool workflow_task_heartbeat_over(struct execution *execution)
 	struct server *server = execution->server;
 	int64_t first_ns = execution->task_original_scheduled_ns;
 
-	if (!first_ns || server->now_ns <= first_ns + server->config.heartbeat_ms * PROTO_NS_PER_MS)
+	if (!first_ns || server->now_ns <= first_ns + server->config.heartbeat_ms * NS_PER_MS)
 		return false;
 	timed_out(&execution->task_timer);
 	return true;

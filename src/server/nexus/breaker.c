@@ -15,7 +15,7 @@
 #include "server/nexus/nexus.h"
 
 #define FAILURES 5
-#define OPEN_NS  (60 * PROTO_NS_PER_SECOND)
+#define OPEN_NS  (60 * NS_PER_SECOND)
 
 bool nexus_breaker_is_open(const struct server *server, const struct nexus_endpoint *endpoint)
 {
@@ -29,7 +29,7 @@ bool nexus_breaker_allows(const struct server *server, struct nexus_endpoint *en
 		return false;
 	/* The one that tries may be lost on its way; it is not waited for longer than a call. */
 	if (endpoint->open_ns)
-		endpoint->trial_ns = server->now_ns + SERVER_NEXUS_CALL_MS * PROTO_NS_PER_MS;
+		endpoint->trial_ns = server->now_ns + SERVER_NEXUS_CALL_MS * NS_PER_MS;
 	return true;
 }
 

@@ -129,7 +129,7 @@ void nexus_call_send(struct nexus_call *call, struct server_namespace *space,
 	struct server *server = call->server;
 
 	call->request->scheduled_time = proto_timestamp_new(&call->arena, server->now_ns);
-	call->due_ns = server->io.steady_ns(server->io.user) + timeout_ms * PROTO_NS_PER_MS;
+	call->due_ns = server->io.steady_ns(server->io.user) + timeout_ms * NS_PER_MS;
 	if (!call->request->scheduled_time ||
 		!timers_set(&server->waits, &call->timer, call->due_ns, time_is_up))
 		server_no_memory(server);
@@ -170,7 +170,7 @@ void nexus_call_deliver(struct nexus_call *call, struct request *request)
 			workflowservice__poll_nexus_task_queue_response);
 	struct task_token token = { .query = call->id };
 	int64_t now = call->server->io.steady_ns(call->server->io.user);
-	int64_t left_ms = (call->due_ns - now) / PROTO_NS_PER_MS;
+	int64_t left_ms = (call->due_ns - now) / NS_PER_MS;
 	const char *left = duration_text(request->arena, left_ms > 0 ? left_ms : 0);
 
 	response->task_token = token_make(request, &token);

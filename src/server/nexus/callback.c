@@ -12,7 +12,6 @@
  *
  * Loop's thread.
  */
-#include <ctype.h>
 
 #include "proto/codec.h"
 #include "server/limits.h"
@@ -70,11 +69,9 @@ static bool check_header(struct request *request, Common__Callback__Nexus *nexus
 	size_t size = 0;
 
 	for (size_t i = 0; i < nexus->n_header; i++) {
-		char *key = arena_strdup(request->arena, nexus->header[i]->key);
+		char *key = arena_lower(request->arena, nexus->header[i]->key);
 
 		size += strlen(nexus->header[i]->key) + strlen(nexus->header[i]->value);
-		for (char *at = key; at && *at; at++)
-			*at = (char)tolower((unsigned char)*at);
 		if (key)
 			nexus->header[i]->key = key;
 		else

@@ -4,7 +4,6 @@
  *
  * Loop's thread.
  */
-#include <ctype.h>
 
 #include "proto/codec.h"
 #include "proto/time.h"
@@ -50,16 +49,6 @@ static bool check_timeout(
 	return true;
 }
 
-/* The key in lower case, in the arena. */
-static const char *lower(struct arena *arena, const char *text)
-{
-	char *out = arena_strdup(arena, text);
-
-	for (char *at = out; at && *at; at++)
-		*at = (char)tolower((unsigned char)*at);
-	return out;
-}
-
 static bool is_disallowed(const char *key)
 {
 	static const char *const keys[] = { "request-timeout", "xdc-redirection-api",
@@ -80,7 +69,7 @@ static bool check_header(
 
 	for (size_t i = 0; i < in->n_nexus_header; i++) {
 		const char *key = in->nexus_header[i]->key;
-		const char *small = lower(decision->request->arena, key);
+		const char *small = arena_lower(decision->request->arena, key);
 
 		size += strlen(key) + strlen(in->nexus_header[i]->value);
 		if (small && is_disallowed(small))
@@ -194,7 +183,7 @@ static Google__Duration *capped(
 {
 	*ms = 0;
 	if (!proto_duration_ms(duration, ms))
-		*ms = INT64_MAX / PROTO_NS_PER_MS;
+		*ms = INT64_MAX / NS_PER_MS;
 	if (*ms == 0 || max_ms == 0 || *ms <= max_ms)
 		return duration;
 	*ms = max_ms;
@@ -235,7 +224,7 @@ static void take_header(struct decision *decision,
 		History__NexusOperationScheduledEventAttributes__NexusHeaderEntry *entry =
 			request_message(decision->request, &ENTRY_TYPE(descriptor));
 
-		entry->key = lower(arena, in->nexus_header[i]->key);
+		entry->key = arena_lower(arena, in->nexus_header[i]->key);
 		entry->value = in->nexus_header[i]->value;
 		out->nexus_header[out->n_nexus_header++] = entry;
 	}

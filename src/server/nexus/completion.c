@@ -8,10 +8,10 @@
  *
  * Loop's thread.
  */
+#include "base/base64.h"
 #include "server/nexus/nexus.h"
 
-#define ALPHABET "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-#define STARTED  ENUMS__PENDING_NEXUS_OPERATION_STATE__PENDING_NEXUS_OPERATION_STATE_STARTED
+#define STARTED ENUMS__PENDING_NEXUS_OPERATION_STATE__PENDING_NEXUS_OPERATION_STATE_STARTED
 
 /* ---- Tokens ---- */
 
@@ -27,47 +27,6 @@ static const struct record_field token_fields[] = {
 	RECORD_FIELD(4, TEXT, token, request_id),
 };
 static const struct record_type token_type = RECORD_TYPE(token_fields);
-
-/* Base64 for URLs, without padding. */
-static char *to_text(struct arena *arena, const uint8_t *data, size_t len)
-{
-	char *text = arena_alloc(arena, len / 3 * 4 + 5), *at = text;
-	uint32_t bits = 0;
-	unsigned n_bits = 0;
-
-	for (size_t i = 0; i < len && text; i++) {
-		bits = (bits << 8) | data[i];
-		for (n_bits += 8; n_bits >= 6; n_bits -= 6)
-			*at++ = ALPHABET[(bits >> (n_bits - 6)) & 63];
-	}
-	if (text && n_bits)
-		*at++ = ALPHABET[(bits << (6 - n_bits)) & 63];
-	if (text)
-		*at = '\0';
-	return text;
-}
-
-static uint8_t *from_text(struct arena *arena, const char *text, size_t *len)
-{
-	uint8_t *data = arena_alloc(arena, strlen(text) + 1), *at = data;
-	uint32_t bits = 0;
-	unsigned n_bits = 0;
-
-	for (; *text && data; text++) {
-		const char *digit = strchr(ALPHABET, *text);
-
-		if (!digit)
-			return NULL;
-		bits = (bits << 6) | (uint32_t)(digit - ALPHABET);
-		n_bits += 6;
-		if (n_bits >= 8) {
-			n_bits -= 8;
-			*at++ = (uint8_t)(bits >> n_bits);
-		}
-	}
-	*len = (size_t)(at - data);
-	return data;
-}
 
 const char *nexus_token_make(struct arena *arena, const struct nexus_operation *operation)
 {
@@ -85,10 +44,22 @@ const char *nexus_token_make(struct arena *arena, const struct nexus_operation *
 		return "";
 	}
 	record_write(&token_type, &token, data);
-	const char *text = to_text(arena, data, size);
-	if (!text)
+	char *text = arena_alloc(arena, BASE64_BARE_SIZE(size) + 1);
+	if (!text) {
 		server_no_memory(operation->execution->server);
-	return text ? text : "";
+		return "";
+	}
+	text[base64_encode(text, data, size, BASE64_URL)] = '\0';
+	return text;
+}
+
+static bool read_token(struct server *server, const char *text, struct token *token)
+{
+	size_t len = text ? strlen(text) : 0;
+	uint8_t *data = arena_alloc(&server->scratch, BASE64_ROOM(len));
+
+	return data && base64_decode(text, len, data, &len) && len &&
+	       record_read(&token_type, token, data, len);
 }
 
 /* ---- The operation of a token ---- */
@@ -147,13 +118,10 @@ const char *nexus_complete(struct server *server, const char *text, const char *
 	const struct nexus_completion *completion, const char **why)
 {
 	struct token token = { 0 };
-	size_t len = 0;
-	const uint8_t *data = str_empty(text) ? NULL : from_text(&server->scratch, text, &len);
 	struct nexus_operation *operation = NULL;
 	const char *error = "NOT_FOUND";
 
-	if (data && len && record_read(&token_type, &token, data, len) &&
-		is_in(server, &token, space)) {
+	if (read_token(server, text, &token) && is_in(server, &token, space)) {
 		operation = look_up(server, &token, why);
 	} else {
 		*why = "invalid callback token";

@@ -9,6 +9,7 @@
  *
  * Pure.
  */
+#include "base/base64.h"
 #include "google/protobuf/struct.pb-c.h"
 #include "proto/json.h"
 #include "proto/json_text.h"
@@ -80,10 +81,10 @@ static void as_operation_error(struct arena *arena, const Nexus__Failure *in, Fa
 /* What the handler's codec has hidden: a payload as JSON, in base64. NULL: it is none. */
 static Common__Payload *attributes_of(struct arena *arena, const char *text)
 {
-	size_t len = protojson_base64_room(strlen(text));
-	uint8_t *json = arena_alloc(arena, len + 1);
+	size_t len = strlen(text);
+	uint8_t *json = arena_alloc(arena, BASE64_ROOM(len));
 
-	if (!*text || !json || !protojson_base64_decode(str_from(text), json, &len))
+	if (!*text || !json || !base64_decode_loose(text, len, json, &len))
 		return NULL;
 	return proto_from_json(arena, &common__payload__descriptor,
 		(struct str){ (const char *)json, len }, true, NULL);

@@ -184,7 +184,7 @@ static void add_outcome(struct nexus_outgoing *outgoing, const struct nexus_comp
 static void add_times_and_links(
 	struct nexus_outgoing *outgoing, const struct nexus_completion *completion)
 {
-	time_t seconds = (time_t)(completion->start_ns / PROTO_NS_PER_SECOND);
+	time_t seconds = (time_t)(completion->start_ns / NS_PER_SECOND);
 	struct tm parts;
 	char text[64];
 
@@ -192,8 +192,8 @@ static void add_times_and_links(
 		strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &parts))
 		nexus_outgoing_header(outgoing, "nexus-operation-start-time", text);
 	Google__Timestamp close = GOOGLE__TIMESTAMP__INIT;
-	close.seconds = completion->close_ns / PROTO_NS_PER_SECOND;
-	close.nanos = (int32_t)(completion->close_ns % PROTO_NS_PER_SECOND);
+	close.seconds = completion->close_ns / NS_PER_SECOND;
+	close.nanos = (int32_t)(completion->close_ns % NS_PER_SECOND);
 	proto_timestamp_print(&close, text);
 	nexus_outgoing_header(outgoing, "nexus-operation-close-time", text);
 	for (size_t i = 0; i < completion->n_links; i++) {

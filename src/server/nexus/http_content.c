@@ -4,6 +4,7 @@
  *
  * Pure.
  */
+#include "base/base64.h"
 #include "google/protobuf/struct.pb-c.h"
 #include "proto/json.h"
 #include "proto/json_text.h"
@@ -321,17 +322,13 @@ static void put_attributes(struct nexus_text *text, const Common__Payload *attri
 	}
 	nexus_text_compact(&compact, json);
 	json = nexus_text_str(&compact);
-	char *out = arena_alloc(text->arena, (json.len + 2) / 3 * 4 + 1);
+	char *out = arena_alloc(text->arena, BASE64_BARE_SIZE(json.len));
 	if (!out || compact.out_of_memory) {
 		text->out_of_memory = true;
 		return;
 	}
-	size_t len = protojson_base64_encode((const uint8_t *)json.ptr, json.len, out);
+	size_t len = base64_encode(out, json.ptr, json.len, BASE64_URL);
 
-	for (size_t i = 0; i < len; i++)
-		out[i] = (char)(out[i] == '+' ? '-' : out[i] == '/' ? '_' : out[i]);
-	while (len && out[len - 1] == '=')
-		len--;
 	nexus_text_puts(text, ",\"encodedAttributes\":\"");
 	nexus_text_put(text, out, len);
 	nexus_text_puts(text, "\"");

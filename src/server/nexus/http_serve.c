@@ -11,7 +11,6 @@
  *
  * Loop's thread.
  */
-#include <ctype.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -91,13 +90,11 @@ void nexus_exchange_finish(struct nexus_exchange *exchange)
 
 void nexus_exchange_header(struct nexus_exchange *exchange, const char *name, const char *value)
 {
-	char *small = arena_strdup(&exchange->arena, name);
+	const char *small = arena_lower(&exchange->arena, name);
 	const char *copy = arena_strdup(&exchange->arena, value ? value : "");
 
 	if (!small || !copy || exchange->n_headers == NEXUS_HTTP_HEADERS_MAX)
 		return;
-	for (char *at = small; *at; at++)
-		*at = (char)tolower((unsigned char)*at);
 	exchange->headers[exchange->n_headers++] = (struct nexus_header){ small, copy };
 }
 
@@ -561,9 +558,9 @@ static bool read_time(const char *text, int64_t *ns)
 		return false;
 	int64_t seconds = (int64_t)timegm(&time);
 	/* What is sent has started after 1970, and before nanoseconds are at their end. */
-	if (seconds < 0 || seconds > INT64_MAX / PROTO_NS_PER_SECOND - 1)
+	if (seconds < 0 || seconds > INT64_MAX / NS_PER_SECOND - 1)
 		return false;
-	*ns = seconds * PROTO_NS_PER_SECOND;
+	*ns = seconds * NS_PER_SECOND;
 	return true;
 }
 

@@ -48,9 +48,9 @@ struct timeout {
 
 static void earlier(struct timeout *next, Enums__TimeoutType type, int64_t from_ns, int64_t ms)
 {
-	if (ms > 0 && ms <= (INT64_MAX - from_ns) / PROTO_NS_PER_MS &&
-		from_ns + ms * PROTO_NS_PER_MS < next->due_ns)
-		*next = (struct timeout){ type, from_ns + ms * PROTO_NS_PER_MS };
+	if (ms > 0 && ms <= (INT64_MAX - from_ns) / NS_PER_MS &&
+		from_ns + ms * NS_PER_MS < next->due_ns)
+		*next = (struct timeout){ type, from_ns + ms * NS_PER_MS };
 }
 
 static struct timeout next_timeout(const struct nexus_operation *operation)
@@ -134,7 +134,7 @@ void nexus_operation_arm(struct nexus_operation *operation)
 
 static int64_t left_ms(const struct nexus_operation *operation, int64_t from_ns, int64_t ms)
 {
-	return ms - (server_of(operation)->now_ns - from_ns) / PROTO_NS_PER_MS;
+	return ms - (server_of(operation)->now_ns - from_ns) / NS_PER_MS;
 }
 
 /* ---- The request ---- */
@@ -419,7 +419,7 @@ static bool is_blocked(
 {
 	if (nexus_breaker_allows(server_of(operation), endpoint))
 		return false;
-	*again_ns = server_of(operation)->now_ns + PROTO_NS_PER_SECOND;
+	*again_ns = server_of(operation)->now_ns + NS_PER_SECOND;
 	nexus_operation_arm(operation);
 	return true;
 }

@@ -13,22 +13,6 @@
 #define CANCEL(name_) \
 	ENUMS__NEXUS_OPERATION_CANCELLATION_STATE__NEXUS_OPERATION_CANCELLATION_STATE_##name_
 
-static int64_t time_of(const History__HistoryEvent *event)
-{
-	int64_t ns = 0;
-
-	(void)!proto_timestamp_ns(event->event_time, &ns);
-	return ns;
-}
-
-static int64_t duration_of(const Google__Duration *duration)
-{
-	int64_t ms = 0;
-
-	(void)!proto_duration_ms(duration, &ms);
-	return ms;
-}
-
 static void scheduled(struct execution *execution, const History__HistoryEvent *event)
 {
 	const History__NexusOperationScheduledEventAttributes *in =
@@ -39,11 +23,11 @@ static void scheduled(struct execution *execution, const History__HistoryEvent *
 	if (!operation)
 		return;
 	operation->scheduled_id = event->event_id;
-	operation->scheduled_ns = time_of(event);
+	operation->scheduled_ns = proto_timestamp_ns_or(event->event_time, 0);
 	operation->state = STATE(SCHEDULED);
-	operation->schedule_to_close_ms = duration_of(in->schedule_to_close_timeout);
-	operation->schedule_to_start_ms = duration_of(in->schedule_to_start_timeout);
-	operation->start_to_close_ms = duration_of(in->start_to_close_timeout);
+	operation->schedule_to_close_ms = proto_duration_ms_or(in->schedule_to_close_timeout, 0);
+	operation->schedule_to_start_ms = proto_duration_ms_or(in->schedule_to_start_timeout, 0);
+	operation->start_to_close_ms = proto_duration_ms_or(in->start_to_close_timeout, 0);
 	state_set_text(server, &operation->endpoint, in->endpoint);
 	state_set_text(server, &operation->endpoint_id, in->endpoint_id);
 	state_set_text(server, &operation->service, in->service);
@@ -54,7 +38,7 @@ static void scheduled(struct execution *execution, const History__HistoryEvent *
 static void started(struct nexus_operation *operation, const History__HistoryEvent *event)
 {
 	operation->state = STATE(STARTED);
-	operation->started_ns = time_of(event);
+	operation->started_ns = proto_timestamp_ns_or(event->event_time, 0);
 	state_set_text(operation->execution->server, &operation->token,
 		event->nexus_operation_started_event_attributes->operation_token);
 	if (operation->cancel_requested_id)
@@ -64,7 +48,7 @@ static void started(struct nexus_operation *operation, const History__HistoryEve
 static void cancel_requested(struct nexus_operation *operation, const History__HistoryEvent *event)
 {
 	operation->cancel_requested_id = event->event_id;
-	operation->cancel_requested_ns = time_of(event);
+	operation->cancel_requested_ns = proto_timestamp_ns_or(event->event_time, 0);
 	if (operation->state == (int32_t)STATE(STARTED))
 		operation->cancel_state = CANCEL(SCHEDULED);
 }

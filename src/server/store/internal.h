@@ -190,8 +190,6 @@ struct store {
 	atomic_bool failed, stop;
 };
 
-int64_t store_now_ns(void);
-
 /* Locks and gives the connection for a look-up or a read; NULL on failure. */
 struct store_conn *store_enter(
 	struct store *store, struct store_conn *own, struct temporal_error *err);

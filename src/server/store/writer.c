@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -25,14 +26,6 @@
 /* So many lazy batches go without waiting longer. */
 #define LAZY_BYTES   (1 << 20)
 #define LAZY_BATCHES 256
-
-int64_t store_now_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 /* ---- Queue ---- */
 
@@ -83,7 +76,7 @@ static void enqueue(struct store *store, struct store_batch *batch)
 	if (!batch->lazy) {
 		store->urgent = true;
 	} else if (!store->lazy_due_ns) {
-		store->lazy_due_ns = store_now_ns() + store->opts.lazy_ms * 1000000;
+		store->lazy_due_ns = clock_steady_ns() + store->opts.lazy_ms * 1000000;
 		wake = true;
 	} else if (store->queued_batches >= LAZY_BATCHES || store->queued_bytes >= LAZY_BYTES) {
 		wake = true;
@@ -266,7 +259,7 @@ static void commit_group(struct store *store, struct store_items *group)
 {
 	struct temporal_error err = { 0 };
 	enum temporal_code result = TEMPORAL_OK;
-	int64_t start_ns = store_now_ns();
+	int64_t start_ns = clock_steady_ns();
 
 	if (!store->path)
 		pthread_mutex_lock(&store->shared);
@@ -277,7 +270,7 @@ static void commit_group(struct store *store, struct store_items *group)
 		pthread_mutex_unlock(&store->shared);
 	pthread_mutex_lock(&store->lock);
 	if (result == TEMPORAL_OK)
-		note_commit(store, group, store_now_ns() - start_ns);
+		note_commit(store, group, clock_steady_ns() - start_ns);
 	else
 		fail_group(store, group, result, &err);
 	pthread_mutex_unlock(&store->lock);
@@ -371,7 +364,7 @@ static bool ready(const struct store *store)
 		return true;
 	return store->lazy_due_ns &&
 	       (store->queued_batches >= LAZY_BATCHES || store->queued_bytes >= LAZY_BYTES ||
-		       store_now_ns() >= store->lazy_due_ns);
+		       clock_steady_ns() >= store->lazy_due_ns);
 }
 
 static void wait_for_work(struct store *store)

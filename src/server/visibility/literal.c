@@ -6,9 +6,8 @@
  */
 #include <limits.h>
 
+#include "base/clock.h"
 #include "server/visibility/column.h"
-
-#define NS_PER_SECOND INT64_C(1000000000)
 
 struct cursor {
 	const char *at, *end;

@@ -1,4 +1,4 @@
-/* UTF-8: what RFC 3629 allows and forbids. */
+/* UTF-8: what RFC 3629 allows and forbids; lower case, which is ASCII's alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/arena.h"
 #include "base/str.h"
 
 static void utf8_accepts_well_formed(void **state)
@@ -25,11 +26,23 @@ static void utf8_refuses_ill_formed(void **state)
 	assert_false(str_is_utf8("12345678\xE2\x82", 10)); /* cut short */
 }
 
+static void lower_case_is_that_of_ascii(void **state)
+{
+	struct arena arena;
+
+	arena_init(&arena, 256, ARENA_NO_BUDGET);
+	assert_string_equal(
+		arena_lower(&arena, "X-Request@[Z`{]-\xC3\x84"), "x-request@[z`{]-\xC3\x84");
+	assert_null(arena_lower(&arena, NULL));
+	arena_finish(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(utf8_accepts_well_formed),
 		cmocka_unit_test(utf8_refuses_ill_formed),
+		cmocka_unit_test(lower_case_is_that_of_ascii),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

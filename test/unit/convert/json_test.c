@@ -7,7 +7,6 @@
  */
 #include <stdlib.h>
 
-#include "convert/base64.h"
 #include "convert/json_reader.h"
 #include "convert/json_writer.h"
 #include "convert_fixture.h"
@@ -151,33 +150,6 @@ static void strings_are_escaped(void **state)
 	json_writer_finish(&writer);
 }
 
-static void base64_is_strict(void **state)
-{
-	static const char *const wrong[] = { "A", "AAAAA", "A===", "AA=A",
-		"AB==", "AAB=", "AA\n=", "A A=", "=", "====", "AAA*" };
-	static const char *const right[] = { "", "AA==", "AA", "AAA=", "AAA", "AAAA", "-_+/" };
-	static const size_t sizes[] = { 0, 1, 1, 2, 2, 3, 3 };
-	unsigned char out[16];
-	char text[BASE64_SIZE(256)];
-	unsigned char bytes[256], back[258];
-	size_t len;
-
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-		assert_false(base64_read(wrong[i], strlen(wrong[i]), out, &len));
-	for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
-		assert_true(base64_read(right[i], strlen(right[i]), out, &len));
-		assert_int_equal(len, sizes[i]);
-	}
-	for (size_t i = 0; i < 256; i++)
-		bytes[i] = (unsigned char)(i * 37);
-	for (size_t i = 0; i <= 256; i++) {
-		base64_write(text, bytes, i);
-		assert_true(base64_read(text, BASE64_SIZE(i), back, &len));
-		assert_int_equal(len, i);
-		assert_memory_equal(back, bytes, i);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -188,7 +160,6 @@ int main(void)
 		FIXTURE_TEST(hostile_records_are_refused),
 		FIXTURE_TEST(hostile_metadata_is_borne),
 		FIXTURE_TEST(strings_are_escaped),
-		FIXTURE_TEST(base64_is_strict),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

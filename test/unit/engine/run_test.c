@@ -203,25 +203,6 @@ static void names_come_with_history(void **state)
 	engine_run_free(run);
 }
 
-static void times_are_clamped(void **state)
-{
-	Google__Timestamp time = GOOGLE__TIMESTAMP__INIT;
-	Google__Duration duration = GOOGLE__DURATION__INIT;
-
-	(void)state;
-	assert_int_equal(timestamp_ns(NULL), 0);
-	time.seconds = 12;
-	time.nanos = 5;
-	assert_int_equal(timestamp_ns(&time), 12000000005);
-	time.seconds = INT64_MAX / 1000;
-	assert_int_equal(timestamp_ns(&time), INT64_MAX);
-	time.seconds = INT64_MIN;
-	assert_int_equal(timestamp_ns(&time), INT64_MIN);
-	duration.seconds = 2;
-	duration.nanos = 500000000;
-	assert_int_equal(duration_ms(&duration), 2500);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -229,7 +210,6 @@ int main(void)
 		cmocka_unit_test(a_long_run_is_as_small),
 		cmocka_unit_test(names_are_empty_before_history),
 		cmocka_unit_test(names_come_with_history),
-		cmocka_unit_test(times_are_clamped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

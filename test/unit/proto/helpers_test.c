@@ -51,6 +51,28 @@ static void time_checks_ranges(void **state)
 	assert_true(proto_duration_ms(NULL, &ns) && ns == 0);
 }
 
+static void time_is_clamped_or_replaced(void **state)
+{
+	const Google__Timestamp good = timestamp(12, 5), never = timestamp(-62135596801, 0),
+				late = timestamp(INT64_MAX / 1000, 0),
+				early = timestamp(INT64_MIN, 0);
+	const Google__Duration half = duration(2, 500000000), bit = duration(0, 1),
+			       wide = duration(INT64_MAX, 0);
+
+	assert_true(proto_timestamp_ns_clamped(NULL) == 0);
+	assert_true(proto_timestamp_ns_clamped(&good) == 12000000005);
+	assert_true(proto_timestamp_ns_clamped(&late) == INT64_MAX);
+	assert_true(proto_timestamp_ns_clamped(&early) == INT64_MIN);
+	assert_true(proto_timestamp_ns_or(&good, 7) == 12000000005);
+	assert_true(proto_timestamp_ns_or(&never, 7) == 7);
+	assert_true(proto_duration_ms_clamped(NULL) == 0);
+	assert_true(proto_duration_ms_clamped(&half) == 2500);
+	assert_true(proto_duration_ms_clamped(&bit) == 1);
+	assert_true(proto_duration_ms_clamped(&wide) == INT64_MAX);
+	assert_true(proto_duration_ms_or(&half, 7) == 2500);
+	assert_true(proto_duration_ms_or(&wide, 7) == 7);
+}
+
 static void time_rounds_milliseconds_away_from_zero(void **state)
 {
 	static const struct {
@@ -190,6 +212,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(time_checks_ranges),
+		FIXTURE_TEST(time_is_clamped_or_replaced),
 		FIXTURE_TEST(time_rounds_milliseconds_away_from_zero),
 		FIXTURE_TEST(time_round_trips),
 		FIXTURE_TEST(time_text_round_trips),

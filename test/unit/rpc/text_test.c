@@ -30,38 +30,6 @@ static void percent_keeps_bad_escapes(void **state)
 	assert_string_equal(text, "%zz %4 %");
 }
 
-static void base64_with_and_without_padding(void **state)
-{
-	char text[16];
-	uint8_t data[16];
-	size_t len;
-
-	for (size_t n = 0; n < 6; n++) {
-		size_t text_len = rpc_base64_encode("\xFF\x00\x10zy", n, text);
-
-		assert_int_equal(text_len, RPC_BASE64_SIZE(n));
-		assert_true(rpc_base64_decode(text, text_len, data, &len));
-		assert_int_equal(len, n);
-		assert_memory_equal(data, "\xFF\x00\x10zy", n);
-	}
-	assert_true(rpc_base64_decode("YQ==", 4, data, &len));
-	assert_int_equal(len, 1);
-	assert_int_equal(data[0], 'a');
-	assert_true(rpc_base64_decode("YWI=", 4, data, &len));
-	assert_int_equal(len, 2);
-}
-
-static void base64_refuses_garbage(void **state)
-{
-	uint8_t data[16];
-	size_t len;
-
-	assert_false(rpc_base64_decode("A", 1, data, &len));
-	assert_false(rpc_base64_decode("YQ=", 3, data, &len));
-	assert_false(rpc_base64_decode("Y Q=", 4, data, &len));
-	assert_false(rpc_base64_decode("====", 4, data, &len));
-}
-
 static void timeout_has_eight_digits_at_most(void **state)
 {
 	const struct {
@@ -126,8 +94,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(percent_round_trip),
 		cmocka_unit_test(percent_keeps_bad_escapes),
-		cmocka_unit_test(base64_with_and_without_padding),
-		cmocka_unit_test(base64_refuses_garbage),
 		cmocka_unit_test(timeout_has_eight_digits_at_most),
 		cmocka_unit_test(timeout_parses_all_units),
 		cmocka_unit_test(header_names_and_values),

@@ -11,7 +11,7 @@
 static int64_t at(int64_t year, unsigned month, unsigned day, unsigned hour, unsigned minute)
 {
 	return (civil_day(year, month, day) * CIVIL_DAY_S + hour * 3600 + minute * 60) *
-	       PROTO_NS_PER_SECOND;
+	       NS_PER_SECOND;
 }
 
 static void valid_and_invalid(void **state)
@@ -51,9 +51,8 @@ static void check(const struct next *next)
 	int64_t got = cron_next_ns(&cron, next->after);
 	if (got != next->expected)
 		fail_msg("\"%s\" after %lld: %lld, expected %lld", next->schedule,
-			(long long)(next->after / PROTO_NS_PER_SECOND),
-			(long long)(got / PROTO_NS_PER_SECOND),
-			(long long)(next->expected / PROTO_NS_PER_SECOND));
+			(long long)(next->after / NS_PER_SECOND), (long long)(got / NS_PER_SECOND),
+			(long long)(next->expected / NS_PER_SECOND));
 	cron_finish(&cron);
 }
 

@@ -20,7 +20,7 @@
 #include "server/history/event.h"
 #include "server/journal.h"
 
-#define MS PROTO_NS_PER_MS
+#define MS NS_PER_MS
 
 /* A call and what came of it. */
 struct answer {

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "convert/base64.h"
+#include "base/base64.h"
 #include "worker/nexus_text.h"
 
 static struct arena arena;
@@ -64,7 +64,7 @@ static const char *problem_of(const char *json)
 	struct worker_nexus_target target;
 	char token[512] = { 0 };
 
-	base64_write(token, json, strlen(json));
+	(void)base64_encode(token, json, strlen(json), BASE64_PADDED);
 	return worker_nexus_token_read(&arena, token, &target);
 }
 
