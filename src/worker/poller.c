@@ -578,6 +578,7 @@ void worker_pollers_described(struct temporal_worker *worker, bool server_scales
 
 void worker_pollers_stop(struct temporal_worker *worker)
 {
+	rpc_timer_stop(&worker->pollers.again);
 	for (size_t i = 0; i < worker->pollers.n_polls; i++) {
 		struct worker_poll *poll = &worker->pollers.polls[i];
 
@@ -592,7 +593,6 @@ void worker_pollers_stop(struct temporal_worker *worker)
 
 void worker_pollers_cancel(struct temporal_worker *worker)
 {
-	rpc_timer_stop(&worker->pollers.again);
 	for (size_t i = 0; i < worker->pollers.n_polls; i++) {
 		if (worker->pollers.polls[i].call)
 			rpc_cancel(worker->pollers.polls[i].call);
