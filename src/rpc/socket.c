@@ -440,12 +440,14 @@ void rpc_socket_close(struct rpc_socket *socket)
 		return;
 	socket->ended = true;
 	uv_poll_stop(&socket->poll);
-	close(socket->fd);
-	socket->fd = -1;
 	rpc_tls_free(socket->tls);
 	socket->tls = NULL;
 	mem_free(socket->unsent);
 	socket->unsent = NULL;
 	socket->unsent_len = 0;
+	/* uv_close takes the descriptor out of the loop once more: not when it is another thread's.
+	 */
 	uv_close((uv_handle_t *)&socket->poll, on_closed);
+	close(socket->fd);
+	socket->fd = -1;
 }
