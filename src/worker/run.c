@@ -107,6 +107,18 @@ static void trim(struct temporal_worker *worker)
 	}
 }
 
+/*
+ * What the cache charges for a run that rests: with the task gone, whose history and answer may take
+ * more than all else. Only for a cache that is limited by it.
+ */
+static size_t memory_of(const struct worker_run *run)
+{
+	if (run->worker->opts.max_cached_bytes <= 0)
+		return 0;
+	return sizeof(*run) + strlen(run->run_id) + 1 + engine_run_memory(run->engine) +
+	       (run->instance ? wf_instance_memory(run->instance) : 0);
+}
+
 static void rest(struct worker_run *run)
 {
 	struct temporal_worker *worker = run->worker;
@@ -117,7 +129,7 @@ static void rest(struct worker_run *run)
 		return;
 	}
 	worker_run_release_slot(run);
-	worker_cache_rest(&worker->cache, &run->entry, run->memory);
+	worker_cache_rest(&worker->cache, &run->entry, memory_of(run));
 	run->next = (struct worker_run_message){ 0 };
 	if (next.message)
 		begin(run, next, &run->next_slot);

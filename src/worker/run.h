@@ -70,7 +70,6 @@ struct worker_run {
 	enum temporal_code code;            /* of HISTORY */
 	const struct local_result *results; /* of LOCALS; in the input's arena */
 	size_t n_results;
-	size_t memory;
 	bool given_up; /* its code was stuck, and its task has failed meanwhile */
 	struct rpc_task back;
 	struct worker_run *queue_next; /* worker_workflow_thread.first */

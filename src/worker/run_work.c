@@ -93,11 +93,6 @@ void worker_run_work(struct worker_run *run)
 		wf_instance_free(run->instance);
 		run->instance = NULL;
 	}
-	/* Measuring costs a system call or two, so only for a cache that is limited by it; and the
-	 * engine of a run that was given up is the loop's at the moment. */
-	if (run->worker->opts.max_cached_bytes > 0 && !run->given_up)
-		run->memory = engine_run_memory(run->engine) +
-			      (run->instance ? wf_instance_memory(run->instance) : 0);
 	if (run->thread->here)
 		worker_run_came_back(&run->back); /* the run may be gone now */
 	else
