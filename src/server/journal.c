@@ -239,7 +239,10 @@ static bool apply_activity(struct execution *execution, const struct batch_entry
 	if (entry->len == 0)
 		return true;
 	activity = state_activity_new(execution);
-	return activity && record_read(&state_activity_type, activity, entry->data, entry->len);
+	if (!activity || !record_read(&state_activity_type, activity, entry->data, entry->len))
+		return false;
+	state_activity_read(activity);
+	return true;
 }
 
 static bool apply_timer(struct execution *execution, const struct batch_entry *entry)

@@ -331,6 +331,21 @@ void state_set_bytes(struct server *server, struct bytes *field, const void *mes
 	*field = (struct bytes){ data, size };
 }
 
+void state_activity_set(struct activity *activity, struct bytes *field, const void *message)
+{
+	struct execution *execution = activity->execution;
+
+	execution->activities_size -= field->len;
+	state_set_bytes(execution->server, field, message);
+	execution->activities_size += field->len;
+}
+
+void state_activity_read(struct activity *activity)
+{
+	activity->execution->activities_size +=
+		activity->heartbeat_details.len + activity->last_failure.len;
+}
+
 struct server_namespace *state_namespace_new(struct server *server, const char *name)
 {
 	struct server_namespace *space = mem_zalloc(sizeof(*space));
@@ -520,6 +535,7 @@ void state_activity_free(struct activity *activity)
 		at = &(*at)->next;
 	*at = activity->next;
 	execution->n_activities--;
+	execution->activities_size -= activity->heartbeat_details.len + activity->last_failure.len;
 	timers_stop(&execution->server->timers, &activity->timer);
 	matching_withdraw(&activity->task);
 	record_finish(&state_activity_type, activity);

@@ -284,6 +284,7 @@ struct execution {
 	size_t buffered_size;
 	struct activity *activities;
 	unsigned n_activities;
+	size_t activities_size; /* of what they keep: state_activity_set */
 	struct user_timer *timers;
 	struct child *children; /* history/child.h */
 	unsigned n_children;
@@ -409,5 +410,9 @@ static inline bool state_running(const struct execution *execution)
 /* Owned texts and bytes; memory that is out stops the server. */
 void state_set_text(struct server *server, char **field, const char *text);
 void state_set_bytes(struct server *server, struct bytes *field, const void *message);
+/* For an activity's details and failure, whose size the execution counts; and for one that was read
+ * with them. */
+void state_activity_set(struct activity *activity, struct bytes *field, const void *message);
+void state_activity_read(struct activity *activity);
 
 #endif

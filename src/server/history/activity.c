@@ -307,14 +307,14 @@ static void keep_failure(struct activity *activity, const Failure__Failure *fail
 	Failure__ServerFailureInfo info = FAILURE__SERVER_FAILURE_INFO__INIT;
 
 	if (proto_size(failure) <= SERVER_ACTIVITY_FAILURE_MAX) {
-		state_set_bytes(server_of(activity), &activity->last_failure, failure);
+		state_activity_set(activity, &activity->last_failure, failure);
 		return;
 	}
 	brief.message = "Failure exceeds size limit.";
 	brief.source = "Server";
 	brief.failure_info_case = FAILURE__FAILURE__FAILURE_INFO_SERVER_FAILURE_INFO;
 	brief.server_failure_info = &info;
-	state_set_bytes(server_of(activity), &activity->last_failure, &brief);
+	state_activity_set(activity, &activity->last_failure, &brief);
 }
 
 static bool retry_allowed(const struct activity *activity, const Failure__Failure *failure)
@@ -448,7 +448,7 @@ void activity_heartbeat(struct activity *activity, const Common__Payloads *detai
 
 	activity->heartbeat_ns = server->now_ns;
 	if (details)
-		state_set_bytes(server, &activity->heartbeat_details, details);
+		state_activity_set(activity, &activity->heartbeat_details, details);
 	transition_activity(activity);
 	transition_touch(activity->execution);
 	activity_arm(activity);

@@ -19,7 +19,7 @@ static bool is_running(const struct activity *activity)
 
 static void forget_heartbeat(struct activity *activity)
 {
-	state_set_bytes(activity->execution->server, &activity->heartbeat_details, NULL);
+	state_activity_set(activity, &activity->heartbeat_details, NULL);
 	activity->heartbeat_ns = 0;
 }
 
@@ -44,7 +44,7 @@ static void schedule(struct activity *activity, int64_t at_ns)
 	struct server *server = activity->execution->server;
 
 	matching_withdraw(&activity->task);
-	state_set_bytes(server, &activity->last_failure, NULL);
+	state_activity_set(activity, &activity->last_failure, NULL);
 	activity_forget_reset(activity);
 	activity->attempt_scheduled_ns = at_ns;
 	activity->state = at_ns > server->now_ns ? ACTIVITY_BACKING_OFF : ACTIVITY_SCHEDULED;

@@ -71,12 +71,9 @@ void execution_terminate(struct execution *execution, const char *reason,
  */
 static int64_t state_size(const struct execution *execution)
 {
-	size_t size =
-		execution->memo.len + execution->search_attributes.len + execution->buffered_size;
-
-	for (const struct activity *at = execution->activities; at; at = at->next)
-		size += ACTIVITY_SIZE + at->heartbeat_details.len + at->last_failure.len;
-	return (int64_t)size;
+	return (int64_t)(execution->memo.len + execution->search_attributes.len +
+			 execution->buffered_size + execution->activities_size +
+			 execution->n_activities * ACTIVITY_SIZE);
 }
 
 const char *execution_over_limit(

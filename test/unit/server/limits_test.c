@@ -3,6 +3,8 @@
  * run that has become too large is ended with the official reason. Method: a workflow "w" by hand,
  * with small limits where reaching the default ones takes long; the defaults are compared apart.
  */
+#include <unistd.h>
+
 #include "fake_endpoint.h"
 #include "server/limits.h"
 
@@ -296,6 +298,83 @@ static void heartbeats_are_limited_together(void **state)
 	forget(&task);
 }
 
+static void expect_counted(bool something)
+{
+	size_t size = 0;
+
+	for (const struct activity *at = current_run()->activities; at; at = at->next)
+		size += at->heartbeat_details.len + at->last_failure.len;
+	assert_int_equal(current_run()->activities_size, size);
+	assert_int_equal(size > 0, something);
+}
+
+static void fail_activity(ProtobufCBinaryData token)
+{
+	Workflowservice__RespondActivityTaskFailedRequest in =
+		WORKFLOWSERVICE__RESPOND_ACTIVITY_TASK_FAILED_REQUEST__INIT;
+	Failure__Failure failure = FAILURE__FAILURE__INIT;
+
+	failure.message = "not this time";
+	in.namespace_ = "default";
+	in.task_token = token;
+	in.failure = &failure;
+	call_well(frontend_activity_failed, &in);
+}
+
+static void reopen(const char *path)
+{
+	const struct server_io io = world.server.io;
+	struct temporal_error err;
+
+	journal_close(&world.server);
+	state_finish(&world.server);
+	state_init(&world.server, &io);
+	transition_begin(&world.server);
+	assert_int_equal(journal_open(&world.server, path, world_wake, &err), TEMPORAL_OK);
+	if (!state_namespace(&world.server, "default"))
+		namespace_register(&world.server, "default", "", "", 0);
+	transition_end(&world.server);
+	world_settle();
+}
+
+/* Signals ask for the sum, so it is kept, not counted: over attempts, a restart, the end. */
+static void what_activities_keep_is_counted_as_it_changes(void **state)
+{
+	static const char *const ends[] = { "", "-wal", "-shm", "-lock" };
+	Workflowservice__RespondActivityTaskCompletedRequest done =
+		WORKFLOWSERVICE__RESPOND_ACTIVITY_TASK_COMPLETED_REQUEST__INIT;
+	char path[64], name[80];
+	struct answer task;
+
+	(void)state;
+	snprintf(path, sizeof(path), "limits_test_%d.db", (int)getpid());
+	reopen(path);
+	start_workflow();
+	schedule_activity("a", NULL);
+	expect_counted(false);
+	const Workflowservice__PollActivityTaskQueueResponse *work = poll_activity(&task);
+
+	beat(work->task_token, 2000, NULL);
+	beat(work->task_token, 10, NULL);
+	expect_counted(true);
+	fail_activity(work->task_token);
+	expect_counted(true);
+	forget(&task);
+	reopen(path);
+	expect_counted(true);
+	world_pass(2000000000);
+	work = poll_activity(&task);
+	done.namespace_ = "default";
+	done.task_token = work->task_token;
+	call_well(frontend_activity_completed, &done);
+	forget(&task);
+	expect_counted(false);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		snprintf(name, sizeof(name), "%s%s", path, ends[i]);
+		unlink(name);
+	}
+}
+
 static void buffered_signals_are_limited_together(void **state)
 {
 	Workflowservice__SignalWorkflowExecutionRequest in = a_signal();
@@ -567,6 +646,7 @@ int main(void)
 		TEST(history_size_is_limited),
 		TEST(signal_with_start_is_limited),
 		TEST(heartbeats_are_limited_together),
+		TEST(what_activities_keep_is_counted_as_it_changes),
 		TEST(buffered_signals_are_limited_together),
 		TEST(memo_is_limited),
 		TEST(input_is_limited),
