@@ -405,8 +405,6 @@ static void begin(struct nexus *nexus, const struct worker_slot *slot)
 {
 	struct temporal_worker *worker = nexus->worker;
 	const struct temporal_slot_use use = use_of(nexus);
-	const char *timeout = nexus_header(nexus, "request-timeout");
-	int64_t timeout_ns = -1;
 
 	nexus->slot = *slot;
 	worker_slots_use(&worker->nexus_slots, &nexus->slot, &use);
@@ -418,10 +416,10 @@ static void begin(struct nexus *nexus, const struct worker_slot *slot)
 	worker->nexus_tasks = nexus;
 	worker_event(worker, event_of(nexus, TEMPORAL_EVENT_NEXUS_TASK_RECEIVED));
 	worker_metrics_nexus_begins(nexus);
-	if (nexus->info.deadline_ns && worker_nexus_timeout(timeout, &timeout_ns))
-		rpc_timer_set(worker->loop, &nexus->deadline, nexus->received_ns + timeout_ns,
-			deadline_is_over);
-	if (nexus->info.deadline_ns && timeout_ns == 0)
+	if (nexus->timeout_ns >= 0)
+		rpc_timer_set(worker->loop, &nexus->deadline,
+			nexus->received_ns + nexus->timeout_ns, deadline_is_over);
+	if (nexus->timeout_ns == 0)
 		cancel(nexus, NEXUS_TIMED_OUT); /* it came too late, and the timer would */
 	else if (worker->cancels_activities)
 		cancel(nexus, NEXUS_WORKER_SHUTDOWN);

@@ -38,6 +38,7 @@ struct nexus {
 	const struct temporal_failure *refusal;
 	struct nexus_info info;
 	int64_t received_ns;
+	int64_t timeout_ns; /* of the request; -1: none */
 
 	/* the handler's thread; the loop's before and after */
 	struct arena arena; /* holds the task, this struct, and all that the handler allocates */

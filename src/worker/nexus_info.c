@@ -55,30 +55,35 @@ static bool info_start(struct nexus *nexus)
 }
 
 /*
- * The time that a header gives from now; 0: there is none. One that is no duration is the server's
- * to complain of: it will not wait for ever.
+ * The time that a header gives from now, 0: there is none; and what it says, -1 then. One that is
+ * no duration is the server's to complain of: it will not wait for ever.
  */
-static int64_t deadline_of(struct nexus *nexus, const char *header)
+static int64_t deadline_of(struct nexus *nexus, const char *header, int64_t *timeout_ns)
 {
 	const char *timeout = nexus_header(nexus, header);
-	int64_t ns, deadline_ns;
+	int64_t deadline_ns;
 
+	*timeout_ns = -1;
 	if (!timeout)
 		return 0;
-	if (!worker_nexus_timeout(timeout, &ns)) {
+	if (!worker_nexus_timeout(timeout, timeout_ns)) {
+		*timeout_ns = -1;
 		worker_log(nexus->worker, TEMPORAL_LOG_WARN,
 			"Nexus operation %s of service %s: the header %s is no duration: %s",
 			nexus->info.operation, nexus->info.service, header, timeout);
 		return 0;
 	}
-	return __builtin_add_overflow(clock_epoch_ns(), ns, &deadline_ns) ? INT64_MAX : deadline_ns;
+	return __builtin_add_overflow(clock_epoch_ns(), *timeout_ns, &deadline_ns) ? INT64_MAX
+										   : deadline_ns;
 }
 
 bool worker_nexus_info(struct nexus *nexus)
 {
 	const Nexus__Request *request = nexus->task->request;
 	struct nexus_info *info = &nexus->info;
+	int64_t operation_timeout_ns;
 
+	nexus->timeout_ns = -1;
 	*info = (struct nexus_info){
 		.service = "",
 		.operation = "",
@@ -105,7 +110,7 @@ bool worker_nexus_info(struct nexus *nexus)
 		return false;
 	COPY_HEADERS(
 		&nexus->arena, info->headers, info->n_headers, request->header, request->n_header);
-	info->deadline_ns = deadline_of(nexus, TIMEOUT_HEADER);
-	info->operation_deadline_ns = deadline_of(nexus, OPERATION_HEADER);
+	info->deadline_ns = deadline_of(nexus, TIMEOUT_HEADER, &nexus->timeout_ns);
+	info->operation_deadline_ns = deadline_of(nexus, OPERATION_HEADER, &operation_timeout_ns);
 	return true;
 }

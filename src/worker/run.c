@@ -108,8 +108,8 @@ static void trim(struct temporal_worker *worker)
 }
 
 /*
- * What the cache charges for a run that rests: with the task gone, whose history and answer may take
- * more than all else. Only for a cache that is limited by it.
+ * What the cache charges for a run that rests: with the task gone, whose history and answer may
+ * take more than all else. Only for a cache that is limited by it.
  */
 static size_t memory_of(const struct worker_run *run)
 {
@@ -289,20 +289,28 @@ static void keep_back(
 	worker_workflow_thread_wake(run->thread);
 }
 
-/* To the run, if it is in memory. */
-void worker_run_hand_out(struct temporal_worker *worker, struct worker_run_message task,
-	const struct worker_slot *slot)
+static struct worker_cache_entry *find(
+	struct temporal_worker *worker, const Workflowservice__PollWorkflowTaskQueueResponse *task)
 {
-	const Workflowservice__PollWorkflowTaskQueueResponse *response = task.message;
-	struct worker_cache_entry *entry =
-		worker_cache_find(&worker->cache, response->workflow_execution->run_id);
+	return worker_cache_find(&worker->cache, task->workflow_execution->run_id);
+}
 
+/* To the run, if it is in memory. */
+static void hand_to(struct temporal_worker *worker, struct worker_cache_entry *entry,
+	struct worker_run_message task, const struct worker_slot *slot)
+{
 	if (!entry)
 		start_run(worker, task, slot);
 	else if (entry->rests)
 		begin(worker_run_of(entry), task, slot);
 	else
 		keep_back(worker_run_of(entry), task, slot);
+}
+
+void worker_run_hand_out(struct temporal_worker *worker, struct worker_run_message task,
+	const struct worker_slot *slot)
+{
+	hand_to(worker, find(worker, task.message), task, slot);
 }
 
 /* A history that goes on where an earlier task ended: is its run here? */
@@ -332,11 +340,11 @@ void worker_run_task(struct temporal_worker *worker,
 
 	worker_slots_use(&worker->workflow_slots, slot, &use);
 	worker_report_received(worker, response);
-	struct worker_cache_entry *entry =
-		worker_cache_find(&worker->cache, response->workflow_execution->run_id);
+	struct worker_cache_entry *entry = find(worker, response);
+
 	count_cache(worker, response, entry && !entry->leaves);
 	worker_metrics_workflow_task(worker, response, entry && !entry->leaves);
-	worker_run_hand_out(worker, worker_run_take_over(response, arena), slot);
+	hand_to(worker, entry, worker_run_take_over(response, arena), slot);
 }
 
 void worker_runs_evict_all(struct temporal_worker *worker)
