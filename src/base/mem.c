@@ -14,7 +14,8 @@
 static atomic_long fault_after = -1;
 static atomic_bool fault_sticky;
 static atomic_bool fault_seen;
-static _Thread_local bool failed; /* since mem_watch */
+static int (*fault_counts)(long left); /* NULL: all do */
+static _Thread_local bool failed;      /* since mem_watch */
 
 /*
  * Counts down, and says no at the end. Without a lock two threads may both see the last one; the
@@ -24,7 +25,7 @@ static bool fault_now(void)
 {
 	long left = atomic_load_explicit(&fault_after, memory_order_relaxed);
 
-	if (left < 0)
+	if (left < 0 || (fault_counts && !fault_counts(left)))
 		return false;
 	left = atomic_fetch_sub(&fault_after, 1);
 	if (left > 0)
@@ -47,6 +48,11 @@ void mem_fault_set(long after, int sticky)
 int mem_fault_hit(void)
 {
 	return atomic_load(&fault_seen);
+}
+
+void mem_fault_where(int (*counts)(long left))
+{
+	fault_counts = counts;
 }
 
 long mem_fault_pause(void)

@@ -29,6 +29,12 @@ int mem_watch_hit(void);
 void mem_fault_set(long after, int sticky);
 int mem_fault_hit(void);
 
+/*
+ * Test only: whose allocations count: those for which this says yes, asked on the thread that
+ * allocates with how many are left before the one that fails. NULL: all. Set while faults are off.
+ */
+void mem_fault_where(int (*counts)(long left));
+
 /* Test only: turns faults off and says how many allocations were left until the next; then goes on
  * with that count. */
 long mem_fault_pause(void);
