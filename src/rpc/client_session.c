@@ -34,6 +34,7 @@ struct rpc_client_session {
 	struct rpc_flood flood;
 	struct rpc_bucket invalid;
 	bool draining, has_settings;
+	bool drains;    /* nghttp2 writes: memory that is out is then its */
 	bool owes_pong; /* to a measuring ping */
 };
 
@@ -421,9 +422,15 @@ static int on_invalid_frame(nghttp2_session *h2, const nghttp2_frame *frame, int
 
 static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t error, void *user)
 {
-	struct rpc_client_stream *stream = find(user, id);
+	struct rpc_client_session *session = user;
+	struct rpc_client_stream *stream = find(session, id);
 
-	if (stream)
+	/* A request whose headers there was no memory for looks like one that the server refused.
+	 */
+	if (stream && session->drains && mem_watch_hit())
+		end(stream, (struct rpc_end){ .code = TEMPORAL_NO_MEMORY,
+				    .message = "out of memory: the headers of a request" });
+	else if (stream)
 		end_by_server(stream, error, true);
 	return 0;
 }
@@ -599,7 +606,11 @@ enum temporal_code rpc_client_feed(struct rpc_client_session *session, const uin
 enum temporal_code rpc_client_drain(struct rpc_client_session *session, uint8_t *out, size_t cap,
 	size_t *len, struct temporal_error *err)
 {
-	return rpc_h2_drain(session->h2, &session->pending, out, cap, len, err);
+	mem_watch();
+	session->drains = true;
+	enum temporal_code code = rpc_h2_drain(session->h2, &session->pending, out, cap, len, err);
+	session->drains = false;
+	return code;
 }
 
 bool rpc_client_wants_write(const struct rpc_client_session *session)

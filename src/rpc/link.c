@@ -271,6 +271,18 @@ static void check_drained(struct rpc_link *link)
 		end_link(link, NULL);
 }
 
+/* HTTP/2 gives a connection up by itself: for what the server has sent, or for want of memory amid
+ * the headers of a request. What is still open on it would never be answered. */
+static void check_over(struct rpc_link *link)
+{
+	struct temporal_error err;
+
+	if (link->state != RPC_LINK_OPEN || !rpc_client_over(link->session))
+		return;
+	error_set(&err, TEMPORAL_UNAVAILABLE, "the connection ended by an error of its HTTP/2");
+	fail(link, &err);
+}
+
 void rpc_link_drain(struct rpc_link *link)
 {
 	if (link->state != RPC_LINK_OPEN) {
@@ -394,11 +406,9 @@ static void on_received(struct rpc_socket *socket, const uint8_t *data, size_t l
 	rpc_pace_received(link);
 	if (rpc_client_wants_write(link->session))
 		rpc_socket_flush(socket);
-	if (rpc_client_over(link->session)) {
-		error_set(&err, TEMPORAL_UNAVAILABLE, "the connection ended by a protocol error");
-		fail(link, &err);
+	check_over(link);
+	if (link->state != RPC_LINK_OPEN)
 		return;
-	}
 	link->events->changed(link);
 	check_drained(link);
 }
@@ -421,8 +431,10 @@ static size_t on_fill(struct rpc_socket *socket, uint8_t *out, size_t cap)
 		fail(link, &err);
 		return 0;
 	}
-	if (len == 0)
+	if (len == 0) {
 		check_drained(link);
+		check_over(link);
+	}
 	return len;
 }
 
