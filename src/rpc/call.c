@@ -495,7 +495,7 @@ static void call_begin(struct rpc_task *task)
 	struct rpc_call *call = call_of_task(task);
 	struct rpc_channel *channel = call->channel;
 	int64_t now_ns = rpc_now_ns();
-	bool whole = call->policy == RPC_RETRY_NONE || call->policy == RPC_RETRY_CALL;
+	bool whole = !rpc_is_worker_poll(call->policy) && call->policy != RPC_RETRY_USER_POLL;
 
 	channel->begun++;
 	call->prev = NULL;

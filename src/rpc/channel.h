@@ -35,6 +35,8 @@ enum rpc_retry {
 	RPC_RETRY_NONE,
 	RPC_RETRY_CALL, /* 100 ms x 1.7 up to 5 s, 10 tries, 10 s in all; throttled 1 s x 2 up to 10
 			   s */
+	RPC_RETRY_REPORT, /* a worker's, of what it has done: as CALL, and also after memory was out
+			   */
 	RPC_RETRY_LONG_POLL, /* a worker's: 200 ms x 2 up to 10 s, for ever; each try has the whole
 				timeout */
 	RPC_RETRY_SCALED_POLL, /* as LONG_POLL, but what tells something of the number of polls is

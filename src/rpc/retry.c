@@ -7,6 +7,8 @@
  *   long polls   200 ms x 2 up to 10 s, without end; CANCELLED and DEADLINE_EXCEEDED are tried
  *                again as well, and for the first 60 s every other failure too, each 10 s (proxies
  *                that start up give odd answers)
+ *   no memory    (here) is told at once to a program, which may give some back; a worker waits for
+ *                some, with its polls and with what it reports
  *   throttled    RESOURCE_EXHAUSTED waits at least 1 s x 2 up to 10 s, except for a message that is
  *                too large
  *
@@ -30,6 +32,7 @@ struct policy {
 static const struct policy policies[] = {
 	[RPC_RETRY_NONE] = { 0, 0, 100, 0, 1 },
 	[RPC_RETRY_CALL] = { 100, 5000, 170, 10000, 10 },
+	[RPC_RETRY_REPORT] = { 100, 5000, 170, 10000, 10 },
 	[RPC_RETRY_LONG_POLL] = { 200, 10000, 200, 0, 0 },
 	[RPC_RETRY_SCALED_POLL] = { 200, 10000, 200, 0, 0 },
 	[RPC_RETRY_USER_POLL] = { 100, 5000, 170, 10000, 10 },
@@ -96,6 +99,8 @@ static bool is_retryable(struct rpc_retry_state *state, const struct rpc_failure
 	case TEMPORAL_OUT_OF_RANGE:
 	case TEMPORAL_UNAVAILABLE:
 		return true;
+	case TEMPORAL_NO_MEMORY:
+		return state->policy == RPC_RETRY_REPORT || rpc_is_worker_poll(state->policy);
 	case TEMPORAL_DEADLINE_EXCEEDED:
 		return state->policy == RPC_RETRY_LONG_POLL;
 	case TEMPORAL_CANCELLED:
@@ -121,8 +126,7 @@ int64_t rpc_retry_next(struct rpc_retry_state *state, const struct rpc_failure *
 	state->tries++;
 	if (policy->tries_max > 0 && state->tries >= policy->tries_max)
 		return -1;
-	if (is_too_large(failure) || failure->code == TEMPORAL_NO_MEMORY ||
-		ends_scaled(state, failure->code))
+	if (is_too_large(failure) || ends_scaled(state, failure->code))
 		return -1;
 	if (!is_retryable(state, failure))
 		return rpc_is_worker_poll(state->policy) && elapsed_ms <= POLL_GRACE_MS

@@ -135,7 +135,7 @@ static void answer(struct worker_group *group,
 	struct rpc_request request = {
 		.method = &rpc_workflow_respond_nexus_task_completed,
 		.message = &message,
-		.retry = RPC_RETRY_CALL,
+		.retry = RPC_RETRY_REPORT,
 		.done = answered,
 		.user = group,
 	};

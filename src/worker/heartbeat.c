@@ -91,7 +91,7 @@ static bool send_beat(struct act *act)
 	struct rpc_request request = {
 		.method = &rpc_workflow_record_activity_task_heartbeat,
 		.message = &message,
-		.retry = RPC_RETRY_CALL,
+		.retry = RPC_RETRY_REPORT,
 		.done = beat_done,
 		.user = act,
 	};

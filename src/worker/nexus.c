@@ -105,7 +105,7 @@ static void send(struct nexus *nexus, const struct rpc_method *method, const voi
 	struct rpc_request request = {
 		.method = method,
 		.message = message,
-		.retry = RPC_RETRY_CALL,
+		.retry = RPC_RETRY_REPORT,
 		.done = answered,
 		.user = nexus,
 	};

@@ -156,7 +156,7 @@ bool worker_oversize_fail(struct worker_run *run, const char *why,
 	struct rpc_request request = {
 		.method = &rpc_workflow_respond_workflow_task_failed,
 		.message = &message,
-		.retry = RPC_RETRY_CALL,
+		.retry = RPC_RETRY_REPORT,
 		.done = done,
 		.user = run,
 	};

@@ -102,6 +102,23 @@ static void throttled_calls_wait_a_second(void **state)
 	assert_in_range(next(&retry, TEMPORAL_UNAVAILABLE, "", 0), 200, 400);
 }
 
+/* A program hears of it; a worker's own calls wait for memory. */
+static void a_worker_waits_for_memory(void **state)
+{
+	static const struct {
+		enum rpc_retry policy;
+		int64_t wait_ms;
+	} cases[] = { { RPC_RETRY_NONE, -1 }, { RPC_RETRY_CALL, -1 }, { RPC_RETRY_USER_POLL, -1 },
+		{ RPC_RETRY_REPORT, 80 }, { RPC_RETRY_LONG_POLL, 160 },
+		{ RPC_RETRY_SCALED_POLL, 160 } };
+	struct rpc_retry_state retry;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		rpc_retry_init(&retry, cases[i].policy, 0);
+		assert_int_equal(next(&retry, TEMPORAL_NO_MEMORY, "", 0), cases[i].wait_ms);
+	}
+}
+
 static void too_large_is_final(void **state)
 {
 	struct rpc_retry_state retry;
@@ -185,6 +202,7 @@ int main(void)
 		cmocka_unit_test(calls_end_after_ten_seconds),
 		cmocka_unit_test(what_calls_try_again),
 		cmocka_unit_test(throttled_calls_wait_a_second),
+		cmocka_unit_test(a_worker_waits_for_memory),
 		cmocka_unit_test(too_large_is_final),
 		cmocka_unit_test(polls_never_end),
 		cmocka_unit_test(polls_forgive_for_a_minute),
