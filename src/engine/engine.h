@@ -149,6 +149,9 @@ struct engine_step engine_run_locals(
 /* Local activities take longer than the task may: it is completed, and goes on as another one. */
 struct engine_step engine_run_heartbeat(struct engine_run *run);
 
+/* There is no memory to run a local activity: the task fails. */
+struct engine_step engine_run_no_memory(struct engine_run *run);
+
 /* The worker stops while local activities run: the task gets no answer, and the run goes. */
 struct engine_step engine_run_drop(struct engine_run *run);
 

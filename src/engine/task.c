@@ -357,6 +357,13 @@ struct engine_step engine_run_heartbeat(struct engine_run *run)
 	return step_settle(run);
 }
 
+struct engine_step engine_run_no_memory(struct engine_run *run)
+{
+	assert(run->outstanding == LOCALS_OUT);
+	run_fatal(run, "no memory for a local activity");
+	return step_fail(run);
+}
+
 struct engine_step engine_run_drop(struct engine_run *run)
 {
 	assert(run->outstanding == LOCALS_OUT);

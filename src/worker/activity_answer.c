@@ -94,7 +94,7 @@ static void send(struct act *act, const struct rpc_method *method, const void *m
 	struct rpc_request request = {
 		.method = method,
 		.message = message,
-		.retry = RPC_RETRY_CALL,
+		.retry = RPC_RETRY_REPORT,
 		.done = answered,
 		.user = act,
 		.lazy = act->plenty,

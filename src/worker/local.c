@@ -98,15 +98,24 @@ static Failure__Failure *failure_new(struct worker_local *local, const char *mes
 	return failure;
 }
 
-/* Without memory there is no failure to tell of: the task waits, and times out. */
+/* It can be neither run nor told of: the task that waits for it fails, and is tried again. */
+static void no_memory(struct worker_local *local)
+{
+	worker_log(local->worker, TEMPORAL_LOG_ERROR, "no memory for a local activity");
+	if (local->run)
+		worker_run_local_no_memory(local->run);
+}
+
 static void done_cancelled(struct worker_local *local)
 {
 	Failure__Failure *failure = failure_new(local, "");
 	Failure__CanceledFailureInfo *info = PROTO_NEW(
 		&local->arena, Failure__CanceledFailureInfo, failure__canceled_failure_info);
 
-	if (!failure || !info)
+	if (!failure || !info) {
+		no_memory(local);
 		return;
+	}
 	failure->failure_info_case = FAILURE__FAILURE__FAILURE_INFO_CANCELED_FAILURE_INFO;
 	failure->canceled_failure_info = info;
 	local->outcome.failure = failure;
@@ -220,8 +229,10 @@ static void too_late(struct rpc_timer *timer)
 				      : ENUMS__TIMEOUT_TYPE__TIMEOUT_TYPE_START_TO_CLOSE);
 	struct act *act = local->act;
 
-	if (!failure)
+	if (!failure) {
+		no_memory(local);
 		return;
+	}
 	act->local = NULL; /* its end is nobody's affair any more */
 	local->act = NULL;
 	worker_act_cancel(act, ACT_TIMED_OUT, true);
@@ -335,7 +346,8 @@ static void run_attempt(struct worker_local *local, const struct worker_slot *sl
 	arena_finish(&arena);
 	if (!local->act) {
 		worker_slots_return_unused(&local->worker->local_slots, slot);
-		local->state = LOCAL_QUEUED; /* no memory: the next slot may bring some */
+		local->state = LOCAL_QUEUED;
+		no_memory(local);
 		return;
 	}
 	local->state = LOCAL_RUNS;
@@ -395,6 +407,8 @@ static void start(struct worker_local *local)
 			timeout_of(local, ENUMS__TIMEOUT_TYPE__TIMEOUT_TYPE_SCHEDULE_TO_START);
 		if (local->outcome.failure)
 			done(local);
+		else
+			no_memory(local);
 		return;
 	}
 	run_attempt(local, &slot);
@@ -434,8 +448,8 @@ static void begin_one(struct worker_run *run, const struct local_request *reques
 	struct worker_local *local = mem_zalloc(sizeof(*local)), **link = &run->locals;
 
 	if (!local) {
-		/* The task waits for it in vain, times out, and is tried again. */
 		worker_log(run->worker, TEMPORAL_LOG_ERROR, "no memory for a local activity");
+		worker_run_local_no_memory(run);
 		return;
 	}
 	arena_init(&local->arena, 256, ARENA_NO_BUDGET);
@@ -498,13 +512,17 @@ struct local_result *worker_locals_take(struct worker_run *run, struct arena *ar
 		results = &one->outcome; /* the usual case */
 	else
 		results = n ? arena_array(arena, n, sizeof(*results)) : NULL;
+	if (n > 1 && !results) { /* no memory: one after the other */
+		results = &one->outcome;
+		n = 1;
+	}
 	if (!results)
 		return NULL;
 	*count = 0;
 	for (struct worker_local **link = &run->locals; *link;) {
 		struct worker_local *local = *link;
 
-		if (local->state != LOCAL_DONE) {
+		if (local->state != LOCAL_DONE || (n == 1 && local != one)) {
 			link = &local->next;
 			continue;
 		}

@@ -21,13 +21,14 @@ struct wf_instance;
 
 /* What the run's thread is to do with it. */
 enum worker_run_job {
-	WORKER_RUN_TASK,     /* a new workflow task */
-	WORKER_RUN_HISTORY,  /* a page of history */
-	WORKER_RUN_ACTIVATE, /* go on with `step` */
-	WORKER_RUN_EVICT,    /* the cache drops it */
-	WORKER_RUN_LOCALS,   /* local activities have ended */
-	WORKER_RUN_BEAT,     /* they take longer than the task */
-	WORKER_RUN_ABANDON,  /* its thread was stuck: it goes without any answer */
+	WORKER_RUN_TASK,      /* a new workflow task */
+	WORKER_RUN_HISTORY,   /* a page of history */
+	WORKER_RUN_ACTIVATE,  /* go on with `step` */
+	WORKER_RUN_EVICT,     /* the cache drops it */
+	WORKER_RUN_LOCALS,    /* local activities have ended */
+	WORKER_RUN_NO_MEMORY, /* there is none for its local activities */
+	WORKER_RUN_BEAT,      /* they take longer than the task */
+	WORKER_RUN_ABANDON,   /* its thread was stuck: it goes without any answer */
 };
 
 /* A message in its arena. */
@@ -48,6 +49,7 @@ struct worker_run {
 	struct worker_run_message next; /* a task that has come meanwhile (it holds a slot too) */
 	struct worker_local *locals, *taken;         /* local.c: asked for; given to the thread */
 	struct worker_run *next_local, **link_local; /* worker's local_runs; NULL: not in it */
+	bool lacks_memory;                           /* for one of them: it waits in vain */
 	struct rpc_timer beat;                       /* until the task asks for more time */
 	bool detached;    /* not in the cache any more: its thread is stuck in another run */
 	int64_t begun_ns; /* when the task came */
@@ -94,6 +96,9 @@ void worker_run_work(struct worker_run *run);
 
 /* Loop: one of its local activities has ended. */
 void worker_run_local_done(struct worker_run *run);
+
+/* Loop: one of them cannot be run, or its outcome not be told: fails the task that waits for it. */
+void worker_run_local_no_memory(struct worker_run *run);
 
 /* Loop: if the worker stops, and the run waits for local activities of which none is under way any
  * more, its task is answered as it is. */

@@ -35,7 +35,7 @@ bool worker_run_fetch(struct worker_run *run, struct temporal_error *err)
 {
 	struct rpc_request request = {
 		.method = &rpc_workflow_get_workflow_execution_history,
-		.retry = RPC_RETRY_CALL,
+		.retry = RPC_RETRY_REPORT,
 		.done = fetched,
 		.user = run,
 	};
@@ -117,7 +117,7 @@ static void answered(struct worker_run *run)
 
 bool worker_run_answer(struct worker_run *run, struct temporal_error *err)
 {
-	struct rpc_request request = { .retry = RPC_RETRY_CALL, .done = responded, .user = run };
+	struct rpc_request request = { .retry = RPC_RETRY_REPORT, .done = responded, .user = run };
 	Workflowservice__RespondWorkflowTaskCompletedRequest page;
 	bool last = true;
 

@@ -94,7 +94,7 @@ void worker_run_give_up(struct worker_run *run, const Failure__Failure *failure)
 		.method = query ? &rpc_workflow_respond_query_task_completed
 				: &rpc_workflow_respond_workflow_task_failed,
 		.message = query ? (const void *)step.query : step.failed,
-		.retry = RPC_RETRY_CALL,
+		.retry = RPC_RETRY_REPORT,
 		.done = told,
 		.user = worker,
 	};

@@ -3,7 +3,7 @@
  *
  * Such a run is in the worker's list `local_runs`, with a timer for the time when its task has to
  * ask for more. It leaves both when something has happened for it: an activity has ended, the task
- * is old, or the worker stops.
+ * is old, there is no memory for what it waits for, or the worker stops.
  */
 #include "worker/run.h"
 
@@ -29,7 +29,15 @@ static void task_is_old(struct rpc_timer *timer)
 		(struct worker_run *)((char *)timer - offsetof(struct worker_run, beat));
 
 	worker_run_stop_waiting(run);
-	worker_run_post(run, WORKER_RUN_BEAT);
+	worker_run_post(run, run->lacks_memory ? WORKER_RUN_NO_MEMORY : WORKER_RUN_BEAT);
+}
+
+/* By the timer, since whoever finds it out may be going through the list of those that wait. */
+void worker_run_local_no_memory(struct worker_run *run)
+{
+	run->lacks_memory = true;
+	if (run->link_local)
+		rpc_timer_set(run->worker->loop, &run->beat, rpc_now_ns(), task_is_old);
 }
 
 static void start_waiting(struct worker_run *run)
@@ -42,7 +50,9 @@ static void start_waiting(struct worker_run *run)
 	if (run->next_local)
 		run->next_local->link_local = &run->next_local;
 	worker->local_runs = run;
-	if (timeout_ms > 0 && timeout_ms < WORKER_DURATION_MAX_MS)
+	if (run->lacks_memory)
+		worker_run_local_no_memory(run);
+	else if (timeout_ms > 0 && timeout_ms < WORKER_DURATION_MAX_MS)
 		rpc_timer_set(worker->loop, &run->beat,
 			run->begun_ns + (int64_t)((double)timeout_ms * WORKER_TASK_HEARTBEAT * 1e6),
 			task_is_old);

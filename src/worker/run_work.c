@@ -75,6 +75,9 @@ static void begin_job(struct worker_run *run)
 	case WORKER_RUN_BEAT:
 		run->step = engine_run_heartbeat(run->engine);
 		break;
+	case WORKER_RUN_NO_MEMORY:
+		run->step = engine_run_no_memory(run->engine);
+		break;
 	case WORKER_RUN_ABANDON:
 		run->step.action = ENGINE_EVICT;
 		break;
