@@ -45,7 +45,7 @@ function(temporal_test name)
 		set(test_COMMAND ${PROJECT_SOURCE_DIR}/test/lib/with-python ${script})
 	endif()
 	if(NOT test_TIMEOUT)
-		set(test_TIMEOUT 120)
+		set(test_TIMEOUT 300) # of a slow machine on which much else runs
 	endif()
 	if(test_SERVER)
 		temporal_add_test(${name} ${test_KIND} temporald)

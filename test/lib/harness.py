@@ -14,6 +14,7 @@ the kernel when the test ends. Server is temporald or the real Temporal server. 
 import atexit
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -67,9 +68,22 @@ def main():
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that nobody listens on, and none of those that the kernel gives to connections: it is still free when
+    a server is started there again."""
+    first, last = 10240, 32768
+    try:
+        with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
+            last = int(f.read().split()[0])
+    except OSError:
+        pass
+    for port in random.sample(range(first, last if last > first else 65535), 1000):
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
+    raise RuntimeError("no free port on 127.0.0.1")
 
 
 def unique(prefix):

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -63,23 +64,47 @@ int64_t test_now_ms(void)
 
 void test_pause(void)
 {
-	const struct timespec pause = { .tv_nsec = 5 * 1000000 };
+	const struct timespec pause = { .tv_nsec = 2 * 1000000 };
 
 	nanosleep(&pause, NULL);
 }
 
+static bool is_free(int port)
+{
+	const struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = htons((uint16_t)port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool is = fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return is;
+}
+
 int test_free_port(void)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET };
-	socklen_t len = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const int first = 10240;
+	int last = 32768; /* where Linux begins those of connections, unless it says otherwise */
+	FILE *range = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
 
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) ||
-		getsockname(fd, (struct sockaddr *)&address, &len))
-		test_die("no free port on 127.0.0.1: %s", strerror(errno));
-	close(fd);
-	return ntohs(address.sin_port);
+	if (range) {
+		if (fscanf(range, "%d", &last) != 1 || last <= first)
+			last = 65535;
+		fclose(range);
+	}
+	for (int i = 0; i < 1000; i++) {
+		uint32_t random = 0;
+
+		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+			break;
+		int port = first + (int)(random % (uint32_t)(last - first));
+
+		if (is_free(port))
+			return port;
+	}
+	test_die("no free port on 127.0.0.1: %s", strerror(errno));
+	return 0;
 }
 
 static char temp_dir[128];

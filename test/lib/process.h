@@ -32,7 +32,26 @@ int64_t test_now_ms(void);
 /* Sleeps for a few ms between two looks at something that another process does. */
 void test_pause(void);
 
-/* A TCP port of 127.0.0.1 that nobody listens on at this moment. */
+/*
+ * Waits until the condition is true, and ends the test if it does not become so. The time is that
+ * of a machine which does everything else first; nobody waits so long for what happens.
+ */
+#define TEST_WAIT_MS 60000
+#define test_wait_until(condition_) \
+	do { \
+		int64_t end_ms_ = test_now_ms() + TEST_WAIT_MS; \
+\
+		for (; !(condition_); test_pause()) { \
+			if (test_now_ms() > end_ms_) \
+				test_die("%s:%d: this did not come true: %s", __FILE__, __LINE__, \
+					#condition_); \
+		} \
+	} while (0)
+
+/*
+ * A TCP port of 127.0.0.1 that nobody listens on at this moment. It is none of those that the
+ * kernel gives to connections, so that it is still free when a server is started there again.
+ */
 int test_free_port(void);
 
 /*

@@ -96,6 +96,20 @@ async def until(condition, timeout_s=WAIT_S):
         await asyncio.sleep(0.1)
 
 
+async def settled(worker):
+    """Waits until the worker has nothing to do any more: it takes no CPU, and says nothing new."""
+    def state():
+        with open(f"/proc/{worker.pid}/stat") as f:
+            return f.read().rsplit(")", 1)[1].split()[11:13], status(worker)
+
+    end, before, now = time.monotonic() + WAIT_S, None, state()
+    while now != before:
+        if time.monotonic() > end:
+            raise TimeoutError
+        await asyncio.sleep(0.5)
+        before, now = now, state()
+
+
 async def polled(load, queue, workers):
     """Waits until so many workers poll the queue for workflows and for activities."""
     for kind in ("workflow", "activity"):
@@ -137,20 +151,20 @@ async def restarts(address, seconds, every_s=1.0, at_once=8):
     """A worker is killed with -9 and started again, again and again, while workflows come. Returns how many workflows
     have ended and how often the worker was killed. None is lost, and no history has an end twice."""
     loads = await Loads.on(address)
-    queue, handles, kills = harness.unique("restarts"), [], 0
-    end = time.monotonic() + seconds
+    queue, handles, kills, over = harness.unique("restarts"), [], 0, False
 
     async def user():
-        while time.monotonic() < end:
+        while not over:
             handles.extend(await loads.notes(queue, 1, 3, 20))
 
     async def killer():
-        nonlocal kills
-        while time.monotonic() < end:
+        nonlocal kills, over
+        while kills < seconds / every_s:
             worker = loads.worker(queue)
             await asyncio.sleep(every_s)
             worker.kill()
             kills += 1
+        over = True
         loads.worker(queue)
 
     try:
@@ -198,7 +212,7 @@ async def cached(address, workflows, budget):
         starts = [loads.start("WaitsWorkflow", queue=queue) for _ in range(workflows)]
         handles = await asyncio.gather(*starts)
         await until(lambda: status(worker).get("started", 0) >= workflows)
-        await asyncio.sleep(1)
+        await settled(worker)
         full, evicted = rss_kib(worker), status(worker)["evicted"]
 
         async def finish(handle):

@@ -182,10 +182,7 @@ static void several_may_be_stuck(void **state)
 	atomic_store(&spins, 0);
 	for (int i = 0; i < 4; i++)
 		assert_result(runs[i], &spin, "came back");
-	for (int i = 0; workflow_threads() > 2; i++) {
-		assert_true(i < 500);
-		sleep_ms(10);
-	}
+	test_wait_until(workflow_threads() <= 2);
 }
 
 /* A worker that is asked to stop waits for code that does not, but for nothing else. */

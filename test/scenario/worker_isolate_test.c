@@ -406,10 +406,7 @@ static void assert_begins(const char *text, const char *begin)
 static void assert_gone(pid_t pid)
 {
 	assert_true(pid > 1);
-	for (int i = 0; kill(pid, 0) == 0; i++) {
-		assert_true(i < 5000);
-		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-	}
+	test_wait_until(kill(pid, 0) != 0);
 	assert_int_equal(errno, ESRCH);
 }
 
@@ -417,10 +414,7 @@ static pid_t noted_pid(void)
 {
 	char text[64];
 
-	for (int i = 0; noted(text, sizeof(text)) == 0; i++) {
-		assert_true(i < 10000);
-		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-	}
+	test_wait_until(noted(text, sizeof(text)) != 0);
 	return (pid_t)atoi(text);
 }
 

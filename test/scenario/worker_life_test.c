@@ -171,12 +171,9 @@ static int open_sockets(void)
 /* Clients end on threads of their own. */
 static int sockets_at_most(int max)
 {
-	int n = open_sockets();
+	int n;
 
-	for (int i = 0; n > max && i < 200; i++) {
-		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
-		n = open_sockets();
-	}
+	test_wait_until((n = open_sockets()) <= max);
 	return n;
 }
 
@@ -266,12 +263,7 @@ static struct temporal_run *ask_when_known(struct temporal_client *client, int n
 	struct temporal_run *run = NULL;
 	struct temporal_error err;
 
-	for (int i = 0; !run && i < 400; i++) {
-		run = temporal_start(client, ask, &opts, &err, .n = n);
-		if (!run)
-			nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
-	}
-	assert_non_null(run);
+	test_wait_until((run = temporal_start(client, ask, &opts, &err, .n = n)) != NULL);
 	return run;
 }
 
@@ -349,10 +341,7 @@ static void mistakes_of_listed_types_fail_the_run(void **state)
 	temporal_result_unref(result);
 	struct temporal_run *run = START(slip, .n = 2);
 
-	for (int i = 0; begun == 0; i++) {
-		assert_true(i < 10000);
-		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-	}
+	test_wait_until(begun != 0);
 	version = 2; /* the code has changed under the run */
 	result = failed_result(run);
 	assert_non_null(strstr(temporal_result_failure(result)->message, "timer"));

@@ -93,11 +93,11 @@ static long value_of(const char *name, const char *labels)
 /* Waits for it to be so much at least: what is counted may come a little after what it tells of. */
 static void assert_reaches(const char *name, const char *labels, long least)
 {
-	for (int i = 0; value_of(name, labels) < least; i++) {
-		if (i >= 5000)
-			print_message("%s%s is %ld\n", name, labels, value_of(name, labels));
-		assert_true(i < 5000);
-		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	int64_t end_ms = test_now_ms() + TEST_WAIT_MS;
+
+	for (; value_of(name, labels) < least; test_pause()) {
+		if (test_now_ms() > end_ms)
+			fail_msg("%s%s is %ld", name, labels, value_of(name, labels));
 	}
 }
 
@@ -133,10 +133,7 @@ static void wait_for_status(const char *path, int status)
 {
 	char body[1024];
 
-	for (int i = 0; get(path, body, sizeof(body)) != status; i++) {
-		assert_true(i < 500);
-		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
-	}
+	test_wait_until(get(path, body, sizeof(body)) == status);
 }
 
 /* ---- tests ---- */

@@ -435,21 +435,22 @@ static void ripen(const char *name)
 	temporal_run_unref(run);
 }
 
-static void assert_tree_becomes(const char *name, enum temporal_status status)
+static enum temporal_status status_of(struct temporal_run *run)
 {
 	struct temporal_error err;
+	struct temporal_run_description *description = temporal_run_describe(run, &err);
+
+	assert_non_null(description);
+	enum temporal_status status = description->status;
+
+	temporal_run_description_unref(description);
+	return status;
+}
+
+static void assert_tree_becomes(const char *name, enum temporal_status status)
+{
 	struct temporal_run *run = tree_of(name);
-	enum temporal_status is = TEMPORAL_STATUS_UNSPECIFIED;
-
-	for (int i = 0; is != status && i < 10000; i++) {
-		struct temporal_run_description *description = temporal_run_describe(run, &err);
-
-		assert_non_null(description);
-		is = description->status;
-		temporal_run_description_unref(description);
-		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-	}
-	assert_int_equal(is, status);
+	test_wait_until(status_of(run) == status);
 	temporal_run_unref(run);
 }
 
@@ -586,8 +587,7 @@ static void errors_are_tried_again_or_not(void **state)
 	wait_for_events(TEMPORAL_EVENT_NEXUS_TASK_FAILED, 5);
 	assert_int_equal(event_count(TEMPORAL_EVENT_NEXUS_OPERATION_FAILED), 1);
 	assert_int_equal(event_count(TEMPORAL_EVENT_NEXUS_OPERATION_CANCELED), 1);
-	for (int i = 0; FAILED("timeout") < 1 && i < 5000; i++) /* it is the last to be counted */
-		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	test_wait_until(FAILED("timeout") >= 1); /* it is the last to be counted */
 	assert_counted();
 }
 

@@ -52,6 +52,16 @@ static void start_feed_worker(const char *address)
 	});
 }
 
+static bool is_fed(int *sum)
+{
+	struct temporal_error err;
+	struct temporal_run *run = START(feed, .count = 8, .bytes = 1500000);
+	enum temporal_code code = temporal_result(run, feed, sum, NULL, &err);
+
+	temporal_run_unref(run);
+	return code == TEMPORAL_OK;
+}
+
 static void large_answers_come_in_pages(void **state)
 {
 	static const char *const config[] = { "history.enableWorkflowTaskCompletionPagination=true",
@@ -60,19 +70,15 @@ static void large_answers_come_in_pages(void **state)
 		"limit.historySize.suggestContinueAsNew=200000000", NULL };
 	struct test_server_opts opts = { .dynamic_config = config };
 	struct test_server server;
-	struct temporal_error err = { .code = TEMPORAL_OK };
 	int sum = 0;
 
 	if (!test_server_is_real())
 		skip(); /* temporald takes larger requests, and no pages */
 	test_server_start(&server, &opts);
 	start_feed_worker(server.address);
-	nanosleep(&(struct timespec){ .tv_nsec = 300000000 }, NULL); /* it asks what it may do */
-	struct temporal_run *run = START(feed, .count = 8, .bytes = 1500000);
-	if (temporal_result(run, feed, &sum, NULL, &err) != TEMPORAL_OK)
-		print_message("%s\n", err.message);
+	/* Those that come before it knows what the server takes are ended, as below. */
+	test_wait_until(is_fed(&sum));
 	assert_int_equal(sum, 8 * 1500000);
-	temporal_run_unref(run);
 	stop_worker();
 	temporal_client_unref(fixture.client);
 	test_server_stop(&server);

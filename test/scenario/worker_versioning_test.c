@@ -106,21 +106,15 @@ static void make_current(const char *build_id)
 		deployment, "--build-id", build_id, "--yes", NULL };
 	int status = 1;
 
-	for (int i = 0; i < 100 && status; i++) {
+	for (int64_t end_ms = test_now_ms() + TEST_WAIT_MS; status;) {
 		char *output = NULL;
 
 		status = test_server_run_cli(test_server_shared(), args, &output);
-		if (i == 99)
-			print_message("%s\n", output);
+		if (status && test_now_ms() > end_ms)
+			fail_msg("%s", output);
 		free(output);
-		if (status)
-			nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
 	}
-	assert_int_equal(status, 0);
-	for (int i = 0; !goes_to(build_id); i++) {
-		assert_true(i < 100);
-		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
-	}
+	test_wait_until(goes_to(build_id));
 }
 
 static void go_on(struct temporal_run *run)
