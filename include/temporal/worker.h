@@ -113,7 +113,9 @@ struct temporal_worker_opts {
 	const struct temporal_activity *const *activities;
 
 	const char *identity; /* the client's */
-	const char *build_id; /* the version of the code, as the server shows it; none */
+	/* The version of the code, as the server shows it; the build id that the program's linker
+	   has noted, if it has; "": none. */
+	const char *build_id;
 
 	/* Runs that stay in memory between their tasks; the least recently used are dropped first,
 	   and come back by replay. OFF: every task replays its run's history. */

@@ -24,6 +24,7 @@
 		(message_)->namespace_ = (act_)->worker->namespace_; \
 		(message_)->identity = (act_)->worker->opts.identity; \
 		(message_)->deployment_options = (act_)->worker->version; \
+		(message_)->worker_version = (act_)->worker->stamp; \
 	} while (0)
 
 /* Without memory for it, one that says so: the attempt must not seem to have succeeded, nor be left

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "worker/build_id.h"
 #include "worker/isolate.h"
 #include "worker/limits.h"
 #include "worker/nexus.h"
@@ -149,11 +150,16 @@ static enum temporal_code copy_texts(struct temporal_worker_opts *opts, const ch
 {
 	const char **texts[] = { &opts->task_queue, &opts->identity, &opts->build_id };
 	static const char *const names[] = { "task_queue", "identity", "build_id" };
+	char build_id[WORKER_BUILD_ID_SIZE];
 
 	if (str_empty(opts->task_queue))
 		return error_set(err, TEMPORAL_INVALID_ARGUMENT, "worker: .task_queue is missing");
 	if (str_empty(opts->identity))
 		opts->identity = client_identity;
+	if (!opts->build_id && !opts->deployment) {
+		worker_build_id(build_id);
+		opts->build_id = build_id;
+	}
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		if (!*texts[i])
 			*texts[i] = "";

@@ -172,6 +172,7 @@ bool worker_oversize_fail(struct worker_run *run, const char *why,
 	message.identity = refused->identity;
 	message.namespace_ = refused->namespace_;
 	message.deployment_options = refused->deployment_options;
+	message.worker_version = refused->worker_version_stamp;
 	worker_report_given_up(run, why);
 	worker_count_task(run->worker, TEMPORAL_SLOT_WORKFLOW, true);
 	return rpc_start(run->worker->channel, &request, err) != NULL;

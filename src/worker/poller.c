@@ -55,6 +55,7 @@ static const Workflowservice__PollWorkflowTaskQueueRequest *workflow_request(
 	request->worker_instance_key = worker->instance_key;
 	request->task_queue = task_queue(worker, sticky);
 	request->deployment_options = worker->version;
+	request->worker_version_capabilities = worker->build;
 	return request->task_queue ? request : NULL;
 }
 
@@ -89,6 +90,7 @@ static const Workflowservice__PollActivityTaskQueueRequest *activity_request(
 	request->worker_instance_key = worker->instance_key;
 	request->task_queue = task_queue(worker, false);
 	request->deployment_options = worker->version;
+	request->worker_version_capabilities = worker->build;
 	if (!request->task_queue)
 		return NULL;
 	if (worker->opts.max_task_queue_activities_per_second > 0 && !limit_queue(worker, request))
@@ -111,6 +113,7 @@ static const Workflowservice__PollNexusTaskQueueRequest *nexus_request(
 	request->worker_instance_key = worker->instance_key;
 	request->task_queue = task_queue(worker, false);
 	request->deployment_options = worker->version;
+	request->worker_version_capabilities = worker->build;
 	return request->task_queue ? request : NULL;
 }
 

@@ -204,18 +204,34 @@ bool worker_registration_version(const struct temporal_worker_opts *opts, struct
 	const struct temporal_deployment_opts *deployment = opts->deployment;
 
 	*out = NULL;
-	if (str_empty(opts->build_id) && !deployment)
+	if (!deployment)
 		return true;
 	*out = PROTO_NEW(
 		arena, Deployment__WorkerDeploymentOptions, deployment__worker_deployment_options);
 	if (!*out)
 		return false;
-	(*out)->deployment_name = deployment ? deployment->name : "";
+	(*out)->deployment_name = deployment->name;
 	(*out)->build_id = opts->build_id;
 	(*out)->worker_versioning_mode =
-		deployment && deployment->use_versioning
+		deployment->use_versioning
 			? ENUMS__WORKER_VERSIONING_MODE__WORKER_VERSIONING_MODE_VERSIONED
 			: ENUMS__WORKER_VERSIONING_MODE__WORKER_VERSIONING_MODE_UNVERSIONED;
+	return true;
+}
+
+bool worker_registration_build(const struct temporal_worker_opts *opts, struct arena *arena,
+	Common__WorkerVersionStamp **stamp, Common__WorkerVersionCapabilities **capabilities)
+{
+	*stamp = NULL;
+	*capabilities = NULL;
+	if (str_empty(opts->build_id))
+		return true;
+	*stamp = PROTO_NEW(arena, Common__WorkerVersionStamp, common__worker_version_stamp);
+	*capabilities = PROTO_NEW(
+		arena, Common__WorkerVersionCapabilities, common__worker_version_capabilities);
+	if (!*stamp || !*capabilities)
+		return false;
+	(*stamp)->build_id = (*capabilities)->build_id = opts->build_id;
 	return true;
 }
 

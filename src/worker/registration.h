@@ -17,10 +17,11 @@
 enum temporal_code worker_registration_complete(struct temporal_worker_opts *opts,
 	struct arena *arena, struct temporal_error *err) __attribute__((warn_unused_result));
 
-/*
- * What polls and reports say of the worker's version; *out is NULL without a deployment and a build
- * id. False: no memory.
- */
+/* What polls and answers say of the worker's build; NULL: it has no id. False: no memory. */
+bool worker_registration_build(const struct temporal_worker_opts *opts, struct arena *arena,
+	Common__WorkerVersionStamp **stamp, Common__WorkerVersionCapabilities **capabilities)
+	__attribute__((warn_unused_result));
+/* What they say of its deployment; NULL: it has none. False: no memory. */
 bool worker_registration_version(const struct temporal_worker_opts *opts, struct arena *arena,
 	Deployment__WorkerDeploymentOptions **out) __attribute__((warn_unused_result));
 

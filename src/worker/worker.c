@@ -259,6 +259,7 @@ static bool parts_init(struct temporal_worker *worker)
 	if (!worker_interceptors_init(worker))
 		return false;
 	if (!worker_registration_version(opts, &worker->arena, &worker->version) ||
+		!worker_registration_build(opts, &worker->arena, &worker->stamp, &worker->build) ||
 		!worker_registration_nondeterminism(opts, &worker->arena,
 			&worker->engine.fail_types_on_nondeterminism,
 			&worker->engine.fail_run_on_nondeterminism))

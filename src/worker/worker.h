@@ -100,7 +100,10 @@ struct temporal_worker {
 	/* For activities: all, and the last; NULL: none. Those for workflows are in `wf`. */
 	const struct temporal_interceptor *const *interceptors, *const *last_interceptor;
 	const struct temporal_interceptor *const *nexus_interceptors; /* NULL: none */
-	Deployment__WorkerDeploymentOptions *version; /* of its code; NULL: not told */
+	Deployment__WorkerDeploymentOptions *version; /* of its deployment; NULL: none */
+	/* The build of its code, for answers and for polls; NULL: not told. */
+	Common__WorkerVersionStamp *stamp;
+	Common__WorkerVersionCapabilities *build;
 	struct engine_config engine;
 	struct wf_config wf;
 	struct rpc_task start_task, shutdown_task, stopped_task, client_task;

@@ -79,6 +79,8 @@ static call_out call_run(struct wf *wf, const struct call_in *in)
 		return wf_patched(wf, "way") ? "new" : "old";
 	for (int64_t i = 0; i < in->n; i++)
 		last = wf_activity(wf, work, &opts, .what = in->what);
+	if (strcmp(in->what, "build") == 0)
+		return wf_info(wf)->build_id;
 	return last;
 }
 TEMPORAL_WORKFLOW(call);
@@ -250,6 +252,47 @@ static void a_cache_has_so_many_runs(void **state)
 	assert_true(atomic_load(&starts) > 3);
 }
 
+/* How often the history of a run with one activity names the build; and what its code is told. */
+static int builds_told(const char *build_id, char told[128])
+{
+	struct temporal_error err = { .code = TEMPORAL_OK };
+	const char *text = NULL, *at;
+	struct temporal_result *result;
+	char stamp[160];
+	int n = 0;
+
+	start_all((struct temporal_worker_opts){ .build_id = build_id });
+	struct temporal_run *run = START(call, .what = "build", .n = 1);
+
+	assert_int_equal(temporal_result_(run, &call, &text, NULL, 0, &result, &err), TEMPORAL_OK);
+	snprintf(told, 128, "%s", text);
+	temporal_result_unref(result);
+	snprintf(stamp, sizeof(stamp), "\"buildId\": \"%s\"", told);
+	struct temporal_buffer *history = temporal_run_history_json(run, &err);
+
+	assert_non_null(history);
+	for (at = *told ? history->data : NULL; at && (at = strstr(at, stamp)); at++)
+		n++;
+	temporal_buffer_unref(history);
+	temporal_run_unref(run);
+	stop_worker();
+	return n;
+}
+
+/* The real server notes it for starts of tasks and of activities as well as for ends. */
+static void the_build_is_in_the_history(void **state)
+{
+	int least = test_server_is_real() ? 4 : 2;
+	char told[128];
+
+	assert_in_range(builds_told(NULL, told), least, 9);
+	assert_true(strlen(told) >= 16);
+	assert_in_range(builds_told("of mine", told), least, 9);
+	assert_string_equal(told, "of mine");
+	assert_int_equal(builds_told("", told), 0);
+	assert_string_equal(told, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +307,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(its_name_stands_in_history, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(the_log_has_a_level, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(the_log_may_repeat_itself, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(the_build_is_in_the_history, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(a_patch_may_wait, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(a_cache_has_so_many_runs, begin_test, end_test),
 	};

@@ -7,10 +7,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "worker/build_id.h"
 #include "worker/options.h"
 #include "worker/registration.h"
 
@@ -67,6 +70,8 @@ static void the_version_is_told(void **state)
 	struct temporal_worker_opts opts;
 	struct temporal_error err;
 	Deployment__WorkerDeploymentOptions *version;
+	Common__WorkerVersionCapabilities *build;
+	Common__WorkerVersionStamp *stamp;
 
 	assert_int_equal(complete(&opts, (struct temporal_worker_opts){ 0 }, &err), TEMPORAL_OK);
 	assert_true(worker_registration_version(&opts, &arena, &version));
@@ -74,8 +79,15 @@ static void the_version_is_told(void **state)
 	assert_int_equal(complete(&opts, (struct temporal_worker_opts){ .build_id = "7" }, &err),
 		TEMPORAL_OK);
 	assert_true(worker_registration_version(&opts, &arena, &version));
-	assert_string_equal(version->build_id, "7");
-	assert_string_equal(version->deployment_name, "");
+	assert_null(version); /* a build alone is told otherwise */
+	assert_true(worker_registration_build(&opts, &arena, &stamp, &build));
+	assert_string_equal(stamp->build_id, "7");
+	assert_string_equal(build->build_id, "7");
+	assert_false(stamp->use_versioning || build->use_versioning);
+	assert_int_equal(complete(&opts, (struct temporal_worker_opts){ .build_id = "" }, &err),
+		TEMPORAL_OK);
+	assert_true(worker_registration_build(&opts, &arena, &stamp, &build));
+	assert_true(!stamp && !build);
 	assert_int_equal(
 		complete(&opts,
 			(struct temporal_worker_opts){ .deployment = DEPLOYMENT("d", "1", true,
@@ -87,6 +99,53 @@ static void the_version_is_told(void **state)
 	assert_string_equal(opts.build_id, "1");
 	assert_int_equal(version->worker_versioning_mode,
 		ENUMS__WORKER_VERSIONING_MODE__WORKER_VERSIONING_MODE_VERSIONED);
+}
+
+/* readelf, which comes with each compiler, reads it from the file. */
+static void the_default_is_the_programs_build_id(void **state)
+{
+	struct temporal_worker_opts opts;
+	struct temporal_error err;
+	char command[64], line[256], noted[256] = "";
+
+	snprintf(command, sizeof(command), "readelf -n /proc/%d/exe", (int)getpid());
+	FILE *pipe = popen(command, "r");
+
+	assert_non_null(pipe);
+	while (fgets(line, sizeof(line), pipe))
+		sscanf(line, " Build ID: %255[0-9a-f]", noted);
+	pclose(pipe);
+	assert_true(strlen(noted) >= 16);
+	assert_int_equal(complete(&opts, (struct temporal_worker_opts){ 0 }, &err), TEMPORAL_OK);
+	assert_string_equal(opts.build_id, noted);
+	assert_int_equal(complete(&opts,
+				 (struct temporal_worker_opts){
+					 .deployment = DEPLOYMENT("d", "1", true, 1) },
+				 &err),
+		TEMPORAL_OK);
+	assert_string_equal(opts.build_id, "1");
+}
+
+/* Cut off anywhere, or with lengths that lead out of the segment. */
+static void damaged_notes_have_no_build_id(void **state)
+{
+	static const uint32_t good[] = { 4, 4, 1, 0x00554e47,
+		7, /* another note of the same owner */
+		4, 3, 3, 0x00554e47, 0x00cdab12 };
+	uint32_t bad[sizeof(good) / sizeof(good[0])];
+	char out[WORKER_BUILD_ID_SIZE];
+
+	assert_true(worker_build_id_read(good, sizeof(good), out));
+	assert_string_equal(out, "12abcd");
+	for (size_t size = 0; size < sizeof(good); size++)
+		assert_false(worker_build_id_read(good, size, out));
+	for (size_t i = 0; i < 10; i++) {
+		memcpy(bad, good, sizeof(bad));
+		bad[i] = 0xfffffffd;
+		worker_build_id_read(bad, sizeof(bad), out);
+	}
+	bad[5] = 0xffffffff;
+	assert_false(worker_build_id_read(bad, sizeof(bad), out));
 }
 
 static void nondeterminism_is_a_type_like_others(void **state)
@@ -132,6 +191,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_does_not_fit_is_refused),
 		cmocka_unit_test(the_version_is_told),
+		cmocka_unit_test(the_default_is_the_programs_build_id),
+		cmocka_unit_test(damaged_notes_have_no_build_id),
 		cmocka_unit_test(nondeterminism_is_a_type_like_others),
 	};
 
