@@ -7,7 +7,6 @@
  */
 #include "worker_fixture.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 
