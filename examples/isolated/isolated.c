@@ -69,7 +69,7 @@ static album_out album_run(struct wf *wf)
 	const struct temporal_retry_policy retry = {
 		.maximum_attempts = 2, .initial_interval_ms = 10, .non_retryable_types = hopeless
 	};
-	const struct wf_activity_opts opts = { .start_to_close_ms = 500, .retry = &retry };
+	const struct wf_activity_opts opts = { .start_to_close_ms = 1000, .retry = &retry };
 	const char *text = "";
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -106,8 +106,8 @@ int main(int argc, char **argv)
 	if (client)
 		worker = temporal_worker_new(client, &err, .task_queue = QUEUE,
 			.workflows = workflows, .activities = activities,
-			.isolated_memory_limit = 256 * MEGA, /* then malloc returns NULL */
-			.isolated_kill_grace_ms = 500);      /* after a timeout, for who hangs */
+			.isolated_memory_limit = 64 * MEGA, /* then malloc returns NULL */
+			.isolated_kill_grace_ms = 500);     /* after a timeout, for who hangs */
 	if (worker && !temporal_worker_start(worker, &err) &&
 		!temporal_execute_0(client, album, &start, &text, &result, &err))
 		printf("%s", text);

@@ -132,7 +132,7 @@ static void what_is_read_is_whole(void **state)
 
 	over = false;
 	assert_int_equal(pthread_create(&writer, NULL, write_on, NULL), 0);
-	while (read < 1000) {
+	while (read < 50) {
 		if (!look(after)) {
 			sched_yield();
 			continue;
