@@ -99,17 +99,11 @@ static enum temporal_code encode(struct client_call *call, const struct client_i
 	client_request_init(&builder, &call->arena, err);
 	const Common__Payloads *made = client_request_input_payloads(&builder, input, kind);
 	size_t n = builder.code || !made ? 0 : made->n_payloads;
-	struct temporal_payload *items = arena_array(&call->arena, n, sizeof(*items));
 
 	if (builder.code)
 		return builder.code;
-	if (!items)
+	if (!convert_payloads_from_api(&call->arena, n ? made->payloads : NULL, n, out))
 		return error_no_memory(err, "the arguments of a call");
-	for (size_t i = 0; i < n; i++) {
-		if (convert_payload_from_api(&call->arena, made->payloads[i], &items[i]))
-			return error_no_memory(err, "the arguments of a call");
-	}
-	*out = (struct temporal_payloads){ items, n };
 	return TEMPORAL_OK;
 }
 

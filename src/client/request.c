@@ -79,17 +79,7 @@ static void *new_array(struct client_request *builder, size_t n)
 Common__Payloads *client_request_payloads(
 	struct client_request *builder, struct temporal_payloads from)
 {
-	Common__Payloads *made;
-
-	if (!from.count)
-		return NULL;
-	made = REQUEST_NEW(builder, Common__Payloads, common__payloads);
-	made->payloads = new_array(builder, from.count);
-	for (size_t i = 0; i < from.count && made->payloads; i++)
-		made->payloads[i] =
-			noted(builder, convert_payload_to_api(builder->arena, &from.items[i]));
-	made->n_payloads = from.count;
-	return made;
+	return from.count ? noted(builder, convert_payloads_to_api(builder->arena, &from)) : NULL;
 }
 
 static const char *const kind_names[] = {

@@ -48,22 +48,10 @@ void temporal_result_unref(struct temporal_result *result)
 enum temporal_code client_payloads_from_api(struct arena *arena, const Common__Payloads *from,
 	struct temporal_payloads *out, struct temporal_error *err)
 {
-	struct temporal_payload *items;
-
 	*out = (struct temporal_payloads){ NULL, 0 };
-	if (!from || !from->n_payloads)
-		return TEMPORAL_OK;
-	items = arena_array(arena, from->n_payloads, sizeof(*items));
-	if (!items)
+	if (from && from->n_payloads &&
+		!convert_payloads_from_api(arena, from->payloads, from->n_payloads, out))
 		return error_no_memory(err, "payloads");
-	for (size_t i = 0; i < from->n_payloads; i++) {
-		enum temporal_code code =
-			convert_payload_from_api(arena, from->payloads[i], &items[i]);
-
-		if (code)
-			return error_set(err, code, "payload %zu cannot be read", i + 1);
-	}
-	*out = (struct temporal_payloads){ items, from->n_payloads };
 	return TEMPORAL_OK;
 }
 

@@ -49,6 +49,11 @@ Common__Payload *convert_payload_to_api(
 	struct arena *arena, const struct temporal_payload *payload);
 enum temporal_code convert_payload_from_api(struct arena *arena, const Common__Payload *payload,
 	struct temporal_payload *out) __attribute__((warn_unused_result));
+/* Several. NULL or false: no memory. */
+Common__Payloads *convert_payloads_to_api(
+	struct arena *arena, const struct temporal_payloads *payloads);
+bool convert_payloads_from_api(struct arena *arena, Common__Payload *const *items, size_t count,
+	struct temporal_payloads *out) __attribute__((warn_unused_result));
 
 /*
  * A failure with its chain of causes (iterative; a chain longer than 100 is cut). NULL: no memory.

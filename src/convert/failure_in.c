@@ -25,17 +25,8 @@ static bool copy_string(struct arena *arena, const char *text, const char **out)
 static bool copy_details(
 	struct arena *arena, const Common__Payloads *details, struct temporal_payloads *out)
 {
-	if (!details || details->n_payloads == 0)
-		return true;
-	struct temporal_payload *items = arena_array(arena, details->n_payloads, sizeof(*items));
-	if (!items)
-		return false;
-	for (size_t i = 0; i < details->n_payloads; i++) {
-		if (convert_payload_from_api(arena, details->payloads[i], &items[i]))
-			return false;
-	}
-	*out = (struct temporal_payloads){ items, details->n_payloads };
-	return true;
+	return !details ||
+	       convert_payloads_from_api(arena, details->payloads, details->n_payloads, out);
 }
 
 /* ---- one function a kind: what only that kind has; strings are borrowed until they are copied

@@ -75,17 +75,9 @@ static Common__Payloads *details_out(
 {
 	if (details->count == 0)
 		return NULL;
-	Common__Payloads *out = MAKE(arena, Common__Payloads, common__payloads, ok);
-	Common__Payload **list = arena_array(arena, details->count, sizeof(*list));
-	*ok = *ok && list;
-	for (size_t i = 0; *ok && i < details->count; i++) {
-		list[i] = convert_payload_to_api(arena, &details->items[i]);
-		*ok = list[i] != NULL;
-	}
-	if (*ok) {
-		out->n_payloads = details->count;
-		out->payloads = list;
-	}
+	Common__Payloads *out = *ok ? convert_payloads_to_api(arena, details) : NULL;
+
+	*ok = out != NULL;
 	return out;
 }
 

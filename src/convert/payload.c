@@ -8,6 +8,7 @@
 #include "convert/payload.h"
 
 #include "convert/convert.h"
+#include "proto/codec.h"
 
 #define ENTRY(text_) \
 	{ \
@@ -204,4 +205,36 @@ enum temporal_code convert_payload_from_api(
 	out->data.len = payload->data.len;
 	out->data.data = arena_memdup(arena, payload->data.data, payload->data.len);
 	return out->data.data ? TEMPORAL_OK : TEMPORAL_NO_MEMORY;
+}
+
+Common__Payloads *convert_payloads_to_api(
+	struct arena *arena, const struct temporal_payloads *payloads)
+{
+	Common__Payloads *message = PROTO_NEW(arena, Common__Payloads, common__payloads);
+
+	if (!message)
+		return NULL;
+	message->n_payloads = payloads->count;
+	message->payloads = arena_array(arena, payloads->count, sizeof(message->payloads[0]));
+	for (size_t i = 0; i < payloads->count && message->payloads; i++) {
+		message->payloads[i] = convert_payload_to_api(arena, &payloads->items[i]);
+		if (!message->payloads[i])
+			return NULL;
+	}
+	return message->payloads ? message : NULL;
+}
+
+bool convert_payloads_from_api(struct arena *arena, Common__Payload *const *items, size_t count,
+	struct temporal_payloads *out)
+{
+	struct temporal_payload *copies = arena_array(arena, count, sizeof(*copies));
+
+	if (!copies)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (convert_payload_from_api(arena, items[i], &copies[i]))
+			return false;
+	}
+	*out = (struct temporal_payloads){ copies, count };
+	return true;
 }

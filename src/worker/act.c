@@ -134,23 +134,7 @@ bool act_wait(struct act *act, int64_t timeout_ms)
 static Common__Payloads *details_message(struct act *act, const struct temporal_payloads *details)
 {
 	arena_finish(&act->beat_arena);
-	if (details->count == 0)
-		return NULL;
-	Common__Payloads *message = PROTO_NEW(&act->beat_arena, Common__Payloads, common__payloads);
-
-	if (!message)
-		return NULL;
-	message->payloads =
-		arena_array(&act->beat_arena, details->count, sizeof(message->payloads[0]));
-	if (!message->payloads)
-		return NULL;
-	for (size_t i = 0; i < details->count; i++) {
-		message->payloads[i] = convert_payload_to_api(&act->beat_arena, &details->items[i]);
-		if (!message->payloads[i])
-			return NULL;
-	}
-	message->n_payloads = details->count;
-	return message;
+	return details->count ? convert_payloads_to_api(&act->beat_arena, details) : NULL;
 }
 
 void worker_act_heartbeat_wakes(struct act *act)

@@ -90,9 +90,6 @@ struct act {
 
 /* activity_info.c: fills act->info and last_details from the task. false: no memory. */
 bool worker_activity_info(struct act *act) __attribute__((warn_unused_result));
-/* The message's payloads, copied; NULL has none. false: no memory. */
-bool worker_activity_payloads(struct arena *arena, const Common__Payloads *message,
-	struct temporal_payloads *out) __attribute__((warn_unused_result));
 
 /* activity_execute.c, the attempt's thread: runs the function and sends what came of it. */
 void worker_activity_execute(struct act *act);

@@ -209,24 +209,6 @@ static void answer_failed(struct act *act, const struct temporal_failure *failur
 	pthread_mutex_unlock(&act->lock);
 }
 
-static Common__Payloads *details_message(struct act *act, const struct temporal_payloads *details)
-{
-	if (details->count == 0)
-		return NULL;
-	Common__Payloads *message = PROTO_NEW(&act->arena, Common__Payloads, common__payloads);
-
-	if (!message)
-		return NULL;
-	message->payloads = arena_array(&act->arena, details->count, sizeof(message->payloads[0]));
-	for (size_t i = 0; message->payloads && i < details->count; i++) {
-		message->payloads[i] = convert_payload_to_api(&act->arena, &details->items[i]);
-		if (!message->payloads[i])
-			return NULL;
-		message->n_payloads++;
-	}
-	return message;
-}
-
 static void answer_cancelled(struct act *act, const struct temporal_failure *failure)
 {
 	Workflowservice__RespondActivityTaskCanceledRequest message =
@@ -234,7 +216,8 @@ static void answer_cancelled(struct act *act, const struct temporal_failure *fai
 
 	worker_event(act->worker, worker_activity_event(act, TEMPORAL_EVENT_ACTIVITY_CANCELED));
 	ANSWER_HEAD(act, &message);
-	message.details = details_message(act, &failure->details);
+	if (failure->details.count)
+		message.details = convert_payloads_to_api(&act->arena, &failure->details);
 	send(act, &rpc_workflow_respond_activity_task_canceled, &message);
 }
 

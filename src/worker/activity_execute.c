@@ -63,10 +63,12 @@ static const struct temporal_failure *run_typed(struct act *act, Common__Payload
 /* The dynamic activity: payloads in, a payload out. */
 static const struct temporal_failure *run_dynamic(struct act *act, Common__Payload **result)
 {
-	struct temporal_payloads in;
+	const Common__Payloads *input = act->task->input;
+	struct temporal_payloads in = { 0 };
 	struct temporal_payload out = { 0 };
 
-	if (!worker_activity_payloads(&act->arena, act->task->input, &in))
+	if (input &&
+		!convert_payloads_from_api(&act->arena, input->payloads, input->n_payloads, &in))
 		return act_failure(act, "NO_MEMORY", "no memory for the arguments");
 	const struct temporal_failure *failure = worker_intercept_execute(act, &in, &out);
 

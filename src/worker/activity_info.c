@@ -11,22 +11,6 @@
 #include "worker/act.h"
 #include "worker/worker.h"
 
-bool worker_activity_payloads(
-	struct arena *arena, const Common__Payloads *message, struct temporal_payloads *out)
-{
-	size_t n = message ? message->n_payloads : 0;
-	struct temporal_payload *items = arena_array(arena, n, sizeof(*items));
-
-	if (!items)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (convert_payload_from_api(arena, message->payloads[i], &items[i]) != TEMPORAL_OK)
-			return false;
-	}
-	*out = (struct temporal_payloads){ items, n };
-	return true;
-}
-
 static bool fill_headers(struct act *act)
 {
 	const Common__Header *header = act->task->header;
@@ -75,6 +59,7 @@ bool worker_activity_info(struct act *act)
 {
 	const Workflowservice__PollActivityTaskQueueResponse *task = act->task;
 	const Common__Priority *priority = task->priority;
+	const Common__Payloads *details = task->heartbeat_details;
 
 	act->info = (struct act_info){
 		.activity_type = task->activity_type ? task->activity_type->name : "",
@@ -104,5 +89,6 @@ bool worker_activity_info(struct act *act)
 			.fairness_weight = priority->fairness_weight,
 		};
 	return fill_headers(act) && fill_retry_policy(act) &&
-	       worker_activity_payloads(&act->arena, task->heartbeat_details, &act->last_details);
+	       (!details || convert_payloads_from_api(&act->arena, details->payloads,
+				    details->n_payloads, &act->last_details));
 }

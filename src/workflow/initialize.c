@@ -253,7 +253,8 @@ static bool decode_arguments(struct wf *wf, const struct activation_payloads *ar
 	if (!contract) {
 		struct temporal_payloads *raw = ARENA_NEW(&wf->arena, struct temporal_payloads);
 
-		if (!raw || !memory_payloads(&wf->arena, arguments->items, arguments->count, raw)) {
+		if (!raw || !convert_payloads_from_api(
+				    &wf->arena, arguments->items, arguments->count, raw)) {
 			run_out_of_memory(wf);
 			return false;
 		}

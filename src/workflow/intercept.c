@@ -205,7 +205,7 @@ static void arguments_call(void *arg)
 	struct arguments_call *call = arg;
 
 	if (arguments_encode(call->arguments))
-		call->failed = !memory_payloads(call->arena, call->arguments->out.items,
+		call->failed = !convert_payloads_from_api(call->arena, call->arguments->out.items,
 			call->arguments->out.count, call->out);
 }
 

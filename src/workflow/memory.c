@@ -62,22 +62,6 @@ char *memory_vprintf(struct wf *wf, struct arena *arena, const char *format, va_
 	return call.text;
 }
 
-/* Deep copies: the activation, to which the payloads belong, ends before the run does. */
-bool memory_payloads(struct arena *arena, Common__Payload *const *items, size_t count,
-	struct temporal_payloads *out)
-{
-	struct temporal_payload *copies = arena_array(arena, count, sizeof(*copies));
-
-	if (!copies)
-		return false;
-	for (size_t i = 0; i < count; i++) {
-		if (convert_payload_from_api(arena, items[i], &copies[i]))
-			return false;
-	}
-	*out = (struct temporal_payloads){ copies, count };
-	return true;
-}
-
 /*
  * Zeroed, as promised for the state too: no workflow's behaviour may depend on what was there
  * before.

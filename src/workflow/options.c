@@ -199,18 +199,12 @@ Common__SearchAttributes *options_search_attributes(
 bool options_payloads(
 	struct arena *arena, const struct temporal_payloads *in, struct activation_payloads *out)
 {
-	size_t count = in ? in->count : 0;
-	Common__Payload **items = arena_array(arena, count, sizeof(*items));
+	static const struct temporal_payloads none;
+	const Common__Payloads *made = convert_payloads_to_api(arena, in ? in : &none);
 
-	if (!items)
-		return false;
-	for (size_t i = 0; i < count; i++) {
-		items[i] = convert_payload_to_api(arena, &in->items[i]);
-		if (!items[i])
-			return false;
-	}
-	*out = (struct activation_payloads){ items, count };
-	return true;
+	if (made)
+		*out = (struct activation_payloads){ made->payloads, made->n_payloads };
+	return made != NULL;
 }
 
 /* A text travels as the one argument of a contract, so that it is escaped as any other. */

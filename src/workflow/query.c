@@ -134,7 +134,7 @@ static enum temporal_code prepare(struct wf *wf, struct coroutine *self,
 		struct temporal_payloads *raw = ARENA_NEW(scratch, struct temporal_payloads);
 
 		self->handler.in = raw;
-		return raw && memory_payloads(
+		return raw && convert_payloads_from_api(
 				      scratch, job->arguments.items, job->arguments.count, raw)
 			       ? TEMPORAL_OK
 			       : TEMPORAL_NO_MEMORY;

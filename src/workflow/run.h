@@ -419,10 +419,6 @@ char *memory_vprintf(struct wf *wf, struct arena *arena, const char *format, va_
 /* Runs on the thread's stack. Anywhere. */
 void memory_on_thread(struct wf *wf, co_fn *fn, void *arg);
 
-/* Untyped payloads, copied to the arena; false: no memory. Thread's stack. */
-bool memory_payloads(struct arena *arena, Common__Payload *const *items, size_t count,
-	struct temporal_payloads *out);
-
 void scope_end_all(struct wf *wf, struct coroutine *coroutine);
 
 /* continue.c: with which a coroutine ends that has called wf_continue_as_new; and what then

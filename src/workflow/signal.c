@@ -87,7 +87,7 @@ static struct temporal_payloads *decode_raw(struct wf *wf, const struct activati
 {
 	struct temporal_payloads *in = ARENA_NEW(&wf->arena, struct temporal_payloads);
 
-	if (in && memory_payloads(&wf->arena, job->input.items, job->input.count, in))
+	if (in && convert_payloads_from_api(&wf->arena, job->input.items, job->input.count, in))
 		return in;
 	run_out_of_memory(wf);
 	return NULL;
@@ -100,7 +100,8 @@ static void keep(struct wf *wf, const struct activation_signal *job)
 	const char *name = arena_strdup(&wf->arena, job->signal_name);
 
 	if (!signal || !name || !intercept_headers(&wf->arena, &job->headers, &signal->headers) ||
-		!memory_payloads(&wf->arena, job->input.items, job->input.count, &signal->input)) {
+		!convert_payloads_from_api(
+			&wf->arena, job->input.items, job->input.count, &signal->input)) {
 		run_out_of_memory(wf);
 		return;
 	}

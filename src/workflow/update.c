@@ -198,7 +198,8 @@ static void prepare(struct wf *wf, struct coroutine *self, const struct activati
 		struct temporal_payloads *raw = ARENA_NEW(&wf->arena, struct temporal_payloads);
 
 		self->handler.in = raw;
-		if (!raw || !memory_payloads(&wf->arena, job->input.items, job->input.count, raw))
+		if (!raw || !convert_payloads_from_api(
+				    &wf->arena, job->input.items, job->input.count, raw))
 			run_out_of_memory(wf);
 		return;
 	}
