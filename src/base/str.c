@@ -6,21 +6,35 @@
  */
 #include "base/str.h"
 
-char *str_put_int(char *to, int64_t value)
+/* Two digits by each division: it is what takes the time. */
+char *str_put_uint(char *to, uint64_t value)
 {
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+				    "25262728293031323334353637383940414243444546474849"
+				    "50515253545556575859606162636465666768697071727374"
+				    "75767778798081828384858687888990919293949596979899";
 	char digits[STR_INT_MAX], *at = digits + sizeof(digits);
-	uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
 
-	do {
-		*--at = (char)('0' + rest % 10);
-		rest /= 10;
-	} while (rest);
-	if (value < 0)
-		*to++ = '-';
+	for (; value >= 100; value /= 100) {
+		at -= 2;
+		memcpy(at, pairs + value % 100 * 2, 2);
+	}
+	*--at = pairs[value * 2 + 1];
+	if (value >= 10)
+		*--at = pairs[value * 2];
 	size_t len = (size_t)(digits + sizeof(digits) - at);
 
 	memcpy(to, at, len);
 	return to + len;
+}
+
+/* Negated as unsigned, which is defined for INT64_MIN too. */
+char *str_put_int(char *to, int64_t value)
+{
+	if (value >= 0)
+		return str_put_uint(to, (uint64_t)value);
+	*to = '-';
+	return str_put_uint(to + 1, 0 - (uint64_t)value);
 }
 
 /*

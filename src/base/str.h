@@ -49,12 +49,13 @@ static inline char str_lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
-/* Room for any number of str_put_int; without a terminator. */
+/* Room for any number of these two; without a terminator. */
 #define STR_INT_MAX 20
 
-/* Writes the number in decimal, and gives the place behind it. No locale, no format: for what is
+/* Write the number in decimal, and give the place behind it. No locale, no format: for what is
  * written for each task. */
 char *str_put_int(char *to, int64_t value);
+char *str_put_uint(char *to, uint64_t value);
 
 /*
  * Is it valid UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF)? Length 0

@@ -14,6 +14,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "convert/big.h"
 #include "convert/number.h"
 
@@ -168,7 +169,7 @@ struct decimal {
 
 static void decimal_set(struct decimal *decimal, uint64_t digits, int fraction)
 {
-	decimal->count = (int)number_write_uint(decimal->digits, digits);
+	decimal->count = (int)(str_put_uint(decimal->digits, digits) - decimal->digits);
 	decimal->point = decimal->count - fraction;
 }
 
@@ -375,7 +376,7 @@ static char *write_scientific(char *at, const struct decimal *decimal)
 	*at++ = exponent < 0 ? '-' : '+';
 	if (exponent > -10 && exponent < 10)
 		*at++ = '0';
-	return at + number_write_uint(at, (uint64_t)(exponent < 0 ? -exponent : exponent));
+	return str_put_int(at, exponent < 0 ? -exponent : exponent);
 }
 
 /*

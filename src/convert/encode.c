@@ -20,6 +20,7 @@
 
 #include "base/base64.h"
 #include "base/error.h"
+#include "base/str.h"
 #include "convert/context.h"
 #include "convert/json_writer.h"
 #include "convert/payload.h"
@@ -102,9 +103,9 @@ static size_t write_scalar(struct convert_context *context, const struct tempora
 		memcpy(text, yes ? "true" : "false", 5);
 		return yes ? 4 : 5;
 	case TEMPORAL_KIND_INT:
-		return number_write_int(text, load_int(at, field->size));
+		return (size_t)(str_put_int(text, load_int(at, field->size)) - text);
 	case TEMPORAL_KIND_UINT:
-		return number_write_uint(text, load_uint(at, field->size));
+		return (size_t)(str_put_uint(text, load_uint(at, field->size)) - text);
 	default:
 		break;
 	}

@@ -1,5 +1,5 @@
 /*
- * number.c: the syntax of JSON's numbers, and integers. Doubles are in double.c.
+ * number.c: the syntax of JSON's numbers, and integers of them. Doubles are in double.c.
  *
  * Integers never pass through a double: all 64 bits are kept. Called by the decoder and encoder on
  * every task, so the common case is one loop over the digits. Any thread; no state.
@@ -140,26 +140,4 @@ bool number_to_int(const struct number *number, int64_t *out)
 bool number_to_uint(const struct number *number, uint64_t *out)
 {
 	return number_magnitude(number, out) && (!number->negative || *out == 0);
-}
-
-size_t number_write_uint(char *out, uint64_t value)
-{
-	char digits[NUMBER_TEXT_MAX];
-	size_t at = sizeof(digits);
-
-	do {
-		digits[--at] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value);
-	memcpy(out, digits + at, sizeof(digits) - at);
-	return sizeof(digits) - at;
-}
-
-/* Negated as unsigned, which is defined for INT64_MIN too. */
-size_t number_write_int(char *out, int64_t value)
-{
-	if (value >= 0)
-		return number_write_uint(out, (uint64_t)value);
-	*out = '-';
-	return 1 + number_write_uint(out + 1, 0 - (uint64_t)value);
 }

@@ -32,10 +32,6 @@ bool number_to_uint(const struct number *number, uint64_t *out) __attribute__((w
 /* The nearest double, ties to even; false when it is beyond the range of a double. */
 bool number_to_double(const struct number *number, double *out) __attribute__((warn_unused_result));
 
-/* Each writes at most NUMBER_TEXT_MAX bytes and gives the length. */
-size_t number_write_int(char *out, int64_t value);
-size_t number_write_uint(char *out, uint64_t value);
-
 /*
  * The shortest decimal that reads back as the same value, and of these the nearest; always with a
  * point or an exponent, so that it stays a floating-point number for others. Finite values only.

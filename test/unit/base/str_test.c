@@ -1,8 +1,14 @@
-/* UTF-8: what RFC 3629 allows and forbids; lower case, which is ASCII's alone. */
+/*
+ * Goal: UTF-8 is what RFC 3629 allows; lower case is ASCII's alone; integers are written as the C
+ * library writes them. Method: sequences of each kind; numbers of every length, against snprintf().
+ */
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -37,12 +43,42 @@ static void lower_case_is_that_of_ascii(void **state)
 	arena_finish(&arena);
 }
 
+static void check_number(int64_t value)
+{
+	char text[STR_INT_MAX + 1], expected[STR_INT_MAX + 2];
+
+	*str_put_int(text, value) = '\0';
+	snprintf(expected, sizeof(expected), "%" PRId64, value);
+	assert_string_equal(text, expected);
+	*str_put_uint(text, (uint64_t)value) = '\0';
+	snprintf(expected, sizeof(expected), "%" PRIu64, (uint64_t)value);
+	assert_string_equal(text, expected);
+}
+
+/* All pairs of digits, and all lengths: around each power of ten, on both sides of zero. */
+static void integers_are_written(void **state)
+{
+	for (int64_t value = -1010; value <= 1010; value++)
+		check_number(value);
+	for (int64_t power = 1; power <= INT64_MAX / 10; power *= 10) {
+		for (int64_t value = power - 2; value <= power + 2; value++) {
+			check_number(value);
+			check_number(-value);
+			check_number(INT64_MAX - value);
+		}
+	}
+	check_number(INT64_MIN);
+	check_number(INT64_MAX);
+	check_number(-1); /* the largest without a sign */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(utf8_accepts_well_formed),
 		cmocka_unit_test(utf8_refuses_ill_formed),
 		cmocka_unit_test(lower_case_is_that_of_ascii),
+		cmocka_unit_test(integers_are_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

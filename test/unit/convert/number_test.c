@@ -262,18 +262,6 @@ static void integers_keep_all_bits(void **state)
 	assert_false(number_to_uint(&number, &big));
 }
 
-static void integers_are_written(void **state)
-{
-	char text[NUMBER_TEXT_MAX];
-
-	assert_int_equal(number_write_int(text, INT64_MIN), 20);
-	assert_memory_equal(text, "-9223372036854775808", 20);
-	assert_int_equal(number_write_uint(text, UINT64_MAX), 20);
-	assert_memory_equal(text, "18446744073709551615", 20);
-	assert_int_equal(number_write_int(text, 0), 1);
-	assert_memory_equal(text, "0", 1);
-}
-
 static void the_locale_does_not_matter(void **state)
 {
 	static const char *const names[] = { "de_DE.UTF-8", "de_DE.utf8", "de_DE", "fr_FR.UTF-8",
@@ -302,7 +290,6 @@ int main(void)
 		cmocka_unit_test(long_decimals_are_read),
 		cmocka_unit_test(only_json_s_numbers_are_numbers),
 		cmocka_unit_test(integers_keep_all_bits),
-		cmocka_unit_test(integers_are_written),
 		cmocka_unit_test(the_locale_does_not_matter),
 	};
 
