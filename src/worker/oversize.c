@@ -23,23 +23,47 @@ static const char blob_text[] = "[TMPRL1103] Attempted to upload payloads with s
 
 /* ---- sizes ---- */
 
-/* Is it over the limit? Encoded sizes are looked at only if the data alone come near it. */
-static bool payloads_over(const Common__Payloads *payloads, int64_t max)
+/* Tags and lengths around a payload, or around an entry of its metadata: some 30 bytes at most. */
+#define AROUND 64
+
+/* No less than it takes, at a glance; what is seldom there has to be measured. */
+static size_t payload_at_most(const Common__Payload *payload)
+{
+	size_t sum = payload->data.len + AROUND;
+
+	if (payload->n_external_payloads || payload->base.n_unknown_fields)
+		return proto_size(payload) + AROUND;
+	for (size_t i = 0; i < payload->n_metadata; i++)
+		sum += strlen(payload->metadata[i]->key) + payload->metadata[i]->value.len + AROUND;
+	return sum;
+}
+
+static size_t at_most(const Common__Payloads *payloads)
 {
 	size_t sum = 0;
 
 	for (size_t i = 0; payloads && i < payloads->n_payloads; i++)
-		sum += payloads->payloads[i]->data.len + 256;
-	return (int64_t)sum > max / 2 && (int64_t)proto_size(payloads) > max;
+		sum += payload_at_most(payloads->payloads[i]);
+	return sum;
+}
+
+/* Is it over the limit? Measured only if it may be. */
+static bool payloads_over(const Common__Payloads *payloads, int64_t max)
+{
+	return at_most(payloads) > (size_t)max && proto_size(payloads) > (size_t)max;
 }
 
 static bool marker_over(const Command__RecordMarkerCommandAttributes *marker, int64_t max)
 {
-	size_t sum = 0;
+	size_t glance = 0, sum = 0;
 
 	for (size_t i = 0; i < marker->n_details; i++)
+		glance += strlen(marker->details[i]->key) + at_most(marker->details[i]->value);
+	if (glance <= (size_t)max)
+		return false;
+	for (size_t i = 0; i < marker->n_details; i++)
 		sum += strlen(marker->details[i]->key) + proto_size(marker->details[i]->value);
-	return (int64_t)sum > max;
+	return sum > (size_t)max;
 }
 
 static size_t size_of(const Common__Payload *payload)
