@@ -28,34 +28,33 @@
 
 /* ---- what the worker is to run ---- */
 
-#define NEW(arena_, Type_, INIT_) ((Type_ *)arena_memdup((arena_), &(Type_)INIT_, sizeof(Type_)))
+/* The request and the messages of its task, which are made at once. */
+struct request {
+	struct local_request base;
+	Workflowservice__PollActivityTaskQueueResponse task;
+	Common__ActivityType activity_type;
+	Common__WorkflowType workflow_type;
+	Common__WorkflowExecution execution;
+	Google__Duration schedule_to_close, start_to_close;
+};
 
-static Google__Duration *duration(struct arena *arena, int64_t ms)
+static void set_duration(Google__Duration *duration, int64_t ms)
 {
-	Google__Duration *out = NEW(arena, Google__Duration, GOOGLE__DURATION__INIT);
-
-	if (out) {
-		out->seconds = ms / 1000;
-		out->nanos = (int32_t)(ms % 1000 * 1000000);
-	}
-	return out;
+	duration->seconds = ms / 1000;
+	duration->nanos = (int32_t)(ms % 1000 * 1000000);
 }
 
 static Common__Payloads *copy_arguments(
 	struct arena *arena, const struct activation_payloads *arguments)
 {
-	Common__Payloads *copy = NEW(arena, Common__Payloads, COMMON__PAYLOADS__INIT);
+	Common__Payloads *copy = proto_payloads_new(arena, arguments->count);
 
-	if (!copy)
-		return NULL;
-	copy->payloads = arena_array(arena, arguments->count, sizeof(*copy->payloads));
-	copy->n_payloads = arguments->count;
-	for (size_t i = 0; copy->payloads && i < arguments->count; i++) {
+	for (size_t i = 0; copy && i < arguments->count; i++) {
 		copy->payloads[i] = proto_payload_copy(arena, arguments->items[i]);
 		if (!copy->payloads[i])
 			return NULL;
 	}
-	return copy->payloads ? copy : NULL;
+	return copy;
 }
 
 /* Copies of what lies in the workflow's memory. */
@@ -72,11 +71,8 @@ static bool fill_input(const struct command_schedule_local_activity *from, struc
 		to->header = proto_copy(arena, &headers);
 	if (from->retry_policy)
 		to->retry_policy = proto_copy(arena, from->retry_policy);
-	to->schedule_to_close_timeout = duration(arena, from->schedule_to_close_ms);
-	to->start_to_close_timeout = duration(arena, from->start_to_close_ms);
 	return (!from->arguments.count || to->input) && (!headers.n_fields || to->header) &&
-	       (!from->retry_policy || to->retry_policy) && to->schedule_to_close_timeout &&
-	       to->start_to_close_timeout;
+	       (!from->retry_policy || to->retry_policy);
 }
 
 static bool copy_text(struct arena *arena, const char **to, const char *text)
@@ -85,31 +81,43 @@ static bool copy_text(struct arena *arena, const char **to, const char *text)
 	return *to;
 }
 
-/* Member by member: nearly all of so large a message is empty, and a copy would look at it all. */
-static Workflowservice__PollActivityTaskQueueResponse *task_of(struct engine_run *run,
-	const struct machine *machine, const struct command_schedule_local_activity *from,
-	struct arena *arena)
+static struct request *request_new(struct arena *arena)
 {
-	Workflowservice__PollActivityTaskQueueResponse *to =
-		PROTO_NEW(arena, Workflowservice__PollActivityTaskQueueResponse,
-			workflowservice__poll_activity_task_queue_response);
+	static const struct request empty = {
+		.base.holders = 1,
+		.task = WORKFLOWSERVICE__POLL_ACTIVITY_TASK_QUEUE_RESPONSE__INIT,
+		.activity_type = COMMON__ACTIVITY_TYPE__INIT,
+		.workflow_type = COMMON__WORKFLOW_TYPE__INIT,
+		.execution = COMMON__WORKFLOW_EXECUTION__INIT,
+		.schedule_to_close = GOOGLE__DURATION__INIT,
+		.start_to_close = GOOGLE__DURATION__INIT,
+	};
+	struct request *request = arena_memdup(arena, &empty, sizeof(empty));
 
-	if (!to || !fill_input(from, arena, to))
+	if (!request)
 		return NULL;
-	to->activity_type = NEW(arena, Common__ActivityType, COMMON__ACTIVITY_TYPE__INIT);
-	to->workflow_type = NEW(arena, Common__WorkflowType, COMMON__WORKFLOW_TYPE__INIT);
-	to->workflow_execution =
-		NEW(arena, Common__WorkflowExecution, COMMON__WORKFLOW_EXECUTION__INIT);
-	to->attempt = from->attempt ? (int32_t)from->attempt : 1;
-	if (!to->activity_type || !to->workflow_type || !to->workflow_execution ||
-		!copy_text(arena, &to->activity_id, machine->id) ||
-		!copy_text(arena, &to->activity_type->name, machine_text(machine, 1)) ||
-		!copy_text(arena, &to->workflow_namespace, run->config->namespace_) ||
-		!copy_text(arena, &to->workflow_type->name, run->workflow_type) ||
-		!copy_text(arena, &to->workflow_execution->workflow_id, run->workflow_id) ||
-		!copy_text(arena, &to->workflow_execution->run_id, run->run_id))
-		return NULL;
-	return to;
+	request->base.task = &request->task;
+	request->task.activity_type = &request->activity_type;
+	request->task.workflow_type = &request->workflow_type;
+	request->task.workflow_execution = &request->execution;
+	request->task.schedule_to_close_timeout = &request->schedule_to_close;
+	request->task.start_to_close_timeout = &request->start_to_close;
+	return request;
+}
+
+static bool fill_task(struct engine_run *run, const struct machine *machine,
+	const struct command_schedule_local_activity *from, struct arena *arena, struct request *to)
+{
+	to->task.attempt = from->attempt ? (int32_t)from->attempt : 1;
+	set_duration(&to->schedule_to_close, from->schedule_to_close_ms);
+	set_duration(&to->start_to_close, from->start_to_close_ms);
+	return fill_input(from, arena, &to->task) &&
+	       copy_text(arena, &to->task.activity_id, machine->id) &&
+	       copy_text(arena, &to->activity_type.name, machine_text(machine, 1)) &&
+	       copy_text(arena, &to->task.workflow_namespace, run->config->namespace_) &&
+	       copy_text(arena, &to->workflow_type.name, run->workflow_type) &&
+	       copy_text(arena, &to->execution.workflow_id, run->workflow_id) &&
+	       copy_text(arena, &to->execution.run_id, run->run_id);
 }
 
 struct local_request *locals_request_new(
@@ -117,24 +125,21 @@ struct local_request *locals_request_new(
 {
 	const struct command_schedule_local_activity *from = &command->schedule_local_activity;
 	struct arena arena;
-	struct local_request *request;
+	struct request *request;
 
 	arena_init(&arena, REQUEST_ARENA_FIRST, ARENA_NO_BUDGET);
-	request = ARENA_NEW(&arena, struct local_request);
-	if (request)
-		request->task = task_of(run, machine, from, &arena);
-	if (!request || !request->task) {
+	request = request_new(&arena);
+	if (!request || !fill_task(run, machine, from, &arena, request)) {
 		arena_finish(&arena);
 		run_no_memory(run);
 		return NULL;
 	}
-	request->holders = 1;
-	request->seq = machine->seq;
-	request->original_schedule_ns = from->original_schedule_ns;
-	request->schedule_to_start_ms = from->schedule_to_start_ms;
-	request->retry_threshold_ms = from->local_retry_threshold_ms;
-	request->arena = arena;
-	return request;
+	request->base.seq = machine->seq;
+	request->base.original_schedule_ns = from->original_schedule_ns;
+	request->base.schedule_to_start_ms = from->schedule_to_start_ms;
+	request->base.retry_threshold_ms = from->local_retry_threshold_ms;
+	request->base.arena = arena;
+	return &request->base;
 }
 
 /* The count is not what const protects. */

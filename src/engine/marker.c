@@ -29,6 +29,7 @@
 #define PATCH_NAME                "core_patch"
 #define LOCAL_ACTIVITY_NAME       "core_local_activity"
 #define NESTING_MAX               8
+#define DETAILS_MAX               2   /* that we write */
 #define LOCAL_TEXT_MAX            512 /* but for id and type: names, and 9 numbers of 20 */
 #define NEW(arena_, Type_, INIT_) ((Type_ *)arena_memdup((arena_), &(Type_)INIT_, sizeof(Type_)))
 
@@ -404,42 +405,54 @@ static Common__Payload *json_around(struct arena *arena, const char *json)
 	return payload;
 }
 
-/* Adds a payload under the key; `room` for all of them was taken. */
-static bool add_detail(struct arena *arena, Command__RecordMarkerCommandAttributes *marker,
+/* Messages that belong together are made at once: this is done for each local activity. */
+struct marker {
+	Command__RecordMarkerCommandAttributes attributes;
+	Command__RecordMarkerCommandAttributes__DetailsEntry *details[DETAILS_MAX];
+};
+
+struct detail {
+	Command__RecordMarkerCommandAttributes__DetailsEntry entry;
+	Common__Payloads value;
+	Common__Payload *payload;
+};
+
+static bool add_detail(struct arena *arena, Command__RecordMarkerCommandAttributes *attributes,
 	const char *key, const Common__Payload *payload)
 {
-	Command__RecordMarkerCommandAttributes__DetailsEntry *entry =
-		NEW(arena, Command__RecordMarkerCommandAttributes__DetailsEntry,
-			COMMAND__RECORD_MARKER_COMMAND_ATTRIBUTES__DETAILS_ENTRY__INIT);
-	Common__Payloads *value = proto_payloads_new(arena, 1);
+	struct detail *detail = arena_alloc(arena, sizeof(*detail));
 
-	if (!entry || !value)
+	if (!detail)
 		return false;
-	value->payloads[0] = (Common__Payload *)(uintptr_t)payload;
-	entry->key = key;
-	entry->value = value;
-	marker->details[marker->n_details++] = entry;
+	*detail = (struct detail){
+		.entry = COMMAND__RECORD_MARKER_COMMAND_ATTRIBUTES__DETAILS_ENTRY__INIT,
+		.value = COMMON__PAYLOADS__INIT,
+		.payload = (Common__Payload *)(uintptr_t)payload,
+	};
+	detail->entry.key = key;
+	detail->entry.value = &detail->value;
+	detail->value.payloads = &detail->payload;
+	detail->value.n_payloads = 1;
+	attributes->details[attributes->n_details++] = &detail->entry;
 	return true;
 }
 
-static Command__RecordMarkerCommandAttributes *marker_new(
-	struct arena *arena, const char *name, size_t room)
+static Command__RecordMarkerCommandAttributes *marker_new(struct arena *arena, const char *name)
 {
-	Command__RecordMarkerCommandAttributes *marker =
-		NEW(arena, Command__RecordMarkerCommandAttributes,
-			COMMAND__RECORD_MARKER_COMMAND_ATTRIBUTES__INIT);
+	struct marker *marker = arena_alloc(arena, sizeof(*marker));
 
 	if (!marker)
 		return NULL;
-	marker->marker_name = name;
-	marker->details = arena_array(arena, room, sizeof(*marker->details));
-	return marker->details ? marker : NULL;
+	*marker = (struct marker){ .attributes = COMMAND__RECORD_MARKER_COMMAND_ATTRIBUTES__INIT };
+	marker->attributes.marker_name = name;
+	marker->attributes.details = marker->details;
+	return &marker->attributes;
 }
 
 Command__RecordMarkerCommandAttributes *marker_write_patch(
 	struct arena *arena, const char *id, bool deprecated)
 {
-	Command__RecordMarkerCommandAttributes *marker = marker_new(arena, PATCH_NAME, 1);
+	Command__RecordMarkerCommandAttributes *marker = marker_new(arena, PATCH_NAME);
 	const char *text = quoted(arena, id);
 	Common__Payload *data =
 		text ? json_payload(arena, arena_printf(arena, "{\"id\":%s,\"deprecated\":%s}",
@@ -496,7 +509,7 @@ static const char *local_text(struct arena *arena, const struct marker_local *ma
 Command__RecordMarkerCommandAttributes *marker_write_local(
 	struct arena *arena, const struct marker_local *marker)
 {
-	Command__RecordMarkerCommandAttributes *to = marker_new(arena, LOCAL_ACTIVITY_NAME, 2);
+	Command__RecordMarkerCommandAttributes *to = marker_new(arena, LOCAL_ACTIVITY_NAME);
 	Common__Payload *data = json_around(arena, local_text(arena, marker));
 
 	if (!to || !data || !add_detail(arena, to, "data", data))
