@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ZALLOC_SMALL 1024
+
 static atomic_long fault_after = -1;
 static atomic_bool fault_sticky;
 static atomic_bool fault_seen;
@@ -87,9 +89,18 @@ void *mem_alloc(size_t size)
 	return given(fault_now() ? NULL : malloc(size ? size : 1));
 }
 
+/*
+ * The C library has what was freed lately at hand for malloc alone, and only calloc knows which
+ * memory is zero: what is small is cleared here.
+ */
 void *mem_zalloc(size_t size)
 {
-	return given(fault_now() ? NULL : calloc(1, size ? size : 1));
+	void *at;
+
+	if (size > ZALLOC_SMALL)
+		return given(fault_now() ? NULL : calloc(1, size));
+	at = mem_alloc(size);
+	return at ? memset(at, 0, size) : NULL;
 }
 
 void *mem_realloc(void *ptr, size_t size)
