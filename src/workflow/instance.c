@@ -41,7 +41,7 @@
 
 enum {
 	FIRST_CHUNK = 1024,
-	TASK_CHUNK = 2048,
+	TASK_CHUNK = 1024, /* a few commands; made for each activation, so malloc has it at hand */
 	SCRATCH_CHUNK = 4096
 };
 #define MEMORY_MAX ((size_t)128 * 1024 * 1024)
