@@ -1,8 +1,9 @@
 /*
  * host.c: reads /proc and /sys/fs/cgroup.
  *
- * A limit of the cgroup counts, version 1 or 2, of this process' own cgroup where it is visible,
- * else of the root that a container sees as its own. Memory is then what is anonymous in it: page
+ * A limit of the cgroup counts, version 1 or 2: of this process' own where it is visible, else of
+ * the root that a container sees as its own; with version 2 also those of the groups that it lies
+ * in, of which the one counts that leaves least. Memory is then what is anonymous in it: page
  * cache can be taken back and would look like a shortage for ever. Without a limit, all that the
  * machine has counts, and what it uses for others too.
  *
@@ -113,35 +114,105 @@ static bool read_cgroup(
 	return read_file(name, text);
 }
 
-/* false: the cgroup has no limit, or there is none. */
-static bool cgroup_memory(const char *root, uint64_t *limit, uint64_t *used)
+/* ---- version 2: the cgroup and all that it lies in ---- */
+
+/* A file of the group at that path. */
+static bool read_group(const char *root, const char *path, const char *file, char text[TEXT_MAX])
+{
+	char name[2 * PATH_MAX_];
+
+	snprintf(name, sizeof(name), "%s/sys/fs/cgroup%s/%s", root, path, file);
+	return read_file(name, text);
+}
+
+/* The path of the group that it lies in; false: it was the root, which is "". */
+static bool to_parent(char *path)
+{
+	char *last = strrchr(path, '/');
+
+	if (!last)
+		return false;
+	*last = '\0';
+	return true;
+}
+
+static void own_group(const char *root, char path[PATH_MAX_])
+{
+	cgroup_path(root, "", path);
+	if (strcmp(path, "/") == 0)
+		path[0] = '\0';
+}
+
+/* Of the limits below `total` the one that is nearest to being reached, by whomever. */
+static bool groups_memory(const char *root, uint64_t total, uint64_t *limit, uint64_t *used)
+{
+	char text[TEXT_MAX], path[PATH_MAX_];
+	uint64_t its_limit, its_used;
+	bool found = false;
+
+	own_group(root, path);
+	do {
+		if (!read_group(root, path, "memory.max", text) ||
+			sscanf(text, "%" SCNu64, &its_limit) != 1 || its_limit == 0 ||
+			(total > 0 && its_limit >= total) ||
+			!read_group(root, path, "memory.stat", text) ||
+			!number_of(text, "anon", &its_used))
+			continue;
+		if (found && (double)its_used / (double)its_limit <= (double)*used / (double)*limit)
+			continue;
+		*limit = its_limit;
+		*used = its_used;
+		found = true;
+	} while (to_parent(path));
+	return found;
+}
+
+/* The smallest limit; `depth` tells the groups apart. */
+static bool groups_cpu(const char *root, uint64_t *used_ns, double *cpus, size_t *depth)
+{
+	char text[TEXT_MAX], path[PATH_MAX_];
+	uint64_t quota, period, used_us;
+	bool found = false;
+
+	own_group(root, path);
+	do {
+		if (!read_group(root, path, "cpu.max", text) ||
+			sscanf(text, "%" SCNu64 " %" SCNu64, &quota, &period) != 2 || quota == 0 ||
+			period == 0 || (found && (double)quota / (double)period >= *cpus) ||
+			!read_group(root, path, "cpu.stat", text) ||
+			!number_of(text, "usage_usec", &used_us))
+			continue;
+		*used_ns = used_us * 1000;
+		*cpus = (double)quota / (double)period;
+		*depth = strlen(path) + 1;
+		found = true;
+	} while (to_parent(path));
+	return found;
+}
+
+/* ---- both versions ---- */
+
+/* false: there is no limit below `total`. */
+static bool cgroup_memory(const char *root, uint64_t total, uint64_t *limit, uint64_t *used)
 {
 	char text[TEXT_MAX];
 
-	if (read_cgroup(root, "", "memory.max", text))
-		return sscanf(text, "%" SCNu64, limit) == 1 &&
-		       read_cgroup(root, "", "memory.stat", text) && number_of(text, "anon", used);
+	if (groups_memory(root, total, limit, used))
+		return true;
 	return read_cgroup(root, "memory", "memory.limit_in_bytes", text) &&
-	       sscanf(text, "%" SCNu64, limit) == 1 &&
-	       read_cgroup(root, "memory", "memory.stat", text) &&
+	       sscanf(text, "%" SCNu64, limit) == 1 && *limit > 0 &&
+	       (total == 0 || *limit < total) && read_cgroup(root, "memory", "memory.stat", text) &&
 	       number_of(text, "total_rss", used);
 }
 
 /* What the cgroup's processes have computed, and how many CPUs they may use at a time. */
-static bool cgroup_cpu(const char *root, uint64_t *used_ns, double *cpus)
+static bool cgroup_cpu(const char *root, uint64_t *used_ns, double *cpus, size_t *depth)
 {
 	char text[TEXT_MAX];
-	uint64_t quota, period, used_us;
+	uint64_t quota, period;
 
-	if (read_cgroup(root, "", "cpu.max", text)) {
-		if (sscanf(text, "%" SCNu64 " %" SCNu64, &quota, &period) != 2 || period == 0 ||
-			!read_cgroup(root, "", "cpu.stat", text) ||
-			!number_of(text, "usage_usec", &used_us))
-			return false;
-		*used_ns = used_us * 1000;
-		*cpus = (double)quota / (double)period;
-		return quota > 0;
-	}
+	if (groups_cpu(root, used_ns, cpus, depth))
+		return true;
 	if (!read_cgroup(root, "cpu", "cpu.cfs_quota_us", text) || text[0] == '-' ||
 		sscanf(text, "%" SCNu64, &quota) != 1 || quota == 0 ||
 		!read_cgroup(root, "cpu", "cpu.cfs_period_us", text) ||
@@ -149,6 +220,7 @@ static bool cgroup_cpu(const char *root, uint64_t *used_ns, double *cpus)
 		!read_cgroup(root, "cpuacct", "cpuacct.usage", text))
 		return false;
 	*cpus = (double)quota / (double)period;
+	*depth = 0;
 	return sscanf(text, "%" SCNu64, used_ns) == 1;
 }
 
@@ -166,8 +238,7 @@ static void sample_memory(struct worker_host *host)
 		host->memory_total = total;
 		host->memory = 1 - (double)available * 1024 / (double)total;
 	}
-	if (cgroup_memory(host->root ? host->root : "", &limit, &used) && limit > 0 &&
-		(total == 0 || limit < total)) {
+	if (cgroup_memory(host->root ? host->root : "", total, &limit, &used)) {
 		host->memory_total = limit;
 		host->memory = (double)used / (double)limit;
 	}
@@ -206,12 +277,15 @@ static void sample_cpu(struct worker_host *host, int64_t now_ns)
 	int64_t passed_ns = now_ns - host->sampled_ns;
 	uint64_t cgroup_ns, busy, total;
 	double cpus;
+	size_t depth;
 
-	if (cgroup_cpu(root, &cgroup_ns, &cpus)) {
-		if (host->cgroup_ns > 0 && cgroup_ns >= host->cgroup_ns && host->sampled_ns > 0)
+	if (cgroup_cpu(root, &cgroup_ns, &cpus, &depth)) {
+		if (host->cgroup_ns > 0 && host->cgroup_depth == depth &&
+			cgroup_ns >= host->cgroup_ns && host->sampled_ns > 0)
 			host->cpu = fraction(
 				(double)(cgroup_ns - host->cgroup_ns), (double)passed_ns * cpus);
 		host->cgroup_ns = cgroup_ns;
+		host->cgroup_depth = depth;
 		return;
 	}
 	if (!read_stat(root, &busy, &total))

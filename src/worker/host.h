@@ -5,6 +5,7 @@
 #ifndef WORKER_HOST_H
 #define WORKER_HOST_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Fractions of all there is. */
@@ -16,6 +17,7 @@ struct worker_host {
 	int64_t sampled_ns; /* 0: never */
 	/* What the CPUs had done then: by /proc/stat, and by the cgroup (ns). */
 	uint64_t busy, total, cgroup_ns;
+	size_t cgroup_depth; /* of the group whose limit it was */
 };
 
 /* Reads what is older than `max_age_ns`. It takes some 50 us, and no memory. What cannot be read

@@ -106,6 +106,39 @@ static void a_cgroup_of_version_2_limits(void **state)
 	assert_near(host.memory, 0.4);
 }
 
+/* The limit that leaves least is another one for memory, and for CPU, than the group's own. */
+static void limits_of_the_groups_around_it_count(void **state)
+{
+	struct worker_host host = { .root = root };
+
+	put("/proc/self/cgroup", "0::/slice/service/job\n");
+	put("/sys/fs/cgroup/slice/service/job/memory.max", "409600\n");
+	put("/sys/fs/cgroup/slice/service/job/memory.stat", "anon 40960\n");
+	put("/sys/fs/cgroup/slice/service/job/cpu.max", "400000 100000\n");
+	put("/sys/fs/cgroup/slice/service/job/cpu.stat", "usage_usec 500000\n");
+	put("/sys/fs/cgroup/slice/service/memory.max", "max\n");
+	put("/sys/fs/cgroup/slice/service/cpu.max", "100000 100000\n");
+	put("/sys/fs/cgroup/slice/service/cpu.stat", "usage_usec 1000000\n");
+	put("/sys/fs/cgroup/slice/memory.max", "819200\n");
+	put("/sys/fs/cgroup/slice/memory.stat", "anon 614400\n");
+	worker_host_sample(&host, S_NS, 0);
+	assert_int_equal(host.memory_total, 819200);
+	assert_near(host.memory, 0.75); /* used by other groups */
+	put("/sys/fs/cgroup/slice/service/job/cpu.stat", "usage_usec 600000\n");
+	put("/sys/fs/cgroup/slice/service/cpu.stat", "usage_usec 1500000\n");
+	worker_host_sample(&host, 2 * S_NS, 0);
+	assert_near(host.cpu, 0.5);
+	/* Another group's time says nothing of the one before. */
+	put("/sys/fs/cgroup/slice/service/job/cpu.max", "50000 100000\n");
+	put("/sys/fs/cgroup/slice/service/job/cpu.stat", "usage_usec 1600000\n");
+	worker_host_sample(&host, 3 * S_NS, 0);
+	assert_near(host.cpu, 0.5);
+	put("/sys/fs/cgroup/slice/memory.stat", "anon 8192\n");
+	worker_host_sample(&host, 4 * S_NS, 0);
+	assert_int_equal(host.memory_total, 409600);
+	assert_near(host.memory, 0.1);
+}
+
 static void a_container_sees_its_cgroup_as_the_root(void **state)
 {
 	struct worker_host host = { .root = root };
@@ -211,6 +244,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_whole_machine_counts_without_a_limit),
 		TEST(a_cgroup_of_version_2_limits),
+		TEST(limits_of_the_groups_around_it_count),
 		TEST(a_container_sees_its_cgroup_as_the_root),
 		TEST(a_cgroup_of_version_1_limits),
 		TEST(without_proc_nothing_is_known),
