@@ -162,7 +162,8 @@ TEMPORAL_API enum temporal_code temporal_client_set_header(struct temporal_clien
  * limit), and the step itself, which does what is ready and does not wait. Callbacks run within it.
  * A client with a thread has the descriptor -1, and a step does nothing.
  *
- * One thread steps a client, the one that connected it or, from its first step on, another one.
+ * One thread at a time steps a client, the one that connected it or, from its first step on,
+ * another one; a step that comes while another thread is in one does nothing.
  * There a call that blocks is refused with FAILED_PRECONDITION, as nobody would be left to serve
  * it; the forms ..._async work, as do blocking calls of other threads. In a forked child ask for
  * the descriptor again.

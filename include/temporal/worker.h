@@ -296,11 +296,14 @@ TEMPORAL_API enum temporal_code temporal_worker_wait(
  *	code = temporal_worker_wait(worker, &err);
  *
  * A step drives the client and so all of its workers; it says whether this one still has something
- * to do. temporal_worker_wait then gives its end and does not wait; before, on the thread that
- * steps, it is refused. With workflow_threads = TEMPORAL_OFF and short_activities there is no other
- * thread at all, and workflows and activities run within the step. temporal_worker_run and
- * temporal_worker_unref turn the loop themselves. A client with a thread: the descriptor is -1, and
- * a step only says whether the worker runs.
+ * to do. Any thread may step, one after the other; a step that comes while another thread is in one
+ * does nothing, as that does all that there is to do.
+ *
+ * When the worker has ended, temporal_worker_wait gives its end and does not wait; before, on the
+ * thread that steps, it is refused. With workflow_threads = TEMPORAL_OFF and short_activities there
+ * is no other thread at all, and workflows and activities run within the step. temporal_worker_run
+ * and temporal_worker_unref turn the loop themselves. A client with a thread: the descriptor is -1,
+ * and a step only says whether the worker runs.
  */
 TEMPORAL_API int temporal_worker_fd(struct temporal_worker *worker);
 TEMPORAL_API int temporal_worker_timeout_ms(struct temporal_worker *worker);

@@ -35,6 +35,8 @@
 #include "rpc/limits.h"
 #include "rpc/loop_io.h"
 
+#define STEPPED_MS 1
+
 struct rpc_queue {
 	struct rpc_task *head, **tail;
 };
@@ -61,6 +63,7 @@ struct rpc_loop {
 	int wake_fd;
 	/* any thread */
 	_Atomic(uintptr_t) owner; /* pthread_t of the thread that runs or steps it */
+	atomic_flag stepped;      /* one without a thread: somebody is in a step */
 	atomic_uint wakers;       /* threads between their post and its wake-up */
 	pthread_mutex_t lock;
 	struct rpc_queue queue; /* lock */
@@ -407,12 +410,25 @@ int rpc_loop_fd(const struct rpc_loop *loop)
 }
 
 /* libuv's clock stands still between steps. */
-int rpc_loop_timeout_ms(struct rpc_loop *loop)
+static int timeout_ms(struct rpc_loop *loop)
 {
 	if (loop->local.head || loop->late.head)
 		return 0;
 	uv_update_time(&loop->uv);
 	return uv_backend_timeout(&loop->uv);
+}
+
+/* Another thread's step may change it meanwhile, so that is to be asked again soon. */
+int rpc_loop_timeout_ms(struct rpc_loop *loop)
+{
+	if (rpc_loop_inside(loop))
+		return timeout_ms(loop);
+	if (atomic_flag_test_and_set_explicit(&loop->stepped, memory_order_acquire))
+		return STEPPED_MS;
+	int ms = timeout_ms(loop);
+
+	atomic_flag_clear_explicit(&loop->stepped, memory_order_release);
+	return ms;
 }
 
 /* Text is written by the C locale's rules, whatever the caller has chosen. */
@@ -430,11 +446,15 @@ bool rpc_loop_is_adopted(const struct rpc_loop *loop)
 	return !loop->has_thread;
 }
 
-static locale_t enter(struct rpc_loop *loop)
+/* False: another thread is in a step, which does all that there is to do. */
+static bool enter(struct rpc_loop *loop, locale_t *before)
 {
+	if (atomic_flag_test_and_set_explicit(&loop->stepped, memory_order_acquire))
+		return false;
 	own(loop);
 	loop->running = true;
-	return loop->locale ? uselocale(loop->locale) : (locale_t)0;
+	*before = loop->locale ? uselocale(loop->locale) : (locale_t)0;
+	return true;
 }
 
 static void leave(struct rpc_loop *loop, locale_t before)
@@ -442,6 +462,7 @@ static void leave(struct rpc_loop *loop, locale_t before)
 	loop->running = false;
 	if (before)
 		uselocale(before);
+	atomic_flag_clear_explicit(&loop->stepped, memory_order_release);
 }
 
 /*
@@ -450,9 +471,11 @@ static void leave(struct rpc_loop *loop, locale_t before)
  */
 void rpc_loop_step(struct rpc_loop *loop)
 {
-	locale_t locale = enter(loop);
+	locale_t locale;
 	unsigned long before;
 
+	if (!enter(loop, &locale))
+		return;
 	for (int round = 0; round < 16; round++) {
 		before = loop->work;
 		uv_run(&loop->uv, UV_RUN_NOWAIT);
@@ -464,8 +487,10 @@ void rpc_loop_step(struct rpc_loop *loop)
 
 void rpc_loop_turn(struct rpc_loop *loop)
 {
-	locale_t locale = enter(loop);
+	locale_t locale;
 
+	if (!enter(loop, &locale))
+		return;
 	uv_run(&loop->uv, UV_RUN_ONCE);
 	leave(loop, locale);
 }

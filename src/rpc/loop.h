@@ -54,7 +54,8 @@ bool rpc_loop_is_adopted(const struct rpc_loop *loop);
 /*
  * Of such a one: a descriptor that is readable when there is
  * something to do, the time in ms after which rpc_loop_step has to be called at the latest (-1:
- * none), and one step, which never blocks.
+ * none), and one step, which never blocks. Steps of several threads do not overlap: one that comes
+ * while another is under way does nothing.
  */
 int rpc_loop_fd(const struct rpc_loop *loop);
 int rpc_loop_timeout_ms(struct rpc_loop *loop);

@@ -4,6 +4,7 @@
  */
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -161,12 +162,69 @@ static void tasks_may_post_tasks(void **state)
 	assert_true(chain.here);
 }
 
+/* ---- two threads step ---- */
+
+struct slow_task {
+	struct rpc_task task;
+	atomic_int *state; /* 1: in it; 2: it may end; 3: it has ended */
+};
+
+static void run_slowly(struct rpc_task *task)
+{
+	atomic_int *state = ((struct slow_task *)(void *)task)->state;
+
+	atomic_store(state, 1);
+	while (atomic_load(state) == 1)
+		sched_yield();
+	atomic_store(state, 3);
+}
+
+static void note_run(struct rpc_task *task)
+{
+	atomic_store(((struct slow_task *)(void *)task)->state, 1);
+}
+
+static void *step_once(void *loop)
+{
+	rpc_loop_step(loop);
+	return NULL;
+}
+
+/* The second one comes while the first is in a task: it returns at once, the next task waits. */
+static void steps_do_not_overlap(void **state)
+{
+	struct rpc_loop *loop = rpc_loop_new(NULL);
+	atomic_int in_first = 0, in_second = 0;
+	struct slow_task first = { { .run = run_slowly }, &in_first },
+			 second = { { .run = note_run }, &in_second };
+	pthread_t thread;
+
+	assert_non_null(loop);
+	assert_int_equal(rpc_loop_adopt(loop, NULL), TEMPORAL_OK);
+	rpc_loop_post(loop, &first.task);
+	assert_int_equal(pthread_create(&thread, NULL, step_once, loop), 0);
+	while (atomic_load(&in_first) != 1)
+		sched_yield();
+	rpc_loop_post(loop, &second.task);
+	rpc_loop_step(loop);
+	assert_int_equal(atomic_load(&in_second), 0);
+	assert_false(rpc_loop_here(loop));
+	assert_int_equal(rpc_loop_timeout_ms(loop), 1);
+	atomic_store(&in_first, 2);
+	pthread_join(thread, NULL);
+	assert_int_equal(atomic_load(&in_first), 3);
+	rpc_loop_step(loop);
+	assert_int_equal(atomic_load(&in_second), 1);
+	rpc_loop_free(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(posts_of_many_threads),
 		cmocka_unit_test(timers_fire_in_order_and_never_early),
 		cmocka_unit_test(tasks_may_post_tasks),
+		cmocka_unit_test(steps_do_not_overlap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
