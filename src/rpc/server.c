@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/inherit.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "rpc/limits.h"
@@ -432,7 +433,7 @@ static void on_listener_closed(uv_handle_t *handle)
 {
 	struct rpc_server *server = handle->data;
 
-	close(server->listener);
+	inherit_close(server->listener);
 	server->listener_closed = true;
 	rpc_server_check_over(server);
 }
@@ -454,7 +455,7 @@ static void on_stop(struct rpc_task *task)
 		uv_close((uv_handle_t *)&server->accept, on_listener_closed);
 		return;
 	}
-	close(server->listener);
+	inherit_close(server->listener);
 	rpc_server_check_over(server);
 }
 
@@ -496,6 +497,7 @@ static enum temporal_code listen_on(
 	if (server->listener < 0)
 		return error_set(
 			err, TEMPORAL_UNAVAILABLE, "cannot open a socket: %s", strerror(errno));
+	inherit_not(server->listener);
 	setsockopt(server->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (bind(server->listener, &address->any, v6 ? sizeof(address->v6) : sizeof(address->v4)) <
 			0 ||
@@ -503,7 +505,7 @@ static enum temporal_code listen_on(
 		getsockname(server->listener, &bound.any, &len) < 0) {
 		error_set(err, TEMPORAL_UNAVAILABLE, "cannot listen on %s port %u: %s", host,
 			server->opts.port, strerror(errno));
-		close(server->listener);
+		inherit_close(server->listener);
 		return TEMPORAL_UNAVAILABLE;
 	}
 	server->port = ntohs(v6 ? bound.v6.sin6_port : bound.v4.sin_port);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/inherit.h"
 #include "base/mem.h"
 #include "rpc/limits.h"
 #include "rpc/tls.h"
@@ -361,10 +362,11 @@ static enum temporal_code start(struct rpc_socket *socket, struct rpc_loop *loop
 	int one = 1;
 
 	*socket = (struct rpc_socket){ .events = events, .loop = loop, .fd = fd };
+	inherit_not(fd);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	int result = uv_poll_init(rpc_loop_uv(loop), &socket->poll, fd);
 	if (result < 0) {
-		close(fd);
+		inherit_close(fd);
 		socket->fd = -1;
 		return error_set(
 			err, TEMPORAL_INTERNAL, "cannot watch a socket: %s", uv_strerror(result));
@@ -448,6 +450,6 @@ void rpc_socket_close(struct rpc_socket *socket)
 	/* uv_close takes the descriptor out of the loop once more: not when it is another thread's.
 	 */
 	uv_close((uv_handle_t *)&socket->poll, on_closed);
-	close(socket->fd);
+	inherit_close(socket->fd);
 	socket->fd = -1;
 }

@@ -29,6 +29,7 @@
 #include <linux/futex.h>
 
 #include "base/error.h"
+#include "base/inherit.h"
 #include "base/mem.h"
 #include "worker/event.h"
 #include "worker/isolate.h"
@@ -122,7 +123,7 @@ static void reap_helper(pid_t pid, int control)
 		kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		continue;
-	close(control);
+	inherit_close(control);
 }
 
 static void reap_gone(const struct gone *gone)
@@ -158,6 +159,7 @@ static bool start_helper(struct isolate_pool *pool, struct gone *gone, struct te
 		return false;
 	}
 	pool->control = ends[0];
+	inherit_not(pool->control); /* a copy would keep the helper after our death */
 	pool->helpers++;
 	if (isolate_send(pool->control, &pool->config))
 		return true;
@@ -208,9 +210,10 @@ static bool start_child(struct isolate_pool *pool, struct isolate_process *proce
 	}
 	process->helper = pool->helpers;
 	process->fd = ends[0];
+	inherit_not(process->fd);
 	close(ends[1]);
 	if (!forked) {
-		close(ends[0]);
+		inherit_close(ends[0]);
 		process->fd = -1;
 	}
 	return forked;
@@ -240,7 +243,7 @@ static void put(struct isolate_process **list, struct isolate_process *process)
  * held. */
 static void let_go(struct isolate_process *process)
 {
-	close(process->fd);
+	inherit_close(process->fd);
 	process->fd = -1;
 	put(&process->pool->free, process);
 }
@@ -407,7 +410,7 @@ void isolate_pool_finish(struct isolate_pool *pool)
 	if (!pool)
 		return;
 	for (struct isolate_process *process = pool->idle; process; process = process->next)
-		close(process->fd);
+		inherit_close(process->fd);
 	if (pool->helper)
 		reap_helper(pool->helper, pool->control);
 	if (pool->shared)

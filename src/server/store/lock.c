@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/inherit.h"
 #include "base/mem.h"
 
 static enum temporal_code lock_file(
@@ -28,6 +29,7 @@ static enum temporal_code lock_file(
 			name, strerror(errno));
 	if (fcntl(opened, F_OFD_SETLK, &lock) == 0) {
 		*fd = opened;
+		inherit_not(opened); /* the lock would be the child's too */
 		return TEMPORAL_OK;
 	}
 	int failure = errno;
@@ -57,5 +59,5 @@ enum temporal_code store_lock_take(const char *path, int *fd, struct temporal_er
 void store_lock_release(int fd)
 {
 	if (fd >= 0)
-		close(fd);
+		inherit_close(fd);
 }
