@@ -4,6 +4,9 @@
  * The handler does two things, both safe there: it writes to the descriptor of each waiting worker,
  * and it restores what the signal did before, so that a second Ctrl-C ends a program whose
  * activities do not. The table is fixed, so that the handler needs no lock.
+ *
+ * A forked child has neither the workers nor a right to their descriptors: there the signals do
+ * again what they did before. They are blocked for as long as it takes to arrange that.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -23,7 +26,9 @@ static const int numbers[] = { SIGINT, SIGTERM };
 static _Atomic int waiting[WORKERS_MAX]; /* descriptor + 1; 0: free */
 static struct sigaction before[N_SIGNALS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static unsigned registered; /* lock */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static unsigned registered;   /* lock */
+static sigset_t mask_of_fork; /* lock: of the thread that forks */
 
 static void on_signal(int number)
 {
@@ -63,6 +68,42 @@ static void uninstall(void)
 	}
 }
 
+static void before_fork(void)
+{
+	sigset_t ours;
+
+	pthread_mutex_lock(&lock);
+	sigemptyset(&ours);
+	for (size_t i = 0; i < N_SIGNALS; i++)
+		sigaddset(&ours, numbers[i]);
+	pthread_sigmask(SIG_BLOCK, &ours, &mask_of_fork);
+}
+
+static void in_parent(void)
+{
+	pthread_sigmask(SIG_SETMASK, &mask_of_fork, NULL);
+	pthread_mutex_unlock(&lock);
+}
+
+static void in_child(void)
+{
+	for (size_t i = 0; i < WORKERS_MAX; i++) {
+		int fd = atomic_exchange(&waiting[i], 0) - 1;
+
+		if (fd >= 0)
+			close(fd);
+	}
+	if (registered > 0)
+		uninstall();
+	registered = 0;
+	in_parent();
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(before_fork, in_parent, in_child);
+}
+
 static bool enter(int fd)
 {
 	for (size_t i = 0; i < WORKERS_MAX; i++) {
@@ -80,6 +121,7 @@ int worker_signals_register(void)
 
 	if (fd < 0)
 		return -1;
+	pthread_once(&once, watch_forks);
 	pthread_mutex_lock(&lock);
 	bool entered = enter(fd);
 
