@@ -110,7 +110,9 @@ TEMPORAL_API uint16_t temporal_server_http_port(const struct temporal_server *se
 
 /*
  * Stops: calls that run are given a moment to end; what was acknowledged is in the file. Clients of
- * this process have to be gone before. NULL is fine. Not on the server's own thread.
+ * this process have to be gone before. NULL is fine. A forked child has nothing of the server: its
+ * clients' calls get FAILED_PRECONDITION there, and this does nothing. Not on the
+ * server's own thread.
  */
 TEMPORAL_API void temporal_server_stop(struct temporal_server *server);
 

@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -309,8 +310,15 @@ static const struct rpc_channel_ops channel_ops = {
 struct rpc_channel *server_channel_open(void *user, struct rpc_loop *loop,
 	const struct rpc_header *headers, size_t n_headers, struct temporal_error *err)
 {
-	struct local_channel *channel = mem_zalloc(sizeof(*channel));
+	const struct temporal_server *server = user;
+	struct local_channel *channel;
 
+	if (server->pid != getpid()) {
+		error_set(err, TEMPORAL_FAILED_PRECONDITION,
+			"the server is in the process that this one was forked from");
+		return NULL;
+	}
+	channel = mem_zalloc(sizeof(*channel));
 	if (!channel) {
 		error_no_memory(err, "a channel");
 		return NULL;

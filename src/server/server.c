@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -488,6 +489,7 @@ struct temporal_server *temporal_server_start_sized(
 	server->transport = (struct rpc_transport){ server_channel_open, server };
 	server->fatal = opts.fatal;
 	server->user = opts.user;
+	server->pid = getpid();
 	server->begin.run = on_begin;
 	server->store_step.run = on_store_step;
 	server->collect.run = on_collect;
@@ -557,7 +559,7 @@ static void on_drain(struct rpc_task *task)
 
 void temporal_server_stop(struct temporal_server *server)
 {
-	if (!server)
+	if (!server || server->pid != getpid())
 		return;
 	server->drain.run = on_drain;
 	rpc_loop_post(server->loop, &server->drain);

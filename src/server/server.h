@@ -6,6 +6,7 @@
 #define SERVER_SERVER_H
 
 #include <pthread.h>
+#include <sys/types.h>
 
 #include <temporal/server.h>
 
@@ -38,6 +39,7 @@ struct temporal_server {
 	void (*fatal)(const char *message, void *user);
 	void *user;
 	bool told;
+	pid_t pid; /* of the process that it is in: a forked child has nothing but its memory */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool stopped, drained, ending; /* under the lock */

@@ -4,6 +4,8 @@
  *
  * Any thread but the server's.
  */
+#include <unistd.h>
+
 #include "base/error.h"
 #include "proto/time.h"
 #include "server/server.h"
@@ -73,6 +75,9 @@ static void on_call(struct rpc_task *task)
 static enum temporal_code make(struct temporal_server *server, struct time_call *call,
 	frontend_handler *handle, const void *message)
 {
+	if (server->pid != getpid())
+		return error_set(call->err, TEMPORAL_FAILED_PRECONDITION,
+			"the server is in the process that this one was forked from");
 	arena_init(&call->arena, ARENA_FIRST, ARENA_NO_BUDGET);
 	pthread_mutex_init(&call->lock, NULL);
 	pthread_cond_init(&call->changed, NULL);
