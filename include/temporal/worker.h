@@ -259,8 +259,8 @@ struct temporal_worker_opts {
 /*
  * Makes a worker. It holds a reference to its client and does nothing before it is started. NULL
  * with INVALID_ARGUMENT for options that do not fit (the message names the option and what was
- * expected), NO_MEMORY, or FAILED_PRECONDITION in a process that was forked from the client's. Any
- * thread.
+ * expected), or NO_MEMORY. A forked child may make workers with the clients that it has from its
+ * parent; those that the parent has made are the parent's. Any thread.
  */
 #define temporal_worker_new(client_, err_, ...) \
 	temporal_worker_new_((client_), &(const struct temporal_worker_opts){ __VA_ARGS__ }, \

@@ -152,9 +152,14 @@ static void watch_forks(void)
 	pthread_atfork(before_fork, after_fork, after_fork);
 }
 
-static void enlist(struct temporal_metrics *metrics)
+void metrics_watch_forks(void)
 {
 	pthread_once(&fork_once, watch_forks);
+}
+
+static void enlist(struct temporal_metrics *metrics)
+{
+	metrics_watch_forks();
 	pthread_mutex_lock(&all_lock);
 	metrics->next = registries;
 	metrics->link = &registries;

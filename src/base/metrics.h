@@ -81,6 +81,10 @@ void metrics_collect(struct temporal_metrics *metrics);
 /* temporal_metrics_text() without it. */
 size_t metrics_text(struct temporal_metrics *metrics, char *buffer, size_t size);
 
+/* Forks take the locks of all metrics from here on. For who has a lock that forks take as well,
+ * under which metrics are used: such handlers are to come after this. */
+void metrics_watch_forks(void);
+
 /* metrics_http.c: the endpoint on "host:port" or ":port". NULL: see temporal_metrics_new. */
 struct metrics_http *metrics_http_start(struct temporal_metrics *metrics, const char *address,
 	struct temporal_error *err) __attribute__((warn_unused_result));

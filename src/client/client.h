@@ -41,6 +41,9 @@ struct rpc_channel *client_channel_open(
 	struct temporal_client *client, struct temporal_client *home, struct temporal_error *err)
 	__attribute__((warn_unused_result));
 void client_channel_close(struct temporal_client *client, struct rpc_channel *channel);
+/* What the next give is this process's from here on, though it was forked from the client's. */
+enum temporal_code client_make_ours(struct temporal_client *client, struct temporal_error *err)
+	__attribute__((warn_unused_result));
 struct rpc_loop *client_loop(
 	const struct temporal_client *client); /* borrowed; its thread runs all callbacks */
 const char *client_namespace(const struct temporal_client *client);

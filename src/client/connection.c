@@ -27,6 +27,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "base/str.h"
 #include "client/call.h"
 
@@ -124,6 +125,7 @@ static struct temporal_client *client_new(const struct rpc_transport *transport,
 		error_no_memory(err, "a client");
 		return NULL;
 	}
+	metrics_watch_forks(); /* before ours: a fork takes the locks in the opposite order */
 	pthread_once(&fork_once, watch_forks);
 	atomic_init(&client->refs, 1);
 	arena_init(&client->arena, 512, ARENA_NO_BUDGET);
@@ -292,7 +294,8 @@ static enum temporal_code set_header(struct temporal_client *client, struct clie
 	else
 		code = rpc_channel_set_header(link->channel, &header, err);
 	for (struct client_branch *each = client->branches; each && !code; each = each->next)
-		code = rpc_channel_set_header(each->channel, &header, err);
+		if (each->pid == link->pid)
+			code = rpc_channel_set_header(each->channel, &header, err);
 	if (code) {
 		mem_free(copy);
 		return code;
@@ -361,6 +364,7 @@ struct rpc_channel *client_channel_open(
 	lock_links();
 	branch->channel = client_link_channel(client, link->loop, err);
 	if (branch->channel) {
+		branch->pid = link->pid;
 		branch->next = client->branches;
 		client->branches = branch;
 	}
@@ -429,6 +433,17 @@ struct temporal_metrics *client_metrics(const struct temporal_client *client)
 struct rpc_channel *client_channel(const struct temporal_client *client)
 {
 	return current_link(client)->channel;
+}
+
+enum temporal_code client_make_ours(struct temporal_client *client, struct temporal_error *err)
+{
+	struct temporal_error own = { .code = TEMPORAL_OK };
+
+	if (client_enter(client, &own))
+		return TEMPORAL_OK;
+	if (err)
+		*err = own;
+	return own.code;
 }
 
 struct rpc_loop *client_loop(const struct temporal_client *client)

@@ -30,6 +30,7 @@ struct client_link {
 
 /* A channel of a client on the loop of another one. */
 struct client_branch {
+	pid_t pid; /* of the process that opened it: a forked child leaves it alone */
 	struct rpc_channel *channel;
 	struct client_branch *next;
 };

@@ -279,6 +279,8 @@ struct temporal_worker *temporal_worker_new_(struct temporal_client *client,
 		error_set(err, TEMPORAL_INVALID_ARGUMENT, "worker: there is no client");
 		return NULL;
 	}
+	if (client_make_ours(client, err) != TEMPORAL_OK)
+		return NULL;
 	struct temporal_worker *worker = worker_alloc(client);
 
 	if (!worker) {
