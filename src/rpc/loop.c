@@ -306,8 +306,12 @@ static int loop_open(struct rpc_loop *loop)
 {
 	int result = uv_loop_init(&loop->uv);
 
-	if (result < 0)
+	if (result < 0) {
+		/* What it fails at may be the second descriptor; it leaves the first one open. */
+		if (uv_backend_fd(&loop->uv) > 0)
+			close(uv_backend_fd(&loop->uv));
 		return result;
+	}
 	result = open_wake(loop);
 	if (result < 0) {
 		uv_loop_close(&loop->uv);
