@@ -148,10 +148,14 @@ char *show_job(struct arena *arena, const struct activation_job *job)
 	case JOB_RESOLVE_ACTIVITY:
 		return join(arena,
 			arena_printf(arena,
-				"resolve_activity\n%sbackoff_ms=%lld\nnext_attempt=%u\n",
+				"resolve_activity\n%sbackoff_ms=%lld\nnext_attempt=%u\n"
+				"original=%lld\n",
 				job->resolve_activity.is_local ? "local\n" : "",
 				(long long)job->resolve_activity.result.backoff_ms,
-				job->resolve_activity.result.backoff_attempt),
+				job->resolve_activity.result.backoff_attempt,
+				(long long)(job->resolve_activity.result
+						    .backoff_original_schedule_ns /
+					    1000000)),
 			show_resolution(
 				arena, job->resolve_activity.seq, &job->resolve_activity.result));
 	case JOB_NOTIFY_HAS_PATCH:

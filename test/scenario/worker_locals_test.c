@@ -17,6 +17,7 @@ typedef int job_out;
 TEMPORAL_ACTIVITY_CONTRACT(job, "job", how, number);
 
 static atomic_int at_work, most_at_work, attempts, waits;
+static atomic_int tries[16]; /* of the jobs with these numbers */
 
 /* Takes all that an attempt may have: there is none left for its failure either. */
 static const struct temporal_failure *fail_without_memory(struct act *act)
@@ -35,11 +36,19 @@ static const struct temporal_failure *job_run(
 	while (now > most && !atomic_compare_exchange_weak(&most_at_work, &most, now))
 		;
 	atomic_fetch_add(&attempts, 1);
+	atomic_fetch_add(&tries[in->number % 16], 1);
 	const struct temporal_failure *failure = NULL;
 	if (!strcmp(in->how, "fail"))
 		failure = act_failure(act, "Broken", "job %d is broken", in->number);
 	else if (!strcmp(in->how, "thrice") && act_info(act)->attempt < 3)
 		failure = act_failure(act, "Again", "not yet");
+	else if (!strcmp(in->how, "end"))
+		failure = act_failure_with(act,
+			&(const struct act_failure_opts){ .type = "Last", .non_retryable = true },
+			"job %d is over", in->number);
+	else if (!strcmp(in->how, "soon") && act_info(act)->attempt < 3)
+		failure = act_failure_with(
+			act, &(const struct act_failure_opts){ .next_retry_delay_ms = 1 }, "soon");
 	else if (!strcmp(in->how, "sleep"))
 		nanosleep(&(struct timespec){ .tv_sec = in->number / 1000,
 				  .tv_nsec = in->number % 1000 * 1000000L },
@@ -90,11 +99,84 @@ static boss_out retries(struct wf *wf)
 	static const struct temporal_retry_policy soon = { .initial_interval_ms = 20 };
 	int here = wf_local(wf, job, WF_LOCAL_OPTS(.start_to_close_ms = 5000, .retry = &soon),
 		.how = "thrice", .number = 1);
+	uint32_t history = wf_info(wf)->history_length;
 	int by_timer = wf_local(wf, job,
 		WF_LOCAL_OPTS(.start_to_close_ms = 5000, .retry = &soon, .retry_threshold_ms = 30),
 		.how = "thrice", .number = 2);
 
-	return wf_printf(wf, "%d %d", here, by_timer);
+	return wf_printf(wf, "%d %d %s", here, by_timer,
+		wf_info(wf)->history_length > history ? "later" : "at once");
+}
+
+static int fails(struct wf *wf, struct wf_local_opts opts, const char *how, int number)
+{
+	return wf_try(wf, wf_start_local(wf, job, &opts, .how = how, .number = number)) != NULL;
+}
+
+static boss_out policies(struct wf *wf)
+{
+	static const char *const types[] = { "Other", "Broken", NULL };
+	static const struct temporal_retry_policy twice = { .initial_interval_ms = 1,
+		.maximum_attempts = 2 },
+						  not_those = { .initial_interval_ms = 1,
+							  .non_retryable_types = types },
+						  slow = { .initial_interval_ms = 20000 },
+						  grows = { .initial_interval_ms = 20,
+							  .backoff_coefficient = 10 };
+
+	const struct wf_local_opts opts[] = { { .start_to_close_ms = 5000, .retry = &twice },
+		{ .start_to_close_ms = 5000, .retry = &slow },
+		{ .start_to_close_ms = 5000, .retry = &not_those },
+		{ .start_to_close_ms = 5000, .retry = &grows } };
+	int failed = fails(wf, opts[0], "fail", 1) + fails(wf, opts[1], "end", 2) +
+		     fails(wf, opts[2], "fail", 3);
+	int later = fails(wf, opts[1], "soon", 4) + fails(wf, opts[3], "thrice", 5);
+
+	return wf_printf(wf, "%d %d", failed, later);
+}
+
+/* All attempts together have a time: here, and where timers of the run are between them. */
+static boss_out limits(struct wf *wf)
+{
+	static const struct temporal_retry_policy steady = { .initial_interval_ms = 150,
+		.backoff_coefficient = 1 };
+	const struct temporal_failure *here =
+		wf_try(wf, wf_start_local(wf, job,
+				   WF_LOCAL_OPTS(.schedule_to_close_ms = 400, .retry = &steady),
+				   .how = "fail", .number = 6));
+	const struct temporal_failure *by_timer =
+		wf_try(wf, wf_start_local(wf, job,
+				   WF_LOCAL_OPTS(.schedule_to_close_ms = 400, .retry = &steady,
+					   .retry_threshold_ms = 1),
+				   .how = "fail", .number = 7));
+	const struct temporal_failure *long_one =
+		wf_try(wf, wf_start_local(wf, job, WF_LOCAL_OPTS(.schedule_to_close_ms = 100),
+				   .how = "sleep", .number = 200));
+
+	return wf_printf(wf, "%s, %s, timeout %d", told(here), told(by_timer),
+		long_one ? (int)long_one->cause->timeout_type : -1);
+}
+
+/* One slot, which the first one has. */
+static boss_out queue(struct wf *wf)
+{
+	struct wf_future *first = wf_start_local(wf, job, &quick, .how = "sleep", .number = 150);
+	const struct temporal_failure *failure = wf_try(
+		wf, wf_start_local(wf, job,
+			    WF_LOCAL_OPTS(.start_to_close_ms = 5000, .schedule_to_start_ms = 50),
+			    .how = "ok", .number = 1));
+
+	return wf_printf(wf, "%d, timeout %d", wf_await(wf, job, first),
+		failure ? (int)failure->cause->timeout_type : -1);
+}
+
+/* Each task that was completed in between is three events. */
+static boss_out measured(struct wf *wf)
+{
+	int slept = wf_local(
+		wf, job, WF_LOCAL_OPTS(.start_to_close_ms = 30000), .how = "sleep", .number = 2500);
+
+	return wf_printf(wf, "%d at event %u", slept, (unsigned)wf_info(wf)->history_length);
 }
 
 static boss_out greed(struct wf *wf)
@@ -170,8 +252,9 @@ static boss_out boss_run(struct wf *wf, const struct boss_in *in)
 		const char *name;
 		boss_out (*play)(struct wf *wf);
 	} scenes[] = { { "results", results }, { "retries", retries }, { "timeouts", timeouts },
-		{ "stops", stops }, { "greed", greed }, { "cancellations", cancellations },
-		{ "crowd", crowd } };
+		{ "measured", measured }, { "policies", policies }, { "limits", limits },
+		{ "queue", queue }, { "stops", stops }, { "greed", greed },
+		{ "cancellations", cancellations }, { "crowd", crowd } };
 
 	for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++)
 		if (!strcmp(scenes[i].name, in->scene))
@@ -219,9 +302,45 @@ static void they_are_tried_again(void **state)
 {
 	atomic_store(&attempts, 0);
 	start_boss_worker(0);
-	assert_result(START(boss, .scene = "retries"), &boss, "1 2");
+	assert_result(START(boss, .scene = "retries"), &boss, "1 2 later");
 	/* Without a cache some run twice, as their task was replayed before they were recorded. */
 	assert_true(max_cached || atomic_load(&attempts) == 6);
+}
+
+static void policies_are_kept_to(void **state)
+{
+	static const int expected[] = { 0, 2, 1, 1, 3, 3 };
+	int64_t begun_ms = test_now_ms();
+
+	if (max_cached)
+		skip(); /* some run twice */
+	for (int i = 0; i < 16; i++)
+		atomic_store(&tries[i], 0);
+	start_boss_worker(0);
+	assert_result(START(boss, .scene = "policies"), &boss, "3 0");
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(atomic_load(&tries[i]), expected[i]);
+	assert_in_range(test_now_ms() - begun_ms, 220, 10000);
+}
+
+/* Attempts that would come too late are not made: the failure is the last one's. */
+static void all_attempts_have_a_time(void **state)
+{
+	start_boss_worker(0);
+	char expected[64];
+
+	snprintf(expected, sizeof(expected), "job 6 is broken, job 7 is broken, timeout %d",
+		TEMPORAL_TIMEOUT_SCHEDULE_TO_CLOSE);
+	assert_result(START(boss, .scene = "limits"), &boss, expected);
+}
+
+static void who_waits_too_long_for_a_slot_fails(void **state)
+{
+	start_boss_worker(1);
+	char expected[64];
+
+	snprintf(expected, sizeof(expected), "150, timeout %d", TEMPORAL_TIMEOUT_SCHEDULE_TO_START);
+	assert_result(START(boss, .scene = "queue"), &boss, expected);
 }
 
 static void without_memory_they_fail(void **state)
@@ -252,14 +371,15 @@ static void no_more_run_than_there_are_slots(void **state)
 	assert_in_range(atomic_load(&most_at_work), 2, 4);
 }
 
-/* The task's timeout is two seconds, the activity takes longer: it runs once all the same. */
+/* The task's timeout is two seconds, the activity takes longer: it runs once all the same. At 80 %
+ * of the timeout the task is completed for another one, once. */
 static void the_task_asks_for_more_time(void **state)
 {
 	if (max_cached)
 		skip(); /* what is not cached cannot go on with it */
 	atomic_store(&attempts, 0);
 	start_boss_worker(0);
-	assert_result(start_hasty("long"), &boss, "2500");
+	assert_result(start_hasty("measured"), &boss, "2500 at event 6");
 	assert_int_equal(atomic_load(&attempts), 1);
 }
 
@@ -301,6 +421,10 @@ static int run_with(const char *name, int cached)
 		cmocka_unit_test_setup_teardown(
 			they_have_results_and_failures, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(they_are_tried_again, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(policies_are_kept_to, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(all_attempts_have_a_time, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			who_waits_too_long_for_a_slot_fails, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(without_memory_they_fail, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(they_time_out, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(they_are_cancelled, begin_test, end_test),

@@ -52,9 +52,15 @@ struct trip_in {
 typedef void trip_out;
 TEMPORAL_WORKFLOW_CONTRACT(trip, "Trip", to);
 
+static atomic_int waited; /* why the wait was over */
+
 static const struct temporal_failure *weigh_run(
 	struct nexus *nexus, const struct weigh_in *in, weigh_out *out)
 {
+	if (in->kilos == -2)
+		return nexus_cancelled_failure(nexus, "too light to be weighed");
+	if (in->kilos == -3 && nexus_wait(nexus, 10000))
+		atomic_store(&waited, (int)nexus_cancel_reason(nexus));
 	if (in->kilos < 0)
 		return nexus_failure(nexus, "Lighter", "%g kg", in->kilos);
 	if (in->kilos == 0)
@@ -388,6 +394,19 @@ static void what_has_timed_out_is_not_answered(void **state)
 	assert_null(completed);
 }
 
+static void a_deadline_is_told_to_the_handler(void **state)
+{
+	struct test *test = *state;
+
+	atomic_store(&waited, NEXUS_NOT_CANCELLED);
+	starts(test, "weigh", "-3");
+	set_header(test, "request-timeout", "50ms");
+	run(test);
+	assert_int_equal(atomic_load(&waited), NEXUS_TIMED_OUT);
+	assert_null(asked(test->server, &rpc_workflow_respond_nexus_task_completed, 0));
+	assert_null(asked(test->server, &rpc_workflow_respond_nexus_task_failed, 0));
+}
+
 static void a_result_that_cannot_be_encoded_is_an_internal_error(void **state)
 {
 	struct test *test = *state;
@@ -435,6 +454,18 @@ static void an_operations_failure_is_wrapped_for_older_servers(void **state)
 
 	assert_non_null(strstr(details, "\"type\":\"Lighter\""));
 	assert_null(strstr(details, "-1 kg"));
+}
+
+static void a_cancelled_operation_is_told_as_such(void **state)
+{
+	struct test *test = *state;
+
+	starts(test, "weigh", "-2");
+	run(test);
+	const Nexus__StartOperationResponse *start = response_of(test)->start_operation;
+
+	assert_string_equal(start->operation_error->operation_state, "canceled");
+	assert_string_equal(start->operation_error->failure->message, "too light to be weighed");
 }
 
 static void a_handlers_error_is_wrapped_for_older_servers(void **state)
@@ -758,9 +789,11 @@ int main(void)
 		TEST(a_task_without_anything_is_answered),
 		TEST(a_timeout_that_is_none_is_passed_by),
 		TEST(what_has_timed_out_is_not_answered),
+		TEST(a_deadline_is_told_to_the_handler),
 		TEST(a_result_that_cannot_be_encoded_is_an_internal_error),
 		TEST(an_operations_failure_goes_as_it_is),
 		TEST(an_operations_failure_is_wrapped_for_older_servers),
+		TEST(a_cancelled_operation_is_told_as_such),
 		TEST(a_handlers_error_is_wrapped_for_older_servers),
 		TEST(a_start_carries_all_that_the_server_needs),
 		TEST(a_start_without_a_callback_has_none),

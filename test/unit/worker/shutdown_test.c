@@ -1,8 +1,9 @@
 /*
  * A shutdown as the server sees it. Goal: it is told, and polls are cancelled; but where the
  * namespace ends the polls of a worker that shuts down they are waited for, and a task that comes
- * with one of them is done and answered. Method: a server in the process that keeps a line of what
- * it sees, and a client without a thread, which the test steps.
+ * with one of them is done and answered. The sticky queue is named; what the server refuses for
+ * good is a shutdown too. Method: a server in the process that keeps a line of what it sees, and a
+ * client without a thread, which the test steps.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,6 +25,7 @@
 #include "proto/codec.h"
 #include "rpc/call.h"
 #include "rpc/methods.h"
+#include "rpc/parcel.h"
 
 #define CALLS_MAX 8
 
@@ -32,6 +34,7 @@ struct server {
 	bool described;
 	struct rpc_call *poll; /* held */
 	char seen[256];
+	char sticky[128]; /* the queue that ShutdownWorker names */
 };
 
 struct channel {
@@ -52,7 +55,7 @@ static void note(struct server *server, const char *what)
 
 static void end_call(struct rpc_call *call, enum temporal_code code, const void *response)
 {
-	struct rpc_end end = { .code = code, .message = "by the test" };
+	struct rpc_end end = { .code = code, .message = "grpc: received message larger than max" };
 	struct arena scratch;
 	struct bytes message;
 
@@ -111,13 +114,23 @@ static void start(struct rpc_channel *base, struct rpc_call *call)
 {
 	struct channel *channel = (struct channel *)(void *)base;
 
+	if (call->method == &rpc_workflow_poll_workflow_task_queue)
+		return; /* it is held, until it is cancelled */
 	if (call->method == &rpc_workflow_poll_activity_task_queue) {
 		note(channel->server, "poll");
 		channel->server->poll = call;
 		return;
 	}
-	if (call->method == &rpc_workflow_shutdown_worker)
+	if (call->method == &rpc_workflow_shutdown_worker) {
+		const Workflowservice__ShutdownWorkerRequest *message =
+			rpc_parcel_message(call->parcel);
+
 		note(channel->server, "shutdown");
+		snprintf(channel->server->sticky, sizeof(channel->server->sticky), "%s",
+			message->sticky_task_queue);
+		assert_string_equal(message->task_queue, "q");
+		assert_string_equal(message->identity, "tester");
+	}
 	if (call->method == &rpc_workflow_respond_activity_task_completed)
 		note(channel->server, "completed");
 	assert_true(channel->n_others < CALLS_MAX);
@@ -174,11 +187,21 @@ static const struct temporal_failure *five_run(struct act *act, five_out *out)
 }
 TEMPORAL_ACTIVITY_0(five);
 
+typedef void rest_out;
+TEMPORAL_WORKFLOW_CONTRACT_0(rest, "Rest");
+
+static void rest_run(struct wf *wf)
+{
+	wf_sleep(wf, 1);
+}
+TEMPORAL_WORKFLOW_0(rest);
+
 static struct temporal_client *client;
 static struct temporal_worker *worker;
 
-static void start_worker(struct server *server)
+static void start_worker(struct server *server, bool workflows)
 {
+	static const struct temporal_workflow *const all[] = { &rest_workflow, NULL };
 	struct temporal_error err;
 
 	client = client_connect_through(&(const struct rpc_transport){ open_channel, server },
@@ -187,7 +210,8 @@ static void start_worker(struct server *server)
 		&err);
 	assert_non_null(client);
 	worker = temporal_worker_new(client, &err, .task_queue = "q", .activity_task_pollers = 1,
-		.activities = (const struct temporal_activity *const[]){ &five_activity, NULL });
+		.activities = (const struct temporal_activity *const[]){ &five_activity, NULL },
+		.workflows = workflows ? all : NULL);
 	assert_non_null(worker);
 	assert_int_equal(temporal_worker_start(worker, &err), TEMPORAL_OK);
 	for (int i = 0; !server->poll || !server->described; i++) {
@@ -198,7 +222,7 @@ static void start_worker(struct server *server)
 	assert_true(temporal_worker_step(worker)); /* what was described has arrived */
 }
 
-static void step_until_its_end(void)
+static void step_until_its_end(enum temporal_code expected)
 {
 	struct temporal_error err;
 
@@ -206,7 +230,7 @@ static void step_until_its_end(void)
 		assert_true(i < 2000); /* less than the time after which it cancels its polls */
 		poll(NULL, 0, 1);
 	}
-	assert_int_equal(temporal_worker_wait(worker, &err), TEMPORAL_OK);
+	assert_int_equal(temporal_worker_wait(worker, &err), expected);
 	temporal_worker_unref(worker);
 	temporal_client_unref(client);
 }
@@ -218,7 +242,7 @@ static void polls_that_the_server_ends_are_waited_for(void **state)
 		WORKFLOWSERVICE__POLL_ACTIVITY_TASK_QUEUE_RESPONSE__INIT;
 	Common__ActivityType type = COMMON__ACTIVITY_TYPE__INIT;
 
-	start_worker(&server);
+	start_worker(&server, false);
 	temporal_worker_shutdown(worker);
 	for (int i = 0; i < 20; i++) {
 		assert_true(temporal_worker_step(worker));
@@ -229,19 +253,45 @@ static void polls_that_the_server_ends_are_waited_for(void **state)
 	task.task_token = (ProtobufCBinaryData){ 1, (uint8_t *)(uintptr_t) "t" };
 	task.activity_type = &type;
 	end_call(server.poll, TEMPORAL_OK, &task);
-	step_until_its_end();
+	step_until_its_end(TEMPORAL_OK);
 	assert_string_equal(server.seen, "poll shutdown completed ");
+	assert_string_equal(server.sticky, "");
 }
 
 static void others_are_cancelled(void **state)
 {
 	struct server server = { .ends_polls = false };
 
-	start_worker(&server);
+	start_worker(&server, false);
 	temporal_worker_shutdown(worker);
-	step_until_its_end();
+	step_until_its_end(TEMPORAL_OK);
 	assert_non_null(strstr(server.seen, "shutdown "));
 	assert_non_null(strstr(server.seen, "cancelled "));
+}
+
+static void the_sticky_queue_is_named(void **state)
+{
+	struct server server = { .ends_polls = false };
+
+	start_worker(&server, true);
+	temporal_worker_shutdown(worker);
+	step_until_its_end(TEMPORAL_OK);
+	assert_true(strlen(server.sticky) > 0);
+	assert_string_not_equal(server.sticky, "q");
+}
+
+/* Of all errors this one is taken for final at once: others may be healed by somebody in time. */
+static void a_refused_poll_ends_the_worker(void **state)
+{
+	struct server server = { .ends_polls = true };
+	struct rpc_call *refused;
+
+	start_worker(&server, false);
+	refused = server.poll;
+	server.poll = NULL;
+	end_call(refused, TEMPORAL_RESOURCE_EXHAUSTED, NULL);
+	step_until_its_end(TEMPORAL_RESOURCE_EXHAUSTED);
+	assert_string_equal(server.seen, "poll shutdown ");
 }
 
 int main(void)
@@ -249,6 +299,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(polls_that_the_server_ends_are_waited_for),
 		cmocka_unit_test(others_are_cancelled),
+		cmocka_unit_test(the_sticky_queue_is_named),
+		cmocka_unit_test(a_refused_poll_ends_the_worker),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
