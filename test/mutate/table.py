@@ -10,7 +10,9 @@ sys.path.insert(0, os.path.join(TOP, "test", "tidy"))
 import tables  # noqa: E402
 
 FILE = "test/mutate/mutations.txt"
+REAL = " on real"
 OPTIONS = "docs/options.md"
+DEFAULTS = ("test/unit/worker/options_test.c", "what_is_left_out_has_its_default")
 
 # Where a member of the caller's struct is taken over: the line behind which it is voided.
 Struct = namedtuple("Struct", "name header source after void")
@@ -21,7 +23,8 @@ CLIENT = Struct("struct temporal_client_opts", "include/temporal/client.h", "src
                 "\tenum temporal_code code = client_opts_copy(opts, sizeof(*opts), given, size, err);\n",
                 "\tmemset(&opts->{0}, 0, sizeof(opts->{0}));\n")
 
-# The text `old` of the file, which is there once, becomes `new`; one of the tests, (path, name), has to fail then.
+# The text `old` of the file, which is there once, becomes `new`; one of the tests, (path, name), has to fail then. One
+# with the name "NAME on real" is run on the real server only.
 Mutation = namedtuple("Mutation", "title path old new tests")
 
 
@@ -51,6 +54,16 @@ def options(root):
             for (member, struct), tests in found.items()]
 
 
+def defaults(root):
+    """A mutation for each default of a number: another one."""
+    text = tables.read(root, WORKER.source)
+    numbers = re.findall(r"\tNUMBER\((\w+), \w+, \w+, ([A-Z]\w+),", text)
+    return [Mutation(f"the default of .{member}", WORKER.source, f"\tNUMBER({before}, {standard},",
+                     f"\tNUMBER({before}, {standard} + 1,", [DEFAULTS])
+            for member, standard in numbers
+            for before in re.findall(rf"\tNUMBER\(({member}, \w+, \w+), {standard},", text)]
+
+
 def parse(text):
     """The mutations of a table; raises ValueError with the line of what cannot be read."""
     found, title, path, old, new, tests = [], "", "", "", "", []
@@ -63,9 +76,9 @@ def parse(text):
                     raise ValueError(f"line {number}: {title or 'a mutation'} is not complete")
                 found.append(Mutation(title, path, old, new, tests))
             title, old, new, tests = "", "", "", []
-        elif line.startswith("- "):
+        elif line == "-" or line.startswith("- "):
             old += line[2:] + "\n"
-        elif line.startswith("+ "):
+        elif line == "+" or line.startswith("+ "):
             new += line[2:] + "\n"
         elif line.startswith("= "):
             file, _, test = line[2:].partition(":")
@@ -93,7 +106,7 @@ def problems_of(root, mutation):
     for path, test in mutation.tests:
         if not os.path.exists(os.path.join(root, path)):
             problems.append(f"{path} is not there")
-        elif test and not re.search(rf"\b{test}\b", tables.read(root, path)):
+        elif test and not re.search(rf"\b{test.removesuffix(REAL)}\b", tables.read(root, path)):
             problems.append(f"{path} has no {test}")
     return problems
 
@@ -101,7 +114,7 @@ def problems_of(root, mutation):
 def check(root):
     """All problems of all mutations, as text."""
     return [f"{FILE}: {mutation.title}: {problem}"
-            for mutation in [*options(root), *mutations(root)] for problem in problems_of(root, mutation)]
+            for mutation in [*options(root), *defaults(root), *mutations(root)] for problem in problems_of(root, mutation)]
 
 
 def main():

@@ -125,6 +125,12 @@ static const struct temporal_failure *do_wait(struct act *act, probe_out *out)
 		       : act_failure(act, "Wrong", "another reason");
 }
 
+static const struct temporal_failure *do_unasked(struct act *act, probe_out *out)
+{
+	*out = "cancelled by nobody, at first";
+	return act_info(act)->attempt == 1 ? act_cancelled_failure(act) : NULL;
+}
+
 static const struct temporal_failure *do_linger(struct act *act, probe_out *out)
 {
 	if (act_wait(act, 100))
@@ -208,6 +214,7 @@ static const struct temporal_failure *probe_run(
 		{ "count", do_count },
 		{ "wait", do_wait },
 		{ "linger", do_linger },
+		{ "unasked", do_unasked },
 		{ "sleep", do_sleep },
 		{ "endless", do_endless },
 		{ "large", do_large },
@@ -462,6 +469,16 @@ static void a_cancelled_activity_notices(void **state)
 	assert_int_equal(event_count(TEMPORAL_EVENT_ACTIVITY_CANCELED), 1);
 }
 
+/* It is tried again, as it would not be if it had been cancelled. */
+static void a_cancellation_that_nobody_wanted_is_a_failure(void **state)
+{
+	start_all((struct temporal_worker_opts){ 0 });
+	assert_result(START(try, .what = "unasked"), &try, "cancelled by nobody, at first");
+	assert_int_equal(event_count(TEMPORAL_EVENT_ACTIVITY_CANCELED), 0);
+	assert_non_null(strstr(
+		fixture.last_text[TEMPORAL_EVENT_ACTIVITY_FAILED], "but nobody has cancelled it"));
+}
+
 static void somebody_else_completes_it(void **state)
 {
 	struct temporal_error err = { .code = TEMPORAL_OK };
@@ -610,6 +627,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			the_next_attempt_reads_the_last_heartbeat, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(a_cancelled_activity_notices, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			a_cancellation_that_nobody_wanted_is_a_failure, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(somebody_else_completes_it, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(no_more_run_than_allowed, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(a_rate_is_kept, begin_test, end_test),

@@ -28,6 +28,13 @@ static const struct temporal_failure *fail_without_memory(struct act *act)
 	return act_failure(act, "Greedy", "there is no memory left");
 }
 
+static void leave_open(struct act *act)
+{
+	const struct temporal_bytes token = act_complete_later(act);
+
+	assert_int_equal(token.len, 0); /* it has none */
+}
+
 static const struct temporal_failure *job_run(
 	struct act *act, const struct job_in *in, job_out *out)
 {
@@ -53,6 +60,8 @@ static const struct temporal_failure *job_run(
 		nanosleep(&(struct timespec){ .tv_sec = in->number / 1000,
 				  .tv_nsec = in->number % 1000 * 1000000L },
 			NULL);
+	else if (!strcmp(in->how, "later"))
+		leave_open(act);
 	else if (!strcmp(in->how, "greedy"))
 		failure = fail_without_memory(act);
 	else if (!strcmp(in->how, "wait") && act_wait(act, 20000))
@@ -170,6 +179,11 @@ static boss_out queue(struct wf *wf)
 		failure ? (int)failure->cause->timeout_type : -1);
 }
 
+static boss_out later(struct wf *wf)
+{
+	return told(wf_try(wf, wf_start_local(wf, job, &quick, .how = "later", .number = 1)));
+}
+
 /* Each task that was completed in between is three events. */
 static boss_out measured(struct wf *wf)
 {
@@ -252,8 +266,8 @@ static boss_out boss_run(struct wf *wf, const struct boss_in *in)
 		const char *name;
 		boss_out (*play)(struct wf *wf);
 	} scenes[] = { { "results", results }, { "retries", retries }, { "timeouts", timeouts },
-		{ "measured", measured }, { "policies", policies }, { "limits", limits },
-		{ "queue", queue }, { "stops", stops }, { "greed", greed },
+		{ "measured", measured }, { "later", later }, { "policies", policies },
+		{ "limits", limits }, { "queue", queue }, { "stops", stops }, { "greed", greed },
 		{ "cancellations", cancellations }, { "crowd", crowd } };
 
 	for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++)
@@ -305,6 +319,13 @@ static void they_are_tried_again(void **state)
 	assert_result(START(boss, .scene = "retries"), &boss, "1 2 later");
 	/* Without a cache some run twice, as their task was replayed before they were recorded. */
 	assert_true(max_cached || atomic_load(&attempts) == 6);
+}
+
+static void they_cannot_be_completed_later(void **state)
+{
+	start_boss_worker(0);
+	assert_result(
+		START(boss, .scene = "later"), &boss, "a local activity cannot be completed later");
 }
 
 static void policies_are_kept_to(void **state)
@@ -421,6 +442,8 @@ static int run_with(const char *name, int cached)
 		cmocka_unit_test_setup_teardown(
 			they_have_results_and_failures, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(they_are_tried_again, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			they_cannot_be_completed_later, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(policies_are_kept_to, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(all_attempts_have_a_time, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(

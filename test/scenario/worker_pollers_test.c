@@ -253,6 +253,38 @@ static void a_namespace_enrolls_its_workers(void **state)
 	test_server_stop(&server);
 }
 
+/* With the server's help and without it no poll is left, long before a worker would lose patience.
+ */
+static void polls_end_with_their_worker(void **state)
+{
+	static const char *const helps[] = { "frontend.enableCancelWorkerPollsOnShutdown=true",
+		NULL },
+				 *const leaves[] = {
+					 "frontend.enableCancelWorkerPollsOnShutdown=false", NULL
+				 };
+	const char *const *configs[] = { helps, leaves };
+	struct temporal_client *shared = fixture.client;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct test_server_opts opts = { .dynamic_config = configs[i] };
+		struct test_server server;
+		int64_t begun_ms;
+
+		test_server_start(&server, &opts);
+		fixture.client = connect_counted(server.address);
+		start_naps((struct temporal_worker_opts){ .nexus_services = inns });
+		take_naps(20, 1);
+		begun_ms = test_now_ms();
+		stop_worker();
+		assert_in_range(test_now_ms() - begun_ms, 0, 4000);
+		for (int kind = 0; kind < KINDS; kind++)
+			assert_int_equal(atomic_load(&polls[kind]), 0);
+		temporal_client_unref(fixture.client);
+		test_server_stop(&server);
+	}
+	fixture.client = shared;
+}
+
 static int begin_file(void **state)
 {
 	fixture.client = connect_counted(test_server_shared());
@@ -273,6 +305,7 @@ int main(void)
 			polls_are_made_for_what_is_done_here, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(
 			a_namespace_enrolls_its_workers, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(polls_end_with_their_worker, begin_test, end_test),
 	};
 
 	return cmocka_run_group_tests(tests, begin_file, end_all);

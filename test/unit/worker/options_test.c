@@ -85,6 +85,13 @@ static void what_is_left_out_has_its_default(void **state)
 	assert_int_equal(opts.default_heartbeat_throttle_interval_ms, 30000);
 	assert_int_equal(opts.max_eager_activities_per_workflow_task, 3);
 	assert_int_equal(opts.graceful_shutdown_timeout_ms, 0);
+	assert_int_equal(opts.max_concurrent_local_activities, 100);
+	assert_int_equal(opts.max_concurrent_nexus_tasks, 100);
+	assert_int_equal(opts.nexus_task_pollers, 5);
+	assert_int_equal(opts.workflow_threads, 2);
+	assert_int_equal(opts.activity_stack_size, 1024 * 1024);
+	assert_int_equal(opts.deadlock_timeout_ms, 2000);
+	assert_int_equal(opts.isolated_kill_grace_ms, 5000);
 	assert_non_null(opts.activities);
 	assert_null(opts.activities[0]);
 }
