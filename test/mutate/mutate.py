@@ -246,6 +246,7 @@ def main():
     suite = Suite(args.jobs)
     runner = Runner(suite, args.verbose)
     words = Counter()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     try:
         runner.unchanged(mutations)
         for mutation in mutations:

@@ -42,6 +42,7 @@ TEMPORAL_WORKFLOW_CONTRACT(many, "Many", n);
 /* ---- the activity ---- */
 
 static atomic_int running, running_max;
+static atomic_bool gate_is_open;
 static atomic_uintptr_t workflow_thread, activity_thread; /* that ran the last one */
 static pthread_mutex_t token_lock = PTHREAD_MUTEX_INITIALIZER;
 static char token[4096]; /* token_lock */
@@ -123,6 +124,14 @@ static const struct temporal_failure *do_wait(struct act *act, probe_out *out)
 	return act_cancel_reason(act) == ACT_WORKER_SHUTDOWN
 		       ? act_cancelled_failure(act)
 		       : act_failure(act, "Wrong", "another reason");
+}
+
+static const struct temporal_failure *do_gate(struct act *act, probe_out *out)
+{
+	while (!atomic_load(&gate_is_open))
+		act_wait(act, 5);
+	*out = "open";
+	return NULL;
 }
 
 static const struct temporal_failure *do_unasked(struct act *act, probe_out *out)
@@ -215,6 +224,7 @@ static const struct temporal_failure *probe_run(
 		{ "wait", do_wait },
 		{ "linger", do_linger },
 		{ "unasked", do_unasked },
+		{ "gate", do_gate },
 		{ "sleep", do_sleep },
 		{ "endless", do_endless },
 		{ "large", do_large },
@@ -498,6 +508,28 @@ static void somebody_else_completes_it(void **state)
 	assert_result(run, &try, "from outside");
 }
 
+/* The only activity there may be stands at the gate; workflows go on. */
+static void workflows_go_on_beside_activities(void **state)
+{
+	struct temporal_error err = { .code = TEMPORAL_OK };
+	int64_t n = -1;
+
+	atomic_store(&gate_is_open, false);
+	start_all((struct temporal_worker_opts){ .max_concurrent_activities = 1 });
+	struct temporal_run *waits = START(try, .what = "gate");
+
+	wait_for_events(TEMPORAL_EVENT_ACTIVITY_TASK_RECEIVED, 1);
+	for (int i = 0; i < 5; i++) {
+		struct temporal_run *run = START(many, .n = 0);
+
+		assert_int_equal(temporal_result(run, many, &n, NULL, &err), TEMPORAL_OK);
+		temporal_run_unref(run);
+	}
+	assert_int_equal(event_count(TEMPORAL_EVENT_ACTIVITY_COMPLETED), 0);
+	atomic_store(&gate_is_open, true);
+	assert_result(waits, &try, "open");
+}
+
 static void no_more_run_than_allowed(void **state)
 {
 	struct temporal_error err = { .code = TEMPORAL_OK };
@@ -630,6 +662,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_cancellation_that_nobody_wanted_is_a_failure, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(somebody_else_completes_it, begin_test, end_test),
+		cmocka_unit_test_setup_teardown(
+			workflows_go_on_beside_activities, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(no_more_run_than_allowed, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(a_rate_is_kept, begin_test, end_test),
 		cmocka_unit_test_setup_teardown(

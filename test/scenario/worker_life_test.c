@@ -288,6 +288,45 @@ static void namespaces_are_apart(void **state)
 	temporal_client_unref(client);
 }
 
+/* ---- running ---- */
+
+struct runner {
+	struct temporal_worker *worker;
+	enum temporal_code code;
+	atomic_bool returned;
+};
+
+static void *run_it(void *arg)
+{
+	struct runner *runner = arg;
+	struct temporal_error why;
+
+	runner->code = temporal_worker_run(runner->worker, &why);
+	atomic_store(&runner->returned, true);
+	return NULL;
+}
+
+/* Not when there is nothing to do for the moment. */
+static void run_returns_when_it_is_shut_down(void **state)
+{
+	struct temporal_error why = { .code = TEMPORAL_OK };
+	struct runner runner = { .code = TEMPORAL_UNKNOWN };
+	pthread_t thread;
+
+	runner.worker = temporal_worker_new(fixture.client, &why, .task_queue = fixture.queue,
+		.workflows = WORKFLOWS(&ask_workflow), .activities = ACTIVITIES(&who_activity));
+	assert_non_null(runner.worker);
+	assert_int_equal(pthread_create(&thread, NULL, run_it, &runner), 0);
+	for (int i = 0; i < 3; i++)
+		assert_result(ask_on(fixture.client, fixture.queue, i), &ask, fixture.queue);
+	assert_false(atomic_load(&runner.returned));
+	temporal_worker_shutdown(runner.worker);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(runner.code, TEMPORAL_OK);
+	assert_int_equal(temporal_worker_run(runner.worker, &why), TEMPORAL_FAILED_PRECONDITION);
+	temporal_worker_unref(runner.worker);
+}
+
 /* ---- mistakes that fail the run ---- */
 
 struct slip_in {
@@ -385,6 +424,7 @@ int main(void)
 		cmocka_unit_test_setup(clients_come_and_go_under_load, begin_test),
 		cmocka_unit_test_setup(a_live_worker_gets_another_client, begin_test),
 		cmocka_unit_test_setup(namespaces_are_apart, begin_test),
+		cmocka_unit_test_setup(run_returns_when_it_is_shut_down, begin_test),
 		cmocka_unit_test_setup(mistakes_of_listed_types_fail_the_run, begin_test),
 		cmocka_unit_test_setup(a_refusal_is_told_first, begin_test),
 	};

@@ -1,8 +1,8 @@
 /*
- * A shutdown as the server sees it. Goal: it is told, and polls are cancelled; but where the
- * namespace ends the polls of a worker that shuts down they are waited for, and a task that comes
- * with one of them is done and answered. The sticky queue is named; what the server refuses for
- * good is a shutdown too. Method: a server in the process that keeps a line of what it sees, and a
+ * A worker's beginning and end as the server sees them. Goal: nothing is asked for before the
+ * start. A shutdown is told, and polls are cancelled; but where the namespace ends the polls of a
+ * worker that shuts down they are waited for, and a task that comes with one of them is done and
+ * answered. The sticky queue is named; what the server refuses for good is a shutdown too. Method: a server in the process that keeps a line of what it sees, and a
  * client without a thread, which the test steps.
  */
 #include <setjmp.h>
@@ -31,7 +31,7 @@
 
 struct server {
 	bool ends_polls;
-	bool described;
+	bool called, described;
 	struct rpc_call *poll; /* held */
 	char seen[256];
 	char sticky[128]; /* the queue that ShutdownWorker names */
@@ -114,6 +114,7 @@ static void start(struct rpc_channel *base, struct rpc_call *call)
 {
 	struct channel *channel = (struct channel *)(void *)base;
 
+	channel->server->called = true;
 	if (call->method == &rpc_workflow_poll_workflow_task_queue)
 		return; /* it is held, until it is cancelled */
 	if (call->method == &rpc_workflow_poll_activity_task_queue) {
@@ -199,7 +200,7 @@ TEMPORAL_WORKFLOW_0(rest);
 static struct temporal_client *client;
 static struct temporal_worker *worker;
 
-static void start_worker(struct server *server, bool workflows)
+static void make_worker(struct server *server, bool workflows)
 {
 	static const struct temporal_workflow *const all[] = { &rest_workflow, NULL };
 	struct temporal_error err;
@@ -213,6 +214,13 @@ static void start_worker(struct server *server, bool workflows)
 		.activities = (const struct temporal_activity *const[]){ &five_activity, NULL },
 		.workflows = workflows ? all : NULL);
 	assert_non_null(worker);
+}
+
+static void start_worker(struct server *server, bool workflows)
+{
+	struct temporal_error err;
+
+	make_worker(server, workflows);
 	assert_int_equal(temporal_worker_start(worker, &err), TEMPORAL_OK);
 	for (int i = 0; !server->poll || !server->described; i++) {
 		assert_true(i < 2000);
@@ -233,6 +241,24 @@ static void step_until_its_end(enum temporal_code expected)
 	assert_int_equal(temporal_worker_wait(worker, &err), expected);
 	temporal_worker_unref(worker);
 	temporal_client_unref(client);
+}
+
+static void nothing_is_asked_before_the_start(void **state)
+{
+	struct server server = { .ends_polls = false };
+
+	make_worker(&server, false);
+	for (int i = 0; i < 20; i++) {
+		temporal_client_step(client);
+		poll(NULL, 0, 1);
+	}
+	assert_false(server.called);
+	temporal_worker_unref(worker);
+	temporal_client_unref(client);
+	start_worker(&server, false);
+	assert_true(server.called);
+	temporal_worker_shutdown(worker);
+	step_until_its_end(TEMPORAL_OK);
 }
 
 static void polls_that_the_server_ends_are_waited_for(void **state)
@@ -297,6 +323,7 @@ static void a_refused_poll_ends_the_worker(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_is_asked_before_the_start),
 		cmocka_unit_test(polls_that_the_server_ends_are_waited_for),
 		cmocka_unit_test(others_are_cancelled),
 		cmocka_unit_test(the_sticky_queue_is_named),
