@@ -10,9 +10,10 @@
 
 struct wait_in {
 	bool beats;
+	int64_t ms;
 };
 typedef bool wait_out;
-TEMPORAL_ACTIVITY_CONTRACT(wait, "wait", beats);
+TEMPORAL_ACTIVITY_CONTRACT(wait, "wait", beats, ms);
 
 struct nothing_in {
 	int64_t n;
@@ -26,6 +27,8 @@ struct cancel_in {
 typedef bool cancel_out;
 TEMPORAL_WORKFLOW_CONTRACT(cancel, "Cancel", beats);
 
+#define LONG_MS 2000 /* of the one that is cancelled */
+
 static atomic_int begun, heard_ms;
 
 static const struct temporal_failure *wait_run(
@@ -34,12 +37,13 @@ static const struct temporal_failure *wait_run(
 	int64_t begun_ms = test_now_ms();
 
 	atomic_store(&begun, 1);
-	while (test_now_ms() - begun_ms < 2000 && !act_wait(act, 50)) {
+	while (test_now_ms() - begun_ms < in->ms && !act_wait(act, 50)) {
 		if (in->beats)
 			act_heartbeat(act, 1);
 	}
 	*out = act_cancelled(act);
-	atomic_store(&heard_ms, (int)(test_now_ms() - begun_ms));
+	if (in->ms == LONG_MS)
+		atomic_store(&heard_ms, (int)(test_now_ms() - begun_ms));
 	return *out ? act_cancelled_failure(act) : NULL;
 }
 TEMPORAL_ACTIVITY(wait);
@@ -52,7 +56,7 @@ static const struct temporal_failure *nothing_run(
 }
 TEMPORAL_ACTIVITY(nothing);
 
-/* Was the activity cancelled? */
+/* Was the activity cancelled, and not the one beside it? */
 static cancel_out cancel_run(struct wf *wf, const struct cancel_in *in)
 {
 	static const struct temporal_retry_policy once = { .maximum_attempts = 1 };
@@ -72,14 +76,16 @@ static cancel_out cancel_run(struct wf *wf, const struct cancel_in *in)
 	/* The polls that have waited since before the commands were known of. */
 	for (int64_t i = 0; i < 8; i++)
 		first += wf_activity(wf, nothing, &patient, .n = i);
-	struct wf_future *waits =
-		wf_start_activity(wf, wait, in->beats ? &opts : &patient, .beats = in->beats);
+	struct wf_future *waits = wf_start_activity(
+		wf, wait, in->beats ? &opts : &patient, .beats = in->beats, .ms = LONG_MS);
+	struct wf_future *beside = wf_start_activity(wf, wait, &patient, .ms = 900);
 
 	wf_sleep(wf, 300);
 	wf_cancel(wf, waits);
 	const struct temporal_failure *failure = wf_try(wf, waits);
+	bool too = wf_await(wf, wait, beside);
 
-	return failure != NULL && first == 28;
+	return failure != NULL && first == 28 && !too;
 }
 TEMPORAL_WORKFLOW(cancel);
 

@@ -45,6 +45,9 @@ static void polls_are_split_by_the_ratio(void **state)
 	assert_int_equal(balance.active[WORKER_QUEUE_NORMAL], 1);
 	assert_int_equal(balance.active[WORKER_QUEUE_STICKY], 4);
 	assert_int_equal(slots.used, 5);
+	worker_balance_init(&balance, 7, 0.5, true);
+	assert_int_equal(balance.wanted[WORKER_QUEUE_NORMAL], 3);
+	assert_int_equal(balance.wanted[WORKER_QUEUE_STICKY], 4);
 }
 
 static void each_queue_gets_a_poll(void **state)
@@ -100,7 +103,7 @@ static void the_last_slot_is_kept_for_the_other_queue(void **state)
 	struct worker_balance balance;
 	enum worker_queue queue;
 
-	worker_balance_init(&balance, 5, 0.2, true);
+	worker_balance_init(&balance, 6, 0.5, true);
 	balance.active[WORKER_QUEUE_STICKY] = 1;
 	assert_true(worker_balance_next(&balance, &slots, &queue));
 	assert_int_equal(queue, WORKER_QUEUE_NORMAL);
