@@ -606,13 +606,13 @@ static void a_definition_may_ask_for_it(void **state)
 		.activities = ACTIVITIES(&probe_activity, &cpu_activity) });
 	sscanf(result_of(START(try, .what = "pid", .how = ""), &try), "%d", &pid);
 	assert_int_equal(pid, getpid());
+	sscanf(result_of(START(try, .what = "cpu", .how = ""), &try), "%d", &pid);
+	assert_int_not_equal(pid, getpid());
 	stop_worker();
 	start_isolated((struct temporal_worker_opts){ 0 });
 	sscanf(result_of(START(try, .what = "pid", .how = ""), &try), "%d %d", &pid, &parent);
 	assert_int_not_equal(pid, getpid());
 	assert_int_not_equal(parent, getpid());
-	sscanf(result_of(START(try, .what = "cpu", .how = ""), &try), "%d", &pid);
-	assert_int_not_equal(pid, getpid());
 }
 
 static void the_helper_may_die(void **state)

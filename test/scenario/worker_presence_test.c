@@ -197,6 +197,13 @@ static void workers_do_not_overlap(void **state)
 	assert_non_null(strstr(err.message, fixture.queue));
 	opts.activities = NULL; /* workflows overlap, too */
 	assert_null(temporal_worker_new_(fixture.client, &opts, sizeof(opts), &err));
+	/* One of another version does not. */
+	opts.deployment =
+		&(const struct temporal_deployment_opts){ .name = "walks", .build_id = "2" };
+	other = temporal_worker_new_(fixture.client, &opts, sizeof(opts), &err);
+	assert_non_null(other);
+	temporal_worker_unref(other);
+	opts.deployment = NULL;
 	opts.skip_overlap_check = true;
 	other = temporal_worker_new_(fixture.client, &opts, sizeof(opts), &err);
 	assert_non_null(other);

@@ -27,7 +27,8 @@ static const struct temporal_failure *stay_run(struct act *act, stay_out *out)
 		atomic_fetch_add(&beats, 1);
 	}
 	atomic_store(&reason, (int)act_cancel_reason(act));
-	return act_cancelled_failure(act);
+	return act_cancel_reason(act) == ACT_NOT_FOUND ? act_failure(act, "Late", "nobody hears it")
+						       : act_cancelled_failure(act);
 }
 TEMPORAL_ACTIVITY_0(stay);
 

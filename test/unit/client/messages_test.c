@@ -277,6 +277,24 @@ static void completes_an_activity_by_token(void **state)
 	assert_memory_equal(request->result->payloads[0]->data.data, "\"txn-1\"", 7);
 }
 
+/* The next attempt finds them, even if no heartbeat has carried them. */
+static void fails_an_activity_with_its_last_details(void **state)
+{
+	struct fixture *f = *state;
+	const struct temporal_activity_target target = { .task_token = { "token", 5 } };
+	const struct temporal_failure failure = { .kind = TEMPORAL_FAILURE_APPLICATION,
+		.message = "declined" };
+	const Workflowservice__RespondActivityTaskFailedRequest *request;
+
+	fake_expect(f->server, &rpc_workflow_respond_activity_task_failed,
+		REPLY(RespondActivityTaskFailed, RESPOND_ACTIVITY_TASK_FAILED));
+	assert_int_equal(temporal_activity_fail(f->client, &target, &failure, details, &f->err),
+		TEMPORAL_OK);
+	request = f->server->asked[0].message;
+	assert_string_equal(request->failure->message, "declined");
+	assert_int_equal(request->last_heartbeat_details->n_payloads, 1);
+}
+
 static void reports_an_activity_by_id(void **state)
 {
 	struct fixture *f = *state;
@@ -608,6 +626,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(tells_a_rejected_query, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(tells_a_failed_query, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(completes_an_activity_by_token, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			fails_an_activity_with_its_last_details, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(reports_an_activity_by_id, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(beats_the_heart_of_an_activity, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(wants_to_know_which_activity, set_up, tear_down),

@@ -107,6 +107,8 @@ static void goes_on_to_the_outcome(void **state)
 {
 	struct fixture *f = *state;
 
+	temporal_run_unref(f->run);
+	f->run = temporal_chain_handle(f->client, "order-1", "first-7", &f->err);
 	expect_all_stages(f);
 	assert_int_equal(update_and_wait(f), TEMPORAL_OK);
 	assert_int_equal(f->server->n_asked, 4);
@@ -114,6 +116,7 @@ static void goes_on_to_the_outcome(void **state)
 	const update_request *second = f->server->asked[1].message;
 	const poll_request *last = f->server->asked[3].message;
 
+	assert_string_equal(first->first_execution_run_id, "first-7");
 	assert_string_equal(first->request->input->name, "refill");
 	assert_string_equal(first->request->meta->identity, "tester");
 	assert_int_equal(strlen(first->request->meta->update_id), 36);

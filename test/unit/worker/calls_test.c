@@ -1,11 +1,12 @@
 /*
- * A worker as the server sees it, by the calls that it makes. Goal: nothing is asked for before the
- * start. A shutdown is told, with the sticky queue, and polls are cancelled; but where the namespace
- * ends the polls of a worker that shuts down they are waited for, and a task that comes with one of
- * them is done and answered, without a wish for more. What the server refuses for good is a shutdown
- * too. Commands are polled for where the namespace has some, and answered. A backlog in the sticky
- * queue draws the polls there. Method: a server in the process that holds polls and keeps a line of
- * what it sees, and a client without a thread, which the test steps.
+ * A worker as the server sees it, by the calls that it makes. Goal: nothing is asked for before
+ * the start. A shutdown is told, with the sticky queue and all of the worker, and polls are
+ * cancelled; but where the namespace ends the polls of a worker that shuts down they are waited
+ * for, and a task that comes with one of them is done and answered, without a wish for more. What
+ * the server refuses for good is a shutdown too. Commands are polled for where the namespace has
+ * some, and answered. A backlog in the sticky queue draws the polls there. Method: a server in the
+ * process that holds polls and keeps a line of what it sees, and a client without a thread, which
+ * the test steps.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +17,7 @@
 
 #include <cmocka.h>
 #include <poll.h>
+#include <pthread.h>
 
 #include <temporal/api/namespace/v1/message.pb-c.h>
 #include <temporal/api/workflowservice/v1/request_response.pb-c.h>
@@ -48,6 +50,8 @@ struct server {
 	char seen[256];
 	char sticky[128]; /* the queue that ShutdownWorker names */
 	bool wants_more;  /* a workflow task's answer asks for the next one */
+	Enums__WorkerStatus status;
+	int32_t used; /* slots of activities */
 };
 
 struct channel {
@@ -155,6 +159,16 @@ static void hold(struct server *server, struct rpc_call *call, enum poll_kind ki
 	server->polls[kind][server->n_polls[kind]++] = call;
 }
 
+static void look_at_presence(struct server *server, const Worker__WorkerHeartbeat *presence)
+{
+	if (!presence)
+		return;
+	server->status = presence->status;
+	server->used = presence->activity_task_slots_info->current_used_slots;
+	for (size_t i = 0; i < presence->n_plugins; i++)
+		note(server, presence->plugins[i]->name);
+}
+
 /* What is of interest in the other calls. */
 static void look_at(struct server *server, const struct rpc_call *call)
 {
@@ -165,6 +179,7 @@ static void look_at(struct server *server, const struct rpc_call *call)
 
 		note(server, "shutdown");
 		snprintf(server->sticky, sizeof(server->sticky), "%s", ends->sticky_task_queue);
+		look_at_presence(server, ends->worker_heartbeat);
 		assert_string_equal(ends->task_queue, "q");
 		assert_string_equal(ends->identity, "tester");
 	} else if (call->method == &rpc_workflow_respond_activity_task_completed) {
@@ -257,8 +272,12 @@ static struct rpc_channel *open_channel(void *user, struct rpc_loop *loop,
 typedef int64_t five_out;
 TEMPORAL_ACTIVITY_CONTRACT_0(five, "five");
 
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+
 static const struct temporal_failure *five_run(struct act *act, five_out *out)
 {
+	pthread_mutex_lock(&gate); /* until the test opens it */
+	pthread_mutex_unlock(&gate);
 	*out = 5;
 	return NULL;
 }
@@ -433,12 +452,16 @@ static void end_all_polls(struct server *server)
 	}
 }
 
+/* Nor does one that has nowhere to keep a run. */
 static void a_worker_that_stops_wants_no_more(void **state)
 {
-	for (int stops = 0; stops < 2; stops++) {
+	for (int turn = 0; turn < 3; turn++) {
 		struct server server = { .ends_polls = true };
+		struct temporal_worker_opts opts = with_workflows;
+		bool stops = turn == 1;
 
-		start_worker(&server, with_workflows);
+		opts.max_cached_workflows = turn == 2 ? TEMPORAL_OFF : 0;
+		start_worker(&server, opts);
 		for (int i = 0; !server.n_polls[WORKFLOWS]; i++) {
 			assert_true(i < 2000);
 			assert_true(temporal_worker_step(worker));
@@ -452,7 +475,7 @@ static void a_worker_that_stops_wants_no_more(void **state)
 			temporal_worker_step(worker);
 			poll(NULL, 0, 1);
 		}
-		assert_true(server.wants_more == !stops);
+		assert_true(server.wants_more == (turn == 0));
 		temporal_worker_shutdown(worker);
 		step_for_a_while();
 		end_all_polls(&server);
@@ -518,6 +541,34 @@ static void commands_are_polled_for_where_there_are_some(void **state)
 	}
 }
 
+/* An activity runs, which is told of with the shutdown. */
+static void a_worker_tells_of_itself(void **state)
+{
+	static const struct temporal_plugin plugin = { .name = "test.plugin" };
+	struct server server = { .commands = true, .ends_polls = true };
+	struct temporal_worker_opts opts = no_more;
+	Workflowservice__PollActivityTaskQueueResponse task =
+		WORKFLOWSERVICE__POLL_ACTIVITY_TASK_QUEUE_RESPONSE__INIT;
+	Common__ActivityType type = COMMON__ACTIVITY_TYPE__INIT;
+
+	opts.plugins = (const struct temporal_plugin *const[]){ &plugin, NULL };
+	pthread_mutex_lock(&gate);
+	start_worker(&server, opts);
+	type.name = "five";
+	task.task_token = (ProtobufCBinaryData){ 1, (uint8_t *)(uintptr_t) "t" };
+	task.activity_type = &type;
+	end_poll(&server, ACTIVITIES, TEMPORAL_OK, &task);
+	step_for_a_while();
+	temporal_worker_shutdown(worker);
+	step_for_a_while();
+	pthread_mutex_unlock(&gate);
+	end_all_polls(&server);
+	step_until_its_end(TEMPORAL_OK);
+	assert_non_null(strstr(server.seen, "test.plugin "));
+	assert_int_equal(server.status, ENUMS__WORKER_STATUS__WORKER_STATUS_SHUTTING_DOWN);
+	assert_int_equal(server.used, 1);
+}
+
 /* Of all errors this one is taken for final at once: others may be healed by somebody in time. */
 static void a_refused_poll_ends_the_worker(void **state)
 {
@@ -539,6 +590,7 @@ int main(void)
 		cmocka_unit_test(a_worker_that_stops_wants_no_more),
 		cmocka_unit_test(a_sticky_backlog_draws_the_polls),
 		cmocka_unit_test(commands_are_polled_for_where_there_are_some),
+		cmocka_unit_test(a_worker_tells_of_itself),
 		cmocka_unit_test(a_refused_poll_ends_the_worker),
 	};
 

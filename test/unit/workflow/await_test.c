@@ -339,6 +339,16 @@ static void drops(struct wf *wf, struct script *self)
 	wf_sleep(wf, 1000);
 }
 
+static void drops_two(struct wf *wf, struct script *self)
+{
+	struct wf_future *first = failing(wf),
+			 *second = wf_go(wf, breaks, (void *)(uintptr_t) "later");
+
+	(void)first;
+	(void)second;
+	wf_sleep(wf, 1000);
+}
+
 static void detaches(struct wf *wf, struct script *self)
 {
 	wf_detach(wf, failing(wf));
@@ -358,6 +368,10 @@ static void an_unseen_failure_fails_the_run_at_its_end(void **state)
 	struct play play;
 
 	begin(&play, drops, "timer 1 1s\n");
+	play_fire(&play, 1);
+	play_expect(&play, "fail Broken: unseen\n");
+	play_close(&play);
+	begin(&play, drops_two, "timer 1 1s\n"); /* the first one says why */
 	play_fire(&play, 1);
 	play_expect(&play, "fail Broken: unseen\n");
 	play_close(&play);

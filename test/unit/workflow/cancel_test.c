@@ -172,6 +172,30 @@ static void a_select_lets_all_end_and_fails(void **state)
 	play_close(&play);
 }
 
+static void sleeps_beside_an_activity(struct wf *wf, struct script *self)
+{
+	struct wf_future *activity =
+		wf_start_activity_0(wf, ping, WF_ACTIVITY_OPTS(.start_to_close_ms = 1000));
+
+	if (wf_try(wf, wf_timer(wf, 1000)))
+		note(self, "asked, ");
+	wf_wait(wf, activity);
+	note(self, "and went on");
+}
+
+/* What the run does not wait for is its own affair. */
+static void a_runs_cancellation_stops_at_what_it_waits_for(void **state)
+{
+	struct play play;
+
+	begin(&play, sleeps_beside_an_activity, "activity 1 ping()\ntimer 1 1s\n");
+	play_cancel(&play, "");
+	play_expect(&play, "cancel timer 1\n");
+	play_activity(&play, 1, NULL);
+	play_expect(&play, "complete \"asked, and went on\"\n");
+	play_close(&play);
+}
+
 /* ---- wf_cancel ---- */
 
 static void cancels_itself(struct wf *wf, struct script *self)
@@ -330,6 +354,7 @@ int main(void)
 		cmocka_unit_test(cancellation_comes_once),
 		cmocka_unit_test(before_it_waits),
 		cmocka_unit_test(an_activity_is_asked_and_waited_for),
+		cmocka_unit_test(a_runs_cancellation_stops_at_what_it_waits_for),
 		cmocka_unit_test(a_cancelled_activity_without_a_request_fails_the_run),
 		cmocka_unit_test(conditions_end_at_once),
 		cmocka_unit_test(a_select_lets_all_end_and_fails),

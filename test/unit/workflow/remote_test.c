@@ -59,7 +59,13 @@ static port_out signals(struct wf *wf)
 static port_out operations(struct wf *wf)
 {
 	struct temporal_entry header = { "lang", { .data = { "en", 2 } } };
-	struct wf_nexus_opts opts = { .endpoint = "e", .service = "s", .headers = { &header, 1 } };
+	struct wf_nexus_opts opts = { .endpoint = "e",
+		.service = "s",
+		.headers = { &header, 1 },
+		.schedule_to_close_ms = 30,
+		.schedule_to_start_ms = 20,
+		.start_to_close_ms = 10,
+		.cancellation = TEMPORAL_REMOTE_TRY_CANCEL };
 	struct wf_future *forecast = wf_start_nexus(wf, weather, &opts, .where = "here");
 
 	wf_wait(wf, wf_nexus_started(wf, forecast));
@@ -90,6 +96,18 @@ static port_out cancelled(struct wf *wf)
 	return wf_printf(wf, "%s %s", one ? one->message : "done", two ? two->message : "done");
 }
 
+static port_out given_up(struct wf *wf)
+{
+	struct wf_future *child = wf_start_child(wf, ship, &named, .to = "x");
+	struct wf_future *begun = wf_child_started(wf, child);
+
+	wf_cancel(wf, child);
+	const struct temporal_failure *why = wf_try(wf, begun);
+	const struct temporal_failure *end = wf_try(wf, child);
+
+	return wf_printf(wf, "%s, %s", why ? why->message : "begun", end ? end->message : "done");
+}
+
 static port_out port_run(struct wf *wf, const struct port_in *in)
 {
 	static port_out (*const steps[])(
@@ -99,6 +117,8 @@ static port_out port_run(struct wf *wf, const struct port_in *in)
 		return wf_printf(wf, "%d", wf_child(wf, ship, NULL, .to = "Oslo"));
 	if (in->step == 6)
 		(void)wf_nexus_0(wf, tide, WF_NEXUS_OPTS(.endpoint = "e"));
+	if (in->step == 8)
+		return given_up(wf);
 	if (in->step == 7)
 		return wf_child_id(wf, wf_timer(wf, 1));
 	return steps[in->step](wf);
@@ -193,6 +213,18 @@ static void what_is_given_up_ends_with_its_start(void **state)
 	play_close(&play);
 }
 
+/* Who waits for its start hears of it too. */
+static void a_child_that_is_given_up_has_not_started(void **state)
+{
+	struct play play;
+
+	open_at(&play, "8");
+	play_expect(&play, "child 1 Ship ship-1(\"x\")\ncancel child 1\n");
+	play_child(&play, 1, RESOLUTION_CANCELLED, "off");
+	play_expect(&play, "complete \"off, off\"\n");
+	play_close(&play);
+}
+
 static void signals_are_sent_and_taken_back(void **state)
 {
 	struct play play;
@@ -220,6 +252,12 @@ static void operations_start_and_end(void **state)
 
 	open_at(&play, "2");
 	play_expect(&play, "nexus 1 e/s/forecast(\"here\") lang=en\n");
+	const struct command_schedule_nexus *nexus = &play.completion->commands[0].schedule_nexus;
+
+	assert_int_equal(nexus->schedule_to_close_ms, 30);
+	assert_int_equal(nexus->schedule_to_start_ms, 20);
+	assert_int_equal(nexus->start_to_close_ms, 10);
+	assert_int_equal(nexus->cancellation_type, NEXUS_TRY_CANCEL);
 	job = play_job(&play, JOB_RESOLVE_NEXUS_START);
 	job->resolve_nexus_start.seq = 1;
 	job->resolve_nexus_start.status = NEXUS_STARTED_ASYNC;
@@ -279,6 +317,7 @@ int main(void)
 		cmocka_unit_test(a_child_gets_an_id),
 		cmocka_unit_test(a_failed_child_fails_who_does_not_look),
 		cmocka_unit_test(what_is_given_up_ends_with_its_start),
+		cmocka_unit_test(a_child_that_is_given_up_has_not_started),
 		cmocka_unit_test(signals_are_sent_and_taken_back),
 		cmocka_unit_test(operations_start_and_end),
 		cmocka_unit_test(an_operation_may_not_start),

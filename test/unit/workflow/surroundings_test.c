@@ -191,7 +191,9 @@ static probe_out continues(struct wf *wf, const struct probe_in *in)
 {
 	wf_defer(wf, sleeps, NULL);
 	wf_continue_as_new(wf, probe,
-		WF_CONTINUE_AS_NEW_OPTS(.run_timeout_ms = 7000,
+		WF_CONTINUE_AS_NEW_OPTS(.run_timeout_ms = 7000, .task_timeout_ms = 6000,
+			.backoff_start_ms = 5000, .versioning = TEMPORAL_NEXT_AUTO_UPGRADE,
+			.task_queue = "elsewhere",
 			.retry = &(const struct temporal_retry_policy){ .maximum_attempts = 3 }),
 		.step = in->step + 1);
 }
@@ -206,6 +208,10 @@ static void continuing_as_new_runs_the_deferred_actions_first(void **state)
 	play_expect(&play, "continue as Probe(2)\n");
 	const struct command_continue_as_new *next = &play.completion->commands[0].continue_as_new;
 	assert_int_equal(next->run_timeout_ms, 7000);
+	assert_int_equal(next->task_timeout_ms, 6000);
+	assert_int_equal(next->backoff_start_ms, 5000);
+	assert_int_equal(next->initial_versioning_behavior, TEMPORAL_NEXT_AUTO_UPGRADE);
+	assert_string_equal(next->task_queue, "elsewhere");
 	assert_int_equal(next->retry_policy->maximum_attempts, 3);
 	play_close(&play);
 }
@@ -224,10 +230,9 @@ static probe_out opts(struct wf *wf, const struct probe_in *in)
 	(void)wf_await_raw(
 		wf, wf_start_activity_raw(wf, "brew", NULL,
 			    WF_ACTIVITY_OPTS(.start_to_close_ms = 1, .schedule_to_close_ms = 2,
-				    .schedule_to_start_ms = 3, .heartbeat_ms = TEMPORAL_OFF,
-				    .retry = &retry, .priority = &priority, .no_eager = true,
-				    .summary = "a \"cup\"", .headers = { &header, 1 },
-				    .cancellation = TEMPORAL_ABANDON)));
+				    .schedule_to_start_ms = 3, .heartbeat_ms = 4, .retry = &retry,
+				    .priority = &priority, .no_eager = true, .summary = "a \"cup\"",
+				    .headers = { &header, 1 }, .cancellation = TEMPORAL_ABANDON)));
 	return "";
 }
 
@@ -246,7 +251,7 @@ static void all_options_of_an_activity_reach_the_command(void **state)
 	assert_int_equal(activity->start_to_close_ms, 1);
 	assert_int_equal(activity->schedule_to_close_ms, 2);
 	assert_int_equal(activity->schedule_to_start_ms, 3);
-	assert_int_equal(activity->heartbeat_ms, 0);
+	assert_int_equal(activity->heartbeat_ms, 4);
 	assert_int_equal(activity->retry_policy->maximum_attempts, 1);
 	assert_int_equal(activity->retry_policy->initial_interval->seconds, 1);
 	assert_int_equal(activity->retry_policy->initial_interval->nanos, 500000000);
