@@ -31,6 +31,7 @@
 #include "base/mem.h"
 #include "client/connection.h"
 #include "client/intercept.h"
+#include "client/links.h"
 
 #define CALL_ARENA_FIRST 1024
 #define CALL_OF(member_ptr_, member_) \
@@ -279,6 +280,12 @@ static void wake(struct client_call *call, void *value, const struct temporal_er
  * A blocking call in a callback would wait for its own thread, so it is refused. There is no limit
  * here: every RPC has a timeout, or the user has asked for none.
  */
+void client_call_linked(struct client_call *call, const Common__Link *link)
+{
+	if (link && call->links)
+		call->links->answered(call->links->user, link);
+}
+
 enum temporal_code client_call_wait(
 	struct client_call *call, void **value, struct temporal_error *err)
 {
@@ -298,6 +305,7 @@ enum temporal_code client_call_wait(
 	}
 	call->ended = wake;
 	call->user = &waiter;
+	call->links = client_links_here();
 	code = client_call_start(call, err);
 	if (code)
 		return code;

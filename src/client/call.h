@@ -5,12 +5,15 @@
 #ifndef CLIENT_CALL_H
 #define CLIENT_CALL_H
 
+#include <temporal/api/common/v1/message.pb-c.h>
+
 #include "base/arena.h"
 #include "client/client.h"
 #include "rpc/channel.h"
 #include "rpc/methods.h"
 
 struct client_call;
+struct client_links;
 struct temporal_client_call;
 
 /* Takes what a call ended with: an object, an error, or (queries) both. Loop's thread; once. */
@@ -43,6 +46,7 @@ struct client_call {
 	struct rpc_task task; /* its `run` may be set before the start: that sends, by _again */
 	struct rpc_timer timer;
 	bool expired;
+	const struct client_links *links;         /* of the thread that waits; NULL: none */
 	struct temporal_client_call *intercepted; /* NULL: nobody is to hear of its end */
 
 	/* How the end is told. */
@@ -114,6 +118,9 @@ void client_call_again(struct client_call *call);
 /* From `took`: ends the call with an object or an error, which gets `what` in front. Frees the
  * call. */
 void client_call_end(struct client_call *call, void *value, struct temporal_error *err);
+
+/* From `took`: the answer has a link (NULL: none), for the handler that waits for it, if any. */
+void client_call_linked(struct client_call *call, const Common__Link *link);
 
 /* A `took` for calls whose answer says nothing: ends with NULL. */
 void client_took_nothing(struct client_call *call, struct rpc_reply *reply);

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "client/call.h"
 #include "client/intercept.h"
+#include "client/links.h"
 #include "client/request.h"
 #include "client/run.h"
 
@@ -52,6 +53,15 @@ static struct client_call *built(
 	return NULL;
 }
 
+static void took_signal(struct client_call *call, struct rpc_reply *reply)
+{
+	const Workflowservice__SignalWorkflowExecutionResponse *response = reply->message;
+
+	if (!reply->code)
+		client_call_linked(call, response->link);
+	client_took_nothing(call, reply);
+}
+
 static struct client_call *prepare_signal(struct temporal_run *run,
 	const struct client_input *signal, const struct temporal_signal_opts *given, size_t size,
 	struct temporal_error *err)
@@ -87,9 +97,16 @@ static struct client_call *prepare_signal(struct temporal_run *run,
 	message->input = client_request_input_payloads(&builder, &own, TEMPORAL_DEFINES_SIGNAL);
 	message->request_id = client_request_id(&builder, opts.request_id);
 	message->header = client_request_header(&builder, opts.headers);
+	if (client_links_here()) {
+		message->links = client_links_here()->links;
+		message->n_links = client_links_here()->n_links;
+	}
 	call->method = &rpc_workflow_signal_workflow_execution;
 	call->message = message;
-	return built(call, &builder, err);
+	call = built(call, &builder, err);
+	if (call)
+		call->took = took_signal;
+	return call;
 }
 
 enum temporal_code temporal_signal_contract_(struct temporal_run *run,

@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "client/call.h"
 #include "client/intercept.h"
+#include "client/links.h"
 #include "client/request.h"
 #include "client/run.h"
 #include "client/start.h"
@@ -94,9 +95,11 @@ static void took_start(struct client_call *call, struct rpc_reply *reply)
 	struct temporal_error *err = &reply->error;
 	struct temporal_run *run = NULL;
 
-	if (!reply->code)
+	if (!reply->code) {
 		run = started_run(call, response->run_id, response->first_execution_run_id,
 			response->started, err);
+		client_call_linked(call, response->link);
+	}
 	give_task(call->state, reply);
 	client_call_end(call, run, run ? NULL : err);
 }
@@ -107,9 +110,11 @@ static void took_signal_with_start(struct client_call *call, struct rpc_reply *r
 	struct temporal_error *err = &reply->error;
 	struct temporal_run *run = NULL;
 
-	if (!reply->code)
+	if (!reply->code) {
 		run = started_run(call, response->run_id, response->first_execution_run_id,
 			response->started, err);
+		client_call_linked(call, response->signal_link);
+	}
 	client_call_end(call, run, run ? NULL : err);
 }
 
@@ -172,6 +177,21 @@ static void check_policies(struct client_request *builder, const struct temporal
 		(message_)->priority = client_request_priority((builder_), (opts_)->priority); \
 	} while (0)
 
+/* Of a run that is there already, too. */
+static void link_up(
+	struct client_request *builder, Workflowservice__StartWorkflowExecutionRequest *message)
+{
+	const struct client_links *here = client_links_here();
+
+	message->links = here->links;
+	message->n_links = here->n_links;
+	message->on_conflict_options =
+		REQUEST_NEW(builder, Workflow__OnConflictOptions, workflow__on_conflict_options);
+	message->on_conflict_options->attach_request_id = true;
+	message->on_conflict_options->attach_completion_callbacks = true;
+	message->on_conflict_options->attach_links = true;
+}
+
 Workflowservice__StartWorkflowExecutionRequest *client_start_request(struct client_request *builder,
 	const struct temporal_client *client, const struct client_input *input,
 	const struct temporal_start_opts *opts)
@@ -182,6 +202,8 @@ Workflowservice__StartWorkflowExecutionRequest *client_start_request(struct clie
 
 	check_policies(builder, opts);
 	FILL_IN(builder, message, client, input, opts);
+	if (client_links_here())
+		link_up(builder, message);
 	return message;
 }
 
@@ -207,6 +229,10 @@ static const char *fill_in_signal_with_start(struct client_request *builder,
 
 	check_policies(builder, opts);
 	FILL_IN(builder, message, call->client, input, opts);
+	if (client_links_here()) {
+		message->links = client_links_here()->links;
+		message->n_links = client_links_here()->n_links;
+	}
 	message->signal_name = signal->name;
 	message->signal_input =
 		client_request_input_payloads(builder, signal, TEMPORAL_DEFINES_SIGNAL);

@@ -19,6 +19,7 @@
 #include "base/str.h"
 #include "client/client.h"
 #include "convert/convert.h"
+#include "proto/link.h"
 #include "proto/payload.h"
 #include "proto/time.h"
 #include "rpc/methods.h"
@@ -321,12 +322,34 @@ static void answer(
 		fail(nexus, internal_error(nexus, failure));
 }
 
+/* The handler waits for the call: its arena and its links are free. A link is help for a reader;
+ * without memory for it the operation goes on all the same. */
+static void add_link(void *user, const Common__Link *from)
+{
+	struct nexus *nexus = user;
+	Nexus__Link *link = proto_link_write(&nexus->arena, from);
+
+	if (link)
+		worker_nexus_add_link(nexus, link);
+}
+
+/* What the handler does by nexus_client tells of the operation, too. */
+static void begin_links(struct nexus *nexus)
+{
+	nexus->client_links = (struct client_links){ .answered = add_link, .user = nexus };
+	nexus->client_links.links = proto_links_read(&nexus->arena, nexus->start->links,
+		nexus->start->n_links, &nexus->client_links.n_links);
+	client_links_set(&nexus->client_links);
+}
+
 static void execute(struct worker_pool_job *job)
 {
 	struct nexus *nexus = WORKER_NEXUS_OF(job, job);
 	const struct temporal_failure *failure;
 	Common__Payload *result = NULL;
 
+	if (nexus->start)
+		begin_links(nexus);
 	if (!nexus->definition)
 		failure = nexus->refusal;
 	else if (nexus->cancel)
@@ -335,6 +358,7 @@ static void execute(struct worker_pool_job *job)
 		failure = run_typed(nexus, &result);
 	else
 		failure = run_dynamic(nexus, &result);
+	client_links_set(NULL);
 	nexus->execution_ns = rpc_now_ns() - nexus->received_ns;
 	answer(nexus, failure, result);
 }

@@ -10,6 +10,7 @@
 #include <temporal/nexus.h>
 
 #include "base/arena.h"
+#include "client/links.h"
 #include "rpc/channel.h"
 #include "worker/pool.h"
 #include "worker/supplier.h"
@@ -46,10 +47,11 @@ struct nexus {
 	const char *token; /* of an operation that goes on elsewhere; NULL: it does not */
 	struct worker_nexus_link *links, **links_end; /* that the answer gets */
 	size_t n_links;
-	unsigned n_signals;   /* that it has sent: their request ids differ */
-	bool instead;         /* what is sent stands for what could not be encoded */
-	const char *reason;   /* of a failure, for the metrics; NULL: there was none */
-	int64_t execution_ns; /* how long the handler took */
+	struct client_links client_links; /* of what it does by its client */
+	unsigned n_signals;               /* that it has sent: their request ids differ */
+	bool instead;                     /* what is sent stands for what could not be encoded */
+	const char *reason;               /* of a failure, for the metrics; NULL: there was none */
+	int64_t execution_ns;             /* how long the handler took */
 
 	/* loop */
 	struct nexus *next, **link; /* temporal_worker.nexus_tasks */

@@ -179,8 +179,25 @@ static const struct temporal_failure *keep_cancel(struct nexus *nexus, const cha
 }
 TEMPORAL_CANCELLABLE_NEXUS(keep);
 
+/* Another tree by the client's own calls, ripened at once. */
+static const struct temporal_failure *graft(struct nexus *nexus, const char *name)
+{
+	const char *queue = nexus_info(nexus)->task_queue;
+	struct temporal_start_opts opts = { .id = nexus_printf(nexus, "%s-%s", queue, name),
+		.task_queue = queue };
+	struct temporal_error err = { .code = TEMPORAL_OK };
+	struct temporal_run *run =
+		temporal_start(nexus_client(nexus), tree, &opts, &err, .name = name);
+	bool done = run && temporal_signal_0(run, tree_ripen, &err) == TEMPORAL_OK;
+
+	temporal_run_unref(run);
+	return done ? NULL : nexus_error(nexus, NEXUS_ERROR_INTERNAL, "%s", err.message);
+}
+
 static const struct temporal_failure *pick_run(struct nexus *nexus, const struct pick_in *in)
 {
+	if (strcmp(in->id, "graft") == 0)
+		return graft(nexus, in->id);
 	return nexus_signal_0(nexus, in->id, tree_ripen);
 }
 TEMPORAL_NEXUS(pick);
@@ -605,6 +622,39 @@ static void a_handler_signals_another_workflow(void **state)
 	temporal_run_unref(again);
 }
 
+static int times_in(const char *text, const char *what)
+{
+	int n = 0;
+
+	while ((text = strstr(text, what))) {
+		text++;
+		n++;
+	}
+	return n;
+}
+
+/* What a handler starts and signals by its client is linked as what it does by nexus_...: in the
+ * history of the run, with its start and with the signal; in the caller's, if the server gives one
+ * back, as newer ones do. */
+static void calls_of_the_client_are_linked(void **state)
+{
+	struct temporal_error err;
+
+	start_garden((struct temporal_worker_opts){ 0 });
+	struct temporal_run *run = PLAY("pick", "graft"), *picker = temporal_run_ref(run);
+
+	assert_result(run, &caller, "fine");
+	struct temporal_run *grown = tree_of("graft");
+	struct temporal_buffer *history = temporal_run_history_json(grown, &err);
+
+	assert_non_null(history);
+	assert_int_equal(times_in(history->data, temporal_run_workflow_id(picker)), 2);
+	temporal_buffer_unref(history);
+	assert_history_has(picker, temporal_run_workflow_id(grown));
+	temporal_run_unref(grown);
+	temporal_run_unref(picker);
+}
+
 static void so_many_run_at_a_time(void **state)
 {
 	start_garden((struct temporal_worker_opts){ .max_concurrent_nexus_tasks = 2 });
@@ -718,6 +768,8 @@ int main(void)
 			errors_are_tried_again_or_not, begin_garden, end_garden),
 		cmocka_unit_test_setup_teardown(
 			a_handler_signals_another_workflow, begin_garden, end_garden),
+		cmocka_unit_test_setup_teardown(
+			calls_of_the_client_are_linked, begin_garden, end_garden),
 		cmocka_unit_test_setup_teardown(so_many_run_at_a_time, begin_garden, end_garden),
 		cmocka_unit_test_setup_teardown(a_tuner_gives_slots, begin_garden, end_garden),
 		cmocka_unit_test_setup_teardown(one_poller_is_enough, begin_garden, end_garden),
