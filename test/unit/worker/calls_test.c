@@ -50,6 +50,7 @@ struct server {
 	char seen[256];
 	char sticky[128]; /* the queue that ShutdownWorker names */
 	bool wants_more;  /* a workflow task's answer asks for the next one */
+	int64_t sticky_s; /* after which another worker may take it */
 	Enums__WorkerStatus status;
 	int32_t used; /* slots of activities */
 };
@@ -94,7 +95,8 @@ static void describe(struct server *server, struct rpc_call *call)
 		NAMESPACE__NAMESPACE_INFO__CAPABILITIES__INIT;
 
 	capabilities.worker_poll_complete_on_shutdown = server->ends_polls;
-	capabilities.worker_heartbeats = capabilities.worker_commands = server->commands;
+	capabilities.worker_heartbeats = true;
+	capabilities.worker_commands = server->commands;
 	info.capabilities = &capabilities;
 	response.namespace_info = &info;
 	end_call(call, TEMPORAL_OK, &response);
@@ -189,6 +191,9 @@ static void look_at(struct server *server, const struct rpc_call *call)
 
 		note(server, "answered");
 		server->wants_more = answers->return_new_workflow_task;
+		if (answers->sticky_attributes)
+			server->sticky_s =
+				answers->sticky_attributes->schedule_to_start_timeout->seconds;
 		assert_true(server->wants_more == (answers->sticky_attributes != NULL));
 	} else if (call->method == &rpc_workflow_respond_nexus_task_completed) {
 		note(server, "obeyed");
@@ -461,6 +466,7 @@ static void a_worker_that_stops_wants_no_more(void **state)
 		bool stops = turn == 1;
 
 		opts.max_cached_workflows = turn == 2 ? TEMPORAL_OFF : 0;
+		opts.sticky_schedule_to_start_timeout_ms = 7000;
 		start_worker(&server, opts);
 		for (int i = 0; !server.n_polls[WORKFLOWS]; i++) {
 			assert_true(i < 2000);
@@ -476,6 +482,7 @@ static void a_worker_that_stops_wants_no_more(void **state)
 			poll(NULL, 0, 1);
 		}
 		assert_true(server.wants_more == (turn == 0));
+		assert_int_equal(server.sticky_s, turn == 0 ? 7 : 0);
 		temporal_worker_shutdown(worker);
 		step_for_a_while();
 		end_all_polls(&server);
