@@ -256,8 +256,12 @@ static void a_run_continues_as_new(void **state)
 	struct temporal_error err = { .code = TEMPORAL_OK };
 	int64_t n = 0;
 
+	/* Limits that a single run does not come near to; the server takes a second each time. */
+	if (chosen.max_cached_workflows > 0 || chosen.max_cached_bytes ||
+		chosen.max_concurrent_workflow_tasks)
+		skip();
 	start_all();
-	struct temporal_run *run = START(count, .from = 1, .to = 2); /* a second apart */
+	struct temporal_run *run = START(count, .from = 1, .to = 2);
 
 	assert_int_equal(temporal_result(run, count, &n, NULL, &err), TEMPORAL_OK);
 	assert_int_equal(n, 2);
