@@ -53,8 +53,8 @@ function(temporal_test name)
 	else()
 		temporal_add_test(${name} ${test_KIND} "")
 	endif()
-	# Sweeps over thousands of crashes would take minutes there; the address sanitizer sees them.
-	if(TEMPORAL_VALGRIND AND VALGRIND AND test_KIND STREQUAL unit AND NOT name MATCHES "_crash$")
+	# Sweeps over thousands of crashes, runs or series would take minutes there; the address sanitizer sees them.
+	if(TEMPORAL_VALGRIND AND VALGRIND AND test_KIND STREQUAL unit AND NOT name MATCHES "_crash$|_store_closed$|_base_metrics$")
 		add_test(NAME valgrind_${name} COMMAND ${PROJECT_SOURCE_DIR}/test/lib/with-valgrind
 			$<TARGET_FILE:${name}>)
 		set_tests_properties(valgrind_${name} PROPERTIES LABELS valgrind TIMEOUT 300 SKIP_RETURN_CODE 77

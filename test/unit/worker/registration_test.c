@@ -3,6 +3,7 @@
  * with words that name it, and what the server is told follows from the options. Method: as
  * options_test.c.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -101,14 +102,15 @@ static void the_version_is_told(void **state)
 		ENUMS__WORKER_VERSIONING_MODE__WORKER_VERSIONING_MODE_VERSIONED);
 }
 
-/* readelf, which comes with each compiler, reads it from the file. */
+/* readelf, which comes with each compiler, reads it from the file. Under valgrind /proc/self/exe is
+ * not the program. */
 static void the_default_is_the_programs_build_id(void **state)
 {
 	struct temporal_worker_opts opts;
 	struct temporal_error err;
-	char command[64], line[256], noted[256] = "";
+	char command[4200], line[256], noted[256] = "";
 
-	snprintf(command, sizeof(command), "readelf -n /proc/%d/exe", (int)getpid());
+	snprintf(command, sizeof(command), "readelf -n '%s'", program_invocation_name);
 	FILE *pipe = popen(command, "r");
 
 	assert_non_null(pipe);
