@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -173,9 +174,8 @@ static inline struct temporal_run *start_contract(
 	return run;
 }
 
-/* The result of a run whose contract returns a string; compared, and the handle given up. */
-static inline void assert_result(
-	struct temporal_run *run, const struct temporal_contract *contract, const char *expected)
+/* The result of a run whose contract returns a string, to be freed; the handle is given up. */
+static inline char *result_text(struct temporal_run *run, const struct temporal_contract *contract)
 {
 	struct temporal_result *result = NULL;
 	struct temporal_error err = { .code = TEMPORAL_OK };
@@ -184,9 +184,21 @@ static inline void assert_result(
 	if (temporal_result_(run, contract, &text, NULL, 0, &result, &err) != TEMPORAL_OK)
 		print_message("%s\n", err.message);
 	assert_int_equal(err.code, TEMPORAL_OK);
-	assert_string_equal(text, expected);
+	char *copy = strdup(text);
+
+	assert_non_null(copy);
 	temporal_result_unref(result);
 	temporal_run_unref(run);
+	return copy;
+}
+
+static inline void assert_result(
+	struct temporal_run *run, const struct temporal_contract *contract, const char *expected)
+{
+	char *text = result_text(run, contract);
+
+	assert_string_equal(text, expected);
+	free(text);
 }
 
 /* How a run ended that did not complete; the caller gives the result up. */

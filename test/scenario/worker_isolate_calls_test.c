@@ -463,25 +463,9 @@ static void start_isolated(struct temporal_worker_opts opts)
 	start_with(opts);
 }
 
-static char *text_of(struct temporal_run *run)
-{
-	struct temporal_result *result = NULL;
-	struct temporal_error err = { .code = TEMPORAL_OK };
-	const char *text = NULL;
-
-	if (temporal_result_(run, &play, &text, NULL, 0, &result, &err) != TEMPORAL_OK)
-		print_message("%s\n", err.message);
-	assert_int_equal(err.code, TEMPORAL_OK);
-	char *copy = strdup(text);
-
-	temporal_result_unref(result);
-	temporal_run_unref(run);
-	return copy;
-}
-
 static void assert_text(struct temporal_run *run, const char *expected)
 {
-	char *text = text_of(run);
+	char *text = result_text(run, &play);
 
 	assert_string_equal(text, expected);
 	free(text);
@@ -525,7 +509,7 @@ static void play_all(enum temporal_isolation isolation, char *texts[SCENES])
 		runs[i] = START(play, .what = scenes[i].what, .how = scenes[i].how,
 			.text = test_server_shared());
 	for (size_t i = 0; i < SCENES; i++)
-		texts[i] = text_of(runs[i]);
+		texts[i] = result_text(runs[i], &play);
 	stop_worker();
 }
 
@@ -565,7 +549,7 @@ static void a_log_has_levels_and_names(void **state)
 static void last_words_are_logged(void **state)
 {
 	start_isolated((struct temporal_worker_opts){ 0 });
-	free(text_of(START(play, .what = "log and die", .how = "once", .text = "")));
+	free(result_text(START(play, .what = "log and die", .how = "once", .text = ""), &play));
 	stop_worker();
 	assert_logged("4 Play scene 1 named last words\n");
 }

@@ -91,22 +91,6 @@ static void start_isolated(struct temporal_worker_opts opts)
 	start_with(opts);
 }
 
-static char *text_of(struct temporal_run *run)
-{
-	struct temporal_result *result = NULL;
-	struct temporal_error err = { .code = TEMPORAL_OK };
-	const char *text = NULL;
-
-	if (temporal_result_(run, &play, &text, NULL, 0, &result, &err) != TEMPORAL_OK)
-		print_message("%s\n", err.message);
-	assert_int_equal(err.code, TEMPORAL_OK);
-	char *copy = strdup(text);
-
-	temporal_result_unref(result);
-	temporal_run_unref(run);
-	return copy;
-}
-
 /* ---- interceptors ---- */
 
 /* Of the process that it is in. */
@@ -181,7 +165,7 @@ static void interceptors_are_around_it(void **state)
 
 	start_isolated((struct temporal_worker_opts){
 		.interceptors = INTERCEPTORS(&outer, &inner), .max_isolated_processes = 1 });
-	char *text = text_of(START(play, .what = "plain"));
+	char *text = result_text(START(play, .what = "plain"), &play);
 	/* The inner one puts in front of the text what has happened by then, the outer one all. */
 	const char *last = strstr(text, "plain ");
 
@@ -211,7 +195,7 @@ static void a_clients_interceptors_are_too(void **state)
 		&err, .target = test_server_shared(), .interceptors = INTERCEPTORS(&outer));
 	assert_non_null(fixture.client);
 	start_isolated((struct temporal_worker_opts){ 0 });
-	char *text = text_of(START(play, .what = "plain"));
+	char *text = result_text(START(play, .what = "plain"), &play);
 
 	assert_memory_equal(text, "outer informs, outer in", 23);
 	free(text);
@@ -238,7 +222,7 @@ static void what_children_cannot_find_is_refused(void **state)
 	assert_non_null(strstr(err.message, "interceptor 2 of activities has a .user"));
 	/* On threads nothing speaks against it. */
 	start_with((struct temporal_worker_opts){ .interceptors = INTERCEPTORS(&of_heap) });
-	free(text_of(START(play, .what = "plain")));
+	free(result_text(START(play, .what = "plain"), &play));
 	stop_worker();
 	assert_memory_equal(order, "made informs, made in", 21);
 	order[0] = '\0';
